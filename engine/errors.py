@@ -1,0 +1,145 @@
+"""Every error that Moyou shows to people, as one class tree.
+
+Knows: what went wrong, as values (`fields`), and one English sentence naming the next step.
+Does not know: how it is worded for people in a locale (`bot.wording` does, by `code`).
+
+    MoyouError
+    ├── BadInput             the person can fix it
+    │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
+    ├── Busy                 nothing is wrong, try again
+    │   ├── QueueFull  TooSlow  ShuttingDown
+    ├── NothingGood          the engine's own score says that no draft is worth sending
+    ├── SetupError           the owner can fix it
+    │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting
+    └── TuneError            tuning cannot go on
+        ├── TooFewSignals  NotBetter  NothingToRollBack
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MoyouError(Exception):
+    """Base of the tree. `str(error)` is the English sentence; `fields` are the values in it."""
+
+    code: ClassVar[str] = "error"
+    sentence: ClassVar[str] = "Something went wrong; the log has the details."
+
+    def __init__(self, **fields: object) -> None:
+        self.fields = fields
+        super().__init__(self.sentence.format(**fields))
+
+
+class BadInput(MoyouError):
+    code = "bad_input"
+
+
+class EmptyText(BadInput):
+    code = "empty_text"
+    sentence = "There is no text to work on; write a few words and try again."
+
+
+class TextTooLong(BadInput):
+    code = "text_too_long"
+    sentence = "The text has {length} characters; shorten it to {limit} or fewer."
+
+
+class UnknownTask(BadInput):
+    code = "unknown_task"
+    sentence = "There is no task named {task}; choose one of: {known}."
+
+
+class UnknownForm(BadInput):
+    code = "unknown_form"
+    sentence = "There is no verse form named {form}; choose one of: {known}."
+
+
+class BadOption(BadInput):
+    code = "bad_option"
+    sentence = "The option {option} does not accept this value; {reason}."
+
+
+class BadFile(BadInput):
+    code = "bad_file"
+    sentence = "{file} cannot be used: {reason}."
+
+
+class NothingToSummarize(BadInput):
+    code = "nothing_to_summarize"
+    sentence = "There is nothing to summarise here yet; try a channel where people have written."
+
+
+class Busy(MoyouError):
+    code = "busy"
+    sentence = "Moyou is busy; try again in a moment."
+
+
+class QueueFull(Busy):
+    code = "queue_full"
+    sentence = "Too many people are waiting ({waiting}); try again in a moment."
+
+
+class TooSlow(Busy):
+    code = "too_slow"
+    sentence = "This took longer than {seconds:g} seconds and was stopped; try a shorter text."
+
+
+class ShuttingDown(Busy):
+    code = "shutting_down"
+    sentence = "Moyou is shutting down; try again in a minute."
+
+
+class NothingGood(MoyouError):
+    code = "nothing_good"
+    sentence = "Nothing good came to mind; say it another way or try again."
+
+
+class SetupError(MoyouError):
+    code = "setup"
+
+
+class ModelMissing(SetupError):
+    code = "model_missing"
+    sentence = "The model {model} was not found in {folder}; install Moyou again or train it with: python -m engine train."
+
+
+class ModelBroken(SetupError):
+    code = "model_broken"
+    sentence = "The model in {folder} cannot be read ({reason}); restore it from a copy or train it again."
+
+
+class PromptBroken(SetupError):
+    code = "prompt_broken"
+    sentence = "{file}: {key}: {reason}; correct this key in the file."
+
+
+class JournalUnreadable(SetupError):
+    code = "journal_unreadable"
+    sentence = (
+        "The journal {file} cannot be opened ({reason}); set MOYOU_DATA to a folder that can be written."
+    )
+
+
+class BadSetting(SetupError):
+    code = "bad_setting"
+    sentence = "The setting {setting} is not usable: {reason}."
+
+
+class TuneError(MoyouError):
+    code = "tune"
+
+
+class TooFewSignals(TuneError):
+    code = "too_few_signals"
+    sentence = "There are {have} usable judgements from {people} people; tuning needs at least {need} from {need_people}."
+
+
+class NotBetter(TuneError):
+    code = "not_better"
+    sentence = "The new model was not promoted: {reason}."
+
+
+class NothingToRollBack(TuneError):
+    code = "nothing_to_roll_back"
+    sentence = "{model} has no earlier version to go back to."
