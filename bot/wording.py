@@ -1,0 +1,167 @@
+"""Every sentence people see, in zh-CN and en; zh-TW is derived from zh-CN by OpenCC.
+
+Knows: keys, their words in both languages, which locale gets which, and the words for every error
+code of the engine. Does not know: Discord, the console, or when a sentence is said.
+
+    say("chat.busy", "zh-TW")                 one sentence, fields filled in
+    sentence_of(error, "en")                  the sentence for an exception
+    language_of("你好, Moyou")                 "zh-CN": the locale a text is answered in
+
+Add keys under the heading of your own area, as `"area.key": ("中文", "English")`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import opencc
+
+DEFAULT_LOCALE = "zh-CN"
+_TRADITIONAL = ("zh-TW", "zh-HK", "zh-MO", "zh-Hant")
+
+# One row an error code of engine/errors.py; a class without a row of its own is said by its parent's.
+_ERRORS: dict[str, tuple[str, str]] = {
+    "error": ("出了点问题,日志里有详情。", "Something went wrong; the log has the details."),
+    "bad_input": (
+        "这个请求我没法处理,换个写法再试试。",
+        "That request cannot be used; try it another way.",
+    ),
+    "empty_text": (
+        "还没有可写的文字,写几个字再试试吧。",
+        "There is no text to work on; write a few words and try again.",
+    ),
+    "text_too_long": (
+        "这段文字有 {length} 个字符,请缩短到 {limit} 个以内。",
+        "The text has {length} characters; shorten it to {limit} or fewer.",
+    ),
+    "unknown_task": (
+        "没有叫 {task} 的任务,可选:{known}。",
+        "There is no task named {task}; choose one of: {known}.",
+    ),
+    "unknown_form": (
+        "没有叫 {form} 的诗体,可选:{known}。",
+        "There is no verse form named {form}; choose one of: {known}.",
+    ),
+    "bad_option": (
+        "选项 {option} 不接受这个值:{reason}。",
+        "The option {option} does not accept this value; {reason}.",
+    ),
+    "bad_file": ("文件 {file} 用不了:{reason}。", "{file} cannot be used: {reason}."),
+    "nothing_to_summarize": (
+        "这里还没有可以总结的内容,换个有人说话的频道试试。",
+        "There is nothing to summarise here yet; try a channel where people have written.",
+    ),
+    "busy": ("墨友正忙,请稍后再试。", "Moyou is busy; try again in a moment."),
+    "queue_full": (
+        "正在等待的人太多了({waiting} 位),请稍后再试。",
+        "Too many people are waiting ({waiting}); try again in a moment.",
+    ),
+    "too_slow": (
+        "写了 {seconds:g} 秒还没写完,先停下了;换段短一点的文字试试。",
+        "This took longer than {seconds:g} seconds and was stopped; try a shorter text.",
+    ),
+    "shutting_down": (
+        "墨友正在关闭,请一分钟后再试。",
+        "Moyou is shutting down; try again in a minute.",
+    ),
+    "nothing_good": (
+        "这次没想出好句子,换个说法,或者再试一次吧。",
+        "Nothing good came to mind; say it another way or try again.",
+    ),
+    "setup": (
+        "墨友的安装或设置有问题,需要管理者处理。",
+        "Something about Moyou's installation needs its owner's attention.",
+    ),
+    "model_missing": (
+        "在 {folder} 找不到模型 {model};请重新安装墨友,或用 python -m engine train 训练它。",
+        "The model {model} was not found in {folder}; install Moyou again or train it with: "
+        "python -m engine train.",
+    ),
+    "model_broken": (
+        "{folder} 里的模型读不出来({reason});请用备份恢复,或重新训练。",
+        "The model in {folder} cannot be read ({reason}); restore it from a copy or train it again.",
+    ),
+    "prompt_broken": (
+        "{file}:{key}:{reason};请改正文件里的这个键。",
+        "{file}: {key}: {reason}; correct this key in the file.",
+    ),
+    "journal_unreadable": (
+        "日志库 {file} 打不开({reason});请把 MOYOU_DATA 设为可写的文件夹。",
+        "The journal {file} cannot be opened ({reason}); set MOYOU_DATA to a folder that can be written.",
+    ),
+    "bad_setting": ("设置 {setting} 不可用:{reason}。", "The setting {setting} is not usable: {reason}."),
+    "tune": ("调优没能进行下去。", "Tuning cannot go on."),
+    "too_few_signals": (
+        "现在有 {people} 个人的 {have} 条可用评价;调优至少需要 {need_people} 个人的 {need} 条。",
+        "There are {have} usable judgements from {people} people; "
+        "tuning needs at least {need} from {need_people}.",
+    ),
+    "not_better": ("新模型没有被采用:{reason}。", "The new model was not promoted: {reason}."),
+    "nothing_to_roll_back": (
+        "{model} 没有更早的版本可以退回。",
+        "{model} has no earlier version to go back to.",
+    ),
+}
+
+_WORDS: dict[str, tuple[str, str]] = {
+    # --- failures, said with a reference number that is in the log as well
+    "failure.reference": ("{sentence}(编号 {reference})", "{sentence} (reference {reference})"),
+    "failure.unexpected": (
+        "出了点意外,已经记在日志里;请稍后再试。",
+        "Something unexpected happened and was logged; try again in a moment.",
+    ),
+    "failure.setup": (
+        "墨友的安装或设置有问题,请把编号告诉管理者。",
+        "Moyou's installation needs its owner's attention; tell them the reference.",
+    ),
+}
+
+
+def language(locale: str) -> str:
+    """The language of our own words that a locale gets: zh-CN, zh-TW or en."""
+    if locale.startswith(_TRADITIONAL):
+        return "zh-TW"
+    return "zh-CN" if locale.startswith("zh") else "en"
+
+
+def language_of(text: str, otherwise: str = "en") -> str:
+    """The locale to answer a text in: zh-CN with any Han character, en with any other letter.
+
+    A text of neither (emoji, numbers, nothing) gets `otherwise`.
+    """
+    if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
+        return "zh-CN"
+    return "en" if any(c.isalpha() for c in text) else otherwise
+
+
+@functools.lru_cache(maxsize=4096)
+def traditional(text: str) -> str:
+    """`text` in the characters used in Taiwan."""
+    return str(_converter().convert(text))
+
+
+@functools.cache
+def _converter() -> opencc.OpenCC:
+    return opencc.OpenCC("s2tw")
+
+
+def _pick(words: tuple[str, str], locale: str) -> str:
+    chosen = language(locale)
+    if chosen == "en":
+        return words[1]
+    return traditional(words[0]) if chosen == "zh-TW" else words[0]
+
+
+def say(key: str, locale: str = DEFAULT_LOCALE, **fields: object) -> str:
+    """The sentence of `key` in a locale. KeyError when there is no such key or field."""
+    return _pick(_WORDS[key], locale).format(**fields)
+
+
+def sentence_of(error: BaseException, locale: str = DEFAULT_LOCALE) -> str:
+    """What to tell a person about an exception: by its code, or the nearest parent's that has words."""
+    fields: dict[str, object] = getattr(error, "fields", {})
+    for kind in type(error).__mro__:
+        words = _ERRORS.get(kind.__dict__.get("code", ""))
+        if words is not None:
+            return _pick(words, locale).format(**fields)
+    return say("failure.unexpected", locale)
