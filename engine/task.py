@@ -1,0 +1,172 @@
+"""What a task is, and how a Request is held against it.
+
+Knows: options with their bounds and defaults, the condition's template, decoding settings.
+Does not know: where tasks come from (`engine.prompt` reads them from files), models, Discord.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.errors import BadOption, EmptyText, TextTooLong
+from engine.values import Request
+
+Model = Literal["talk", "verse", "extract"]
+Source = Literal["text", "messages"]
+Kind = Literal["text", "integer"]
+
+MAX_INTEGER = 2**53
+"""Discord: the largest whole number of an option."""
+CONTEXT = "context"
+"""The placeholder that stands for the earlier turns; no option may take its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value an option may take; `names` by locale."""
+
+    value: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a task.
+
+    `main` marks the option that carries the task's text: it travels in `Request.text`, not in
+    `Request.options`. `max_length` counts characters (code points) of a text, `minimum` and
+    `maximum` bound an integer. `default` is "" where there is none.
+    """
+
+    name: str
+    names: Mapping[str, str]
+    description: Mapping[str, str]
+    required: bool = False
+    main: bool = False
+    kind: Kind = "text"
+    max_length: int = 200
+    minimum: int = 0
+    maximum: int = MAX_INTEGER
+    default: str = ""
+    choices: tuple[Choice, ...] = ()
+
+    def read(self, value: str) -> str:
+        """The value as the engine wants it: a choice's value, a plain integer, or stripped text.
+
+        A choice may be given by its value or by its name in any locale. Raises BadOption, TextTooLong.
+        """
+        value = value.strip()
+        if not value:
+            return self.default
+        if self.choices:
+            return self._chosen(value)
+        if self.kind == "integer":
+            return self._integer(value)
+        if len(value) > self.max_length:
+            raise TextTooLong(option=self.name, length=len(value), limit=self.max_length)
+        return value
+
+    def _chosen(self, value: str) -> str:
+        for choice in self.choices:
+            if value.casefold() in {choice.value.casefold(), *(n.casefold() for n in choice.names.values())}:
+                return choice.value
+        known = ", ".join(choice.value for choice in self.choices)
+        raise BadOption(option=self.name, reason=f"choose one of: {known}")
+
+    def _integer(self, value: str) -> str:
+        # int() would also take digits of other scripts and underscores
+        number = int(value) if re.fullmatch(r"[+-]?[0-9]{1,16}", value) else None
+        if number is None or not self.minimum <= number <= self.maximum:
+            raise BadOption(
+                option=self.name, reason=f"give a whole number from {self.minimum} to {self.maximum}"
+            )
+        return str(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How a task is sampled. `no_repeat`: length of n-grams that may not come twice; 0 allows all."""
+
+    temperature: float = 0.8
+    nucleus: float = 0.9
+    max_tokens: int = 90
+    drafts: int = 8
+    no_repeat: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What can be asked for. `name` is the file's stem; `names` and `description` go by locale."""
+
+    name: str
+    model: Model
+    names: Mapping[str, str]
+    description: Mapping[str, str]
+    options: tuple[Option, ...] = ()
+    source: Source = "text"
+    condition: str = ""
+    decoding: Decoding = dataclasses.field(default_factory=Decoding)
+    private: bool = False
+    command: bool = True
+    form: str = ""
+
+    @property
+    def main(self) -> Option | None:
+        """The option that carries the text, if the task takes any."""
+        return next((option for option in self.options if option.main), None)
+
+    def option(self, name: str) -> Option | None:
+        return next((option for option in self.options if option.name == name), None)
+
+    def validate(self, request: Request) -> Request:
+        """The request with defaults filled in, choices and numbers in their one spelling.
+
+        The main option's value, if it came among the options, moves to `text`. Raises BadOption for
+        an option that is unknown, missing or out of range, EmptyText, TextTooLong.
+        """
+        options = dict(request.options)
+        text = request.text.strip()
+        main = self.main
+        if main is not None:
+            text = main.read(text or options.pop(main.name, ""))
+            options.pop(main.name, None)
+            if main.required and not text:
+                raise EmptyText()
+        elif text and self.source == "text":
+            raise BadOption(option="text", reason=f"the task {self.name} takes no text")
+        filled: dict[str, str] = {}
+        for option in self.options:
+            if option.main:
+                continue
+            filled[option.name] = option.read(options.pop(option.name, ""))
+            if option.required and not filled[option.name]:
+                raise BadOption(option=option.name, reason="it is required")
+        if options:
+            known = ", ".join(filled) or "none"
+            raise BadOption(
+                option=sorted(options)[0], reason=f"the task {self.name} has these options: {known}"
+            )
+        return dataclasses.replace(request, text=text, options=filled)
+
+    def render(self, request: Request) -> str:
+        """What the condition encoder reads for a validated request; {context} is one turn a line.
+
+        Nothing in a value is read as a placeholder again; an empty value leaves no double space.
+        """
+        values = {CONTEXT: "\n".join(request.context), **request.options}
+        if self.main is not None:
+            values[self.main.name] = request.text
+        text = ""
+        for literal, name, _, _ in string.Formatter().parse(self.condition):
+            text += literal if text and not text[-1].isspace() else literal.lstrip()
+            text += values.get(name, "") if name else ""
+        return text.strip()
+
+    def verse_form(self, request: Request) -> str:
+        """The form asked for, "" where the task is no verse."""
+        return request.options.get("form", "") or self.form
