@@ -12,7 +12,9 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     ├── SetupError           the owner can fix it
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting
     └── TuneError            tuning cannot go on
-        ├── TooFewSignals  NotBetter  NothingToRollBack
+        ├── TooFewSignals  OneSided  NothingToRollBack
+        ├── NotBetter
+        │   ├── GainNotShown
 """
 
 from __future__ import annotations
@@ -135,9 +137,22 @@ class TooFewSignals(TuneError):
     sentence = "There are {have} usable judgements from {people} people; tuning needs at least {need} from {need_people}."
 
 
+class OneSided(TuneError):
+    code = "one_sided"
+    sentence = "Nearly all of the {have} judgements say the same; tuning needs likes and dislikes to compare."
+
+
 class NotBetter(TuneError):
     code = "not_better"
     sentence = "The new model was not promoted: {reason}."
+
+
+class GainNotShown(NotBetter):
+    code = "gain_not_shown"
+    sentence = (
+        "The new model was not promoted: on judgements kept aside its gain over {against} is {gain} "
+        "(95 % interval {low} to {high}), which is not surely above zero."
+    )
 
 
 class NothingToRollBack(TuneError):
