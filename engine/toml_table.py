@@ -149,10 +149,12 @@ class Table:
 
     def finish(self, known: Sequence[str] = ()) -> None:
         """Call it when everything was asked for: any key left is one that nothing reads."""
+        spelt = {name.casefold(): name for name in (*self._asked, *known)}
         for key in self._content:
             if key not in self._asked:
-                near = difflib.get_close_matches(key, [*self._asked, *known], n=1)
-                raise self.broken(key, "it is not known" + (f"; did you mean {near[0]}?" if near else ""))
+                near = difflib.get_close_matches(key.casefold(), spelt, n=1)
+                hint = f"; did you mean {spelt[near[0]]}?" if near else ""
+                raise self.broken(key, f"it is not known{hint}")
 
 
 def _is_command_name(text: str) -> bool:
