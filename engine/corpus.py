@@ -1,0 +1,270 @@
+"""Files become examples, examples become length-bucketed batches.
+
+Knows: JSON lines (also gzipped), plain text, the mission's CSV (`text`, `label`), the fields of
+our corpora, and how a row of each kind becomes (tags, context, target).
+Does not know: the model, the schedule.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine import text
+from engine.errors import BadFile
+from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
+
+VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue"}
+_ENDS = "。！？!?…；;」』”’~～）)🙂"
+
+
+@dataclass
+class Example:
+    """One training pair as text. `context`: earlier turns or keywords; `target`: what to write.
+
+    `droppable`: the context may be dropped or thinned, so that z has to carry the text.
+    """
+
+    tags: tuple[str, ...]
+    context: tuple[str, ...]
+    target: str
+    keywords: bool = False
+    droppable: bool = True
+    group: str = ""  # rows of one group stay on one side of a split
+
+
+@dataclass
+class CorpusConfig:
+    """How rows are chosen and cut; the [corpus] table of a training configuration."""
+
+    kind: str = "prose"  # verse | prose
+    tags: tuple[str, ...] = ()
+    min_count: int = 4
+    pieces: int = 0
+    byte_fallback: bool = False
+    validation: int = 2000
+    longest: int = 64  # target tokens; longer examples are left out
+    longest_context: int = 96  # tokens of context kept, the nearest
+    drop_context: float = 0.5
+    weights: dict[str, float] = field(default_factory=dict)  # file stem → how often a row counts
+    limits: dict[str, int] = field(default_factory=dict)  # file stem → rows used at most
+
+
+def rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a file, one dict each. A plain text file gives {"text": line}. Raises BadFile."""
+    if not path.is_file():
+        raise BadFile(file=path.name, reason="there is no such file")
+    name = path.name.removesuffix(".gz")
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
+            if name.endswith(".csv"):
+                reader = csv.DictReader(stream)
+                if "text" not in (reader.fieldnames or ()):
+                    raise BadFile(file=path.name, reason="the CSV needs a column named text")
+                yield from ({**row, "text": row["text"] or ""} for row in reader)
+            elif name.endswith((".jsonl", ".json")):
+                yield from (json.loads(line) for line in stream if line.strip())
+            else:
+                yield from ({"text": line.strip()} for line in stream if line.strip())
+    except UnicodeDecodeError as error:
+        raise BadFile(file=path.name, reason="it is not UTF-8; save it as UTF-8 and try again") from error
+    except json.JSONDecodeError as error:
+        raise BadFile(file=path.name, reason=f"a line is not JSON ({error.msg})") from error
+    except (OSError, EOFError, csv.Error) as error:
+        raise BadFile(file=path.name, reason="it cannot be read") from error
+
+
+def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
+    """Examples of one file. Rows marked with a split other than train are left out."""
+    stem = path.name.split(".")[0]
+    limit = config.limits.get(stem)
+    for count, row in enumerate(rows(path)):
+        if limit is not None and count >= limit:
+            return
+        if row.get("split", "train") == "train":
+            yield from (_verse(row) if config.kind == "verse" else _prose(row, stem))
+
+
+def _verse(row: dict[str, Any]) -> Iterator[Example]:
+    lines = tuple(text.han_only(line) for line in row.get("lines", ()))
+    tag = VERSE_TAGS.get((len(lines), len(lines[0]))) if lines else None
+    if tag and all(len(line) == len(lines[0]) for line in lines):
+        yield Example((tag,), (), "\n".join(lines), keywords=True)
+
+
+def _prose(row: dict[str, Any], stem: str) -> Iterator[Example]:
+    if "turns" in row:
+        turns = [text.clean(turn) for turn in row["turns"]]
+        group = f"{stem}:{turns[0]}" if turns else ""
+        first = 1 if stem.startswith("talk-") else 0
+        for index in range(1, len(turns)):
+            if stem.startswith("talk-") and index % 2 != first:
+                continue  # in our own dialogues Moyou speaks every second turn
+            yield Example(("chat", _style(stem)), tuple(turns[max(0, index - 4) : index]), turns[index], group=group)
+    elif "asks" in row:
+        if not row["intent"].startswith(("crisis", "unsafe")):
+            for number, ask in enumerate(row["asks"]):
+                reply = row["replies"][number % len(row["replies"])]
+                group = f"intent:{row['intent']}"
+                yield Example(("chat", "own"), (text.clean(ask),), text.clean(reply), group=group)
+            for pair in row.get("follow", ()):
+                group = f"intent:{row['intent']}"
+                yield Example(("chat", "own"), (text.clean(pair["ask"]),), text.clean(pair["reply"]), group=group)
+    elif isinstance(row.get("context"), str):
+        yield from _continuations(text.clean(row["context"]), stem)
+    elif stem.startswith("pair-en"):
+        for side in (row["src"], row["tgt"]):
+            yield from _continuations(text.clean(side), stem)
+    elif "src" in row and "tgt" in row:
+        task = stem.split("-")[0]
+        yield Example(
+            (task if task in ("continue", "ask", "post", "ad", "story") else "continue", "own"),
+            (text.clean(row["src"]),),
+            text.clean(row["tgt"]),
+        )
+    elif isinstance(row.get("text"), str):
+        yield from _continuations(text.clean(row["text"]), stem)
+
+
+def _style(stem: str) -> str:
+    return "own" if stem.startswith("talk-") else "counsel" if "smile" in stem else "other"
+
+
+def _continuations(passage: str, stem: str) -> Iterator[Example]:
+    """Prose gives pairs (what stands before, the next sentence); a lone sentence is cut at a comma."""
+    parts = [part.strip() for part in text.sentences(passage) if part.strip()]
+    for index, part in enumerate(parts):
+        before = "".join(parts[max(0, index - 2) : index])
+        cut = max(part.rfind(mark, 4, max(5, len(part) * 2 // 3)) for mark in "，,；;：")
+        if before:
+            yield Example(("continue", "other"), (before,), part, group=f"{stem}:{passage[:20]}")
+        elif cut > 0:
+            yield Example(("continue", "other"), (part[: cut + 1],), part[cut + 1 :].strip(), group=f"{stem}:{part}")
+        elif len(part) >= 6:
+            yield Example(("continue", "other"), (), part, group=f"{stem}:{part}")
+
+
+def common_pairs(lines: Iterable[str], at_least: int = 25) -> set[str]:
+    """Two-character words of classical verse: pairs at the rhythm's even places, common enough.
+
+    Five-character lines break 2-3, seven-character lines 2-2-3 (and the last two either way).
+    """
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts.update(_places(line))
+    return {pair for pair, count in counts.items() if count >= at_least}
+
+
+def _places(line: str) -> list[str]:
+    starts = (0, 3) if len(line) == 5 else (0, 2, 5)
+    return [line[start : start + 2] for start in starts]
+
+
+@dataclass
+class Encoded:
+    """An example as ids. `keywords` are chosen from at random for each epoch."""
+
+    head: np.ndarray[Any, Any]
+    context: tuple[np.ndarray[Any, Any], ...]
+    target: np.ndarray[Any, Any]
+    keywords: bool
+    droppable: bool
+
+
+@dataclass
+class Batch:
+    """condition (B, X), condition_lengths (B,), inputs (B, Y), target (B, Y), lengths (B,)."""
+
+    condition: Tensor
+    condition_lengths: Tensor
+    inputs: Tensor
+    target: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs: set[str]) -> Encoded | None:
+    """None when the target is empty or too long."""
+    target = vocabulary.encode(example.target)
+    if not target or len(target) > config.longest:
+        return None
+    words = example.context
+    if example.keywords:
+        words = tuple(p for line in example.target.split("\n") for p in _places(line) if p in pairs)
+    return Encoded(
+        np.array([vocabulary.tag(tag) for tag in example.tags if vocabulary.has_tag(tag)], dtype=np.int32),
+        tuple(np.array(vocabulary.encode(word), dtype=np.int32) for word in words),
+        np.array([*target, END], dtype=np.int32),
+        example.keywords,
+        example.droppable,
+    )
+
+
+def condition_ids(head: Sequence[int], context: Sequence[Sequence[int]], longest: int) -> list[int]:
+    """Tags, then the context's parts with <turn> between them; the nearest `longest` tokens are kept."""
+    tail: list[int] = []
+    for part in context:
+        tail += [*part, TURN]
+    return [*head, TURN, *tail[-longest:]]
+
+
+def batch_of(chosen: Sequence[Encoded], config: CorpusConfig, draw: random.Random | None) -> Batch:
+    """`draw` thins keywords and drops contexts as in training; None keeps contexts, drops keywords."""
+    conditions = []
+    for example in chosen:
+        context: Sequence[Any] = example.context
+        if example.keywords:
+            count = draw.choice((1, 2, 2, 3, 4)) if draw else 0
+            context = draw.sample(list(context), min(count, len(context))) if draw else ()
+        if draw and example.droppable and draw.random() < config.drop_context:
+            context = ()
+        conditions.append(condition_ids(example.head.tolist(), [c.tolist() for c in context], config.longest_context))
+    targets = [example.target.tolist() for example in chosen]
+    width = max(map(len, targets))
+    return Batch(
+        _padded(conditions),
+        torch.tensor([len(c) for c in conditions]),
+        torch.tensor([[BEGIN, *t[:-1], *[PAD] * (width - len(t))] for t in targets]),
+        _padded(targets),
+        torch.tensor([len(t) for t in targets]),
+    )
+
+
+def _padded(sequences: Sequence[Sequence[int]]) -> Tensor:
+    width = max(map(len, sequences))
+    return torch.tensor([[*s, *[PAD] * (width - len(s))] for s in sequences])
+
+
+def buckets(data: Sequence[Encoded], size: int, seed: int, weights: Sequence[float] | None = None) -> list[list[int]]:
+    """One epoch's batches of indices: shuffled, near-equal target lengths together.
+
+    `weights` above 1 repeat an example, below 1 take it with that chance. The order depends on
+    `seed` alone, so an interrupted run resumes in the middle of an epoch.
+    """
+    draw = random.Random(seed)
+    order: list[int] = []
+    for index in range(len(data)):
+        weight = weights[index] if weights else 1.0
+        order += [index] * (int(weight) + (draw.random() < weight % 1))
+    draw.shuffle(order)
+    batches = []
+    pool = size * 64
+    for start in range(0, len(order), pool):
+        part = sorted(order[start : start + pool], key=lambda i: len(data[i].target))
+        batches += [part[i : i + size] for i in range(0, len(part), size)]
+    draw.shuffle(batches)
+    return batches

@@ -1,0 +1,221 @@
+"""The conditional VAE + RNN: condition encoder, posterior, prior, decoder, loss. One file, one model.
+
+Knows: tensors of token ids and nothing of what they mean.
+Does not know: text, vocabularies, files, sampling.
+
+    x condition (B, X) ──▶ bidirectional LSTM ──▶ memory (B, X, 2C), summary c (B, 2C)
+    y target    (B, Y) ──▶ bidirectional LSTM ──▶ posterior q(z|x,y) = N(mean, variance)
+    z (B, Z), c, y[<t]  ──▶ LSTM, attention over memory ──▶ p(y[t] | y[<t], x, z)
+
+The prior is N(0, I). A diagonal-Gaussian prior p(z|x) would add nothing: the decoder sees x, so it
+can undo any shift and scale of z that depends on x alone, while a learnt prior lets the posterior
+hide from the KL term by following x.
+
+What keeps z alive (Zhu et al. 2020, "A Batch Normalized Inference Network Keeps the KL Vanishing
+Away"): the posterior mean is batch-normalised with a fixed scale γ and no shift, so that the KL
+has a floor of about Z·γ²/2 nats. With it a bag-of-words loss (Zhao et al. 2017) asks z and c for
+the words of y. Free bits (Kingma et al. 2016) can be set as well. The KL term is the Gaussian one
+(Kingma & Welling 2014, appendix B).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.vocabulary import PAD
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and loss weights. `latent` 0 gives the twin without z."""
+
+    vocabulary: int
+    embedding: int = 256
+    hidden: int = 512
+    latent: int = 32
+    condition_hidden: int = 128
+    posterior_hidden: int = 256
+    dropout: float = 0.25
+    word_dropout: float = 0.05
+    gamma: float = 0.6  # scale of the batch-normalised posterior mean; 0 turns it off
+    free_bits: float = 0.0  # nats a dimension
+    bag_of_words: float = 0.2  # weight of the auxiliary loss
+    sampled_softmax: int = 0  # negatives a step; 0 is the full softmax
+
+
+class Encoded(NamedTuple):
+    """What the decoder keeps of a condition. memory (B, X, 2C), keys (B, X, E), mask (B, X), summary (B, 2C)."""
+
+    memory: Tensor
+    keys: Tensor
+    mask: Tensor
+    summary: Tensor
+
+
+class Posterior(NamedTuple):
+    """q(z|x,y): mean (B, Z) and log-variance (B, Z)."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def kl(self) -> Tensor:
+        """KL(q || N(0, I)) for each dimension, in nats: (B, Z)."""
+        return 0.5 * (self.mean.square() + self.log_variance.exp() - self.log_variance - 1)
+
+
+class Loss(NamedTuple):
+    """Sums over a batch, in nats, and the count of target tokens; `objective` is what is minimised."""
+
+    objective: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+    bag_of_words: Tensor
+    tokens: int
+
+
+class Bidirectional(nn.Module):
+    """A bidirectional LSTM whose output does not depend on how far a row is padded."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.forwards = nn.LSTM(inputs, hidden, batch_first=True)
+        self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, T, I), lengths (B,) ≥ 1 → outputs (B, T, 2H) and both final states joined (B, 2H)."""
+        positions = torch.arange(x.shape[1], device=x.device).expand(x.shape[0], -1)
+        # Each row is reversed within its own length, so padding always comes last.
+        index = torch.where(positions < lengths[:, None], lengths[:, None] - 1 - positions, positions)
+        ahead, _ = self.forwards(x)
+        back, _ = self.backwards(x.gather(1, index[..., None].expand(-1, -1, x.shape[2])))
+        last = (lengths - 1)[:, None, None].expand(-1, 1, ahead.shape[2])
+        final = torch.cat([ahead.gather(1, last), back.gather(1, last)], dim=2).squeeze(1)
+        back = back.gather(1, index[..., None].expand(-1, -1, back.shape[2]))
+        return torch.cat([ahead, back], dim=2), final
+
+
+class ConditionalVAE(nn.Module):
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        e, h, z, c = config.embedding, config.hidden, config.latent, 2 * config.condition_hidden
+        self.embed = nn.Embedding(config.vocabulary, e, padding_idx=PAD)
+        nn.init.normal_(self.embed.weight, std=e**-0.5)
+        self.condition = Bidirectional(e, config.condition_hidden)
+        self.decoder = nn.LSTM(e + c + z, h, batch_first=True)
+        self.first = nn.Linear(c + z, 2 * h)
+        self.query = nn.Linear(h, e)
+        self.key = nn.Linear(c, e)
+        self.combine = nn.Linear(h + c + z, e)
+        self.bias = nn.Parameter(torch.zeros(config.vocabulary))
+        self.dropout = nn.Dropout(config.dropout)
+        if z:
+            self.posterior_encoder = Bidirectional(e, config.posterior_hidden)
+            self.posterior = nn.Linear(2 * config.posterior_hidden + c, 2 * z)
+            self.normalise = nn.BatchNorm1d(z, affine=False)
+            self.bag = nn.Sequential(nn.Linear(z + c, h), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(h, e))
+
+    def encode(self, condition: Tensor, lengths: Tensor) -> Encoded:
+        """condition (B, X) ids with at least one token a row, lengths (B,)."""
+        memory, summary = self.condition(self.dropout(self.embed(condition)), lengths)
+        mask = torch.arange(condition.shape[1], device=condition.device) < lengths[:, None]
+        return Encoded(memory, self.key(memory), mask, summary)
+
+    def infer(self, encoded: Encoded, target: Tensor, lengths: Tensor) -> Posterior:
+        """target (B, Y) ids without <begin>; lengths (B,)."""
+        _, final = self.posterior_encoder(self.dropout(self.embed(target)), lengths)
+        mean, log_variance = self.posterior(torch.cat([final, encoded.summary], dim=1)).chunk(2, dim=1)
+        if self.config.gamma:
+            mean = self.config.gamma * self.normalise(mean)
+        return Posterior(mean, log_variance.clamp(-8, 2))
+
+    def first_state(self, encoded: Encoded, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden and cell (B, H) before the first token; z (B, Z)."""
+        hidden, cell = self.first(torch.cat([encoded.summary, z], dim=1)).chunk(2, dim=1)
+        return torch.tanh(hidden), cell
+
+    def decode(self, encoded: Encoded, z: Tensor, inputs: Tensor) -> Tensor:
+        """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin> → features (B, Y, E)."""
+        extra = torch.cat([encoded.summary, z], dim=1)[:, None].expand(-1, inputs.shape[1], -1)
+        hidden, cell = self.first_state(encoded, z)
+        x = torch.cat([self.dropout(self.embed(inputs)), extra], dim=2)
+        out, _ = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
+        return self._features(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
+
+    def _features(self, encoded: Encoded, z: Tensor, hidden: Tensor) -> Tensor:
+        """hidden (B, Y, H), z (B, Y, Z) → (B, Y, E); dot-product attention (Luong et al. 2015)."""
+        hidden = self.dropout(hidden)
+        scores = self.query(hidden) @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
+        attention = scores.masked_fill(~encoded.mask[:, None], -1e9).softmax(dim=2)
+        context = self.dropout(attention) @ encoded.memory
+        return self.dropout(torch.tanh(self.combine(torch.cat([hidden, context, z], dim=2))))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """features (..., E) → (..., V); embeddings are tied."""
+        return functional.linear(features, self.embed.weight, self.bias)
+
+    def forward(
+        self,
+        condition: Tensor,
+        condition_lengths: Tensor,
+        inputs: Tensor,
+        target: Tensor,
+        lengths: Tensor,
+        *,
+        beta: float = 1.0,
+    ) -> Loss:
+        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target."""
+        config = self.config
+        if self.training and config.word_dropout:
+            keep = torch.rand(inputs.shape, device=inputs.device) >= config.word_dropout
+            keep[:, 0] = True
+            inputs = torch.where(keep, inputs, PAD)
+        encoded = self.encode(condition, condition_lengths)
+        tokens = int(lengths.sum())
+        real = target != PAD
+        if config.latent:
+            posterior = self.infer(encoded, target, lengths)
+            z = posterior.sample()
+            by_dimension = posterior.kl()
+            kl = by_dimension.sum()
+            floor = by_dimension.mean(dim=0).clamp_min(config.free_bits).sum() * len(target)
+            penalty = floor if config.free_bits else kl
+            bag_features = self.bag(torch.cat([z, encoded.summary], dim=1))
+            bag_log = self.logits(bag_features).log_softmax(dim=1)
+            bag = -(bag_log.gather(1, target) * real).sum()
+        else:
+            z = torch.zeros(len(target), 0, device=target.device)
+            kl = penalty = bag = torch.zeros((), device=target.device)
+        features = self.decode(encoded, z, inputs)[real]  # (N, E)
+        reconstruction = self._cross_entropy(features, target[real])
+        objective = (reconstruction + beta * penalty + config.bag_of_words * bag) / tokens
+        return Loss(objective, reconstruction.detach(), kl.detach(), bag.detach(), tokens)
+
+    def _cross_entropy(self, features: Tensor, target: Tensor) -> Tensor:
+        """Sum over N tokens. Sampled: targets of the batch exactly, the rest of the partition function
+        by uniform negatives weighted to be unbiased (Jean et al. 2015)."""
+        negatives = self.config.sampled_softmax
+        if not (self.training and negatives):
+            return functional.cross_entropy(self.logits(features), target, reduction="sum")
+        seen, local = target.unique(return_inverse=True)
+        rest = torch.ones(self.config.vocabulary, dtype=torch.bool, device=target.device)
+        rest[seen] = False
+        others = rest.nonzero().squeeze(1)
+        chosen = others[torch.randperm(len(others), device=target.device)[:negatives]]
+        candidates = torch.cat([seen, chosen])
+        correction = torch.zeros(len(candidates), device=target.device)
+        if len(chosen):
+            correction[len(seen) :] = torch.log(torch.tensor(len(others) / len(chosen)))
+        logits = functional.linear(
+            features, functional.embedding(candidates, self.embed.weight), self.bias[candidates] + correction
+        )
+        return functional.cross_entropy(logits, local, reduction="sum")

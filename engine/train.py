@@ -1,0 +1,312 @@
+"""`python -m engine train`: corpora in, a checkpoint out. Resumable, on a CPU or one CUDA GPU.
+
+Knows: the schedule (warm-up, cosine decay over the time or step budget), validation, early stopping.
+Does not know: what the model is asked later.
+
+A run is a folder: the checkpoint that is best on validation, and `state.pt` to go on from. The same
+command with --resume continues at the batch where it stopped; the order of batches depends on the
+seed and the epoch only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import os
+import random
+import time
+import tomllib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from engine import checkpoint, corpus
+from engine.corpus import CorpusConfig, Encoded, Example
+from engine.errors import BadFile, BadOption
+from engine.model import ConditionalVAE, ModelConfig
+from engine.vocabulary import Vocabulary, build
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TrainingConfig:
+    """The [training] table. `minutes` bounds training time over all resumed runs together."""
+
+    batch: int = 64
+    learning_rate: float = 2e-3
+    lowest_rate: float = 0.03  # share of learning_rate at the end
+    warm_up: int = 200  # steps
+    anneal: int = 500  # steps over which β grows to 1
+    clip: float = 2.0
+    minutes: float = 120.0
+    steps: int = 0  # 0: bounded by minutes and epochs
+    epochs: int = 100
+    validate_every: int = 500  # steps
+    save_every: float = 180.0  # seconds
+    patience: int = 6  # validations without gain
+    seed: int = 1
+    threads: int = 1
+
+
+@dataclass
+class RunConfig:
+    name: str
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    model: dict[str, Any] = field(default_factory=dict)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """A configuration by file or by the name of one that ships. `overrides`: "table.key=value".
+
+    Raises BadFile or BadOption.
+    """
+    path = Path(source)
+    if not path.exists():
+        path = Path(__file__).parent / "configs" / f"{source}.toml"
+    if not path.is_file():
+        raise BadFile(file=source, reason="there is no such configuration")
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+        for override in overrides:
+            key, _, value = override.partition("=")
+            table, _, name = key.partition(".")
+            tables.setdefault(table, {})[name] = tomllib.loads(f"value = {value}")["value"]
+        for name in ("tags",):
+            tables["corpus"][name] = tuple(tables["corpus"].get(name, ()))
+        return RunConfig(
+            tables["name"],
+            CorpusConfig(**tables["corpus"]),
+            tables.get("model", {}),
+            TrainingConfig(**tables.get("training", {})),
+        )
+    except tomllib.TOMLDecodeError as error:
+        raise BadFile(file=path.name, reason=f"it is not TOML ({error})") from error
+    except (KeyError, TypeError) as error:
+        raise BadOption(option="config", reason=f"{path.name} has a wrong or missing key ({error})") from error
+
+
+@dataclass
+class Data:
+    train: list[Encoded]
+    weights: list[float]
+    validation: list[Encoded]
+    vocabulary: Vocabulary
+
+
+def _is_validation(group: str, share: float) -> bool:
+    return zlib.crc32(group.encode()) % 100_000 < share * 100_000
+
+
+def load_data(
+    files: Sequence[Path], config: CorpusConfig, *, exclude: Sequence[Path] = (), vocabulary: Vocabulary | None = None
+) -> Data:
+    """Read, deduplicate by target and context, split by group, encode. Raises BadFile when empty.
+
+    Targets of the files in `exclude` are left out: what will be evaluated is never trained on.
+    """
+    forbidden = {_key(e) for file in exclude for e in _all_examples(file, config)}
+    seen: set[int] = set()
+    found: list[tuple[Example, float]] = []
+    for file in files:
+        weight = config.weights.get(file.name.split(".")[0], 1.0)
+        for example in corpus.examples(file, config):
+            key = hash((example.target, example.context))
+            if example.target and key not in seen and _key(example) not in forbidden:
+                seen.add(key)
+                found.append((example, weight))
+    if not found:
+        raise BadFile(file=", ".join(f.name for f in files) or "--data", reason="it holds no usable text")
+    if vocabulary is None:
+        texts = (part for example, _ in found for part in (example.target, *example.context))
+        vocabulary = build(
+            texts, config.tags, min_count=config.min_count, pieces=config.pieces, byte_fallback=config.byte_fallback
+        )
+    lines = (line for example, _ in found if example.keywords for line in example.target.split("\n"))
+    pairs = corpus.common_pairs(lines)
+    share = min(config.validation / len(found), 0.1)
+    data = Data([], [], [], vocabulary)
+    for example, weight in found:
+        encoded = corpus.encode(example, vocabulary, config, pairs)
+        if encoded is None:
+            continue
+        if _is_validation(example.group or example.target, share):
+            data.validation.append(encoded)
+        else:
+            data.train.append(encoded)
+            data.weights.append(weight)
+    if not data.train:
+        raise BadFile(file=files[0].name, reason="every text in it is too long or too short to learn from")
+    data.validation = data.validation or data.train[:64]
+    random.Random(0).shuffle(data.validation)
+    data.validation = data.validation[: config.validation]
+    return data
+
+
+def _all_examples(file: Path, config: CorpusConfig) -> list[Example]:
+    rows = ({**row, "split": "train"} for row in corpus.rows(file))
+    make = corpus._verse if config.kind == "verse" else lambda row: corpus._prose(row, file.name)
+    return [example for row in rows for example in make(row)]
+
+
+def _key(example: Example) -> int:
+    return hash(example.target)
+
+
+def device_of(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadOption(option="device", reason="this machine has no CUDA GPU; use --device cpu")
+    return torch.device(name)
+
+
+@torch.no_grad()
+def validate(model: ConditionalVAE, data: Sequence[Encoded], config: CorpusConfig, device: torch.device) -> dict[str, float]:
+    """Negative ELBO a token in nats, its perplexity, and KL an example, contexts kept."""
+    model.eval()
+    order = sorted(range(len(data)), key=lambda i: len(data[i].target))
+    rebuilt = kl = tokens = 0.0
+    for start in range(0, len(order), 64):
+        batch = corpus.batch_of([data[i] for i in order[start : start + 64]], config, None).to(device)
+        loss = model(**vars(batch))
+        rebuilt, kl, tokens = rebuilt + float(loss.reconstruction), kl + float(loss.kl), tokens + loss.tokens
+    model.train()
+    nll = (rebuilt + kl) / tokens
+    return {"elbo": nll, "ppl": math.exp(min(nll, 20)), "kl": kl / len(data)}
+
+
+@dataclass
+class _Progress:
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0  # in the epoch
+    seconds: float = 0.0
+    tokens: int = 0
+    best: float = math.inf
+    stale: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    config: RunConfig,
+    files: Sequence[Path],
+    out: Path,
+    *,
+    resume: bool = False,
+    minutes: float | None = None,
+    device: str = "auto",
+    exclude: Sequence[Path] = (),
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Train and return the last figures. Raises BadFile or BadOption; writes nothing before data is read."""
+    settings = config.training
+    torch.set_num_threads(settings.threads)
+    where = device_of(device)
+    state_file = out / "state.pt"
+    resumed = resume and state_file.exists()
+    saved: Vocabulary | None = Vocabulary.load(out) if resumed else None
+    data = load_data(files, config.corpus, exclude=exclude, vocabulary=saved)
+    torch.manual_seed(settings.seed)
+    model = ConditionalVAE(ModelConfig(vocabulary=len(data.vocabulary), **config.model)).to(where)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+    progress = _Progress()
+    if resumed:
+        state = torch.load(state_file, weights_only=True, map_location=where)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        progress = _Progress(**state["progress"])
+        torch.set_rng_state(state["random"].cpu())
+    budget = 60 * (minutes if minutes is not None else settings.minutes)
+    corpus_values = dataclasses.asdict(config.corpus)
+    log.info(
+        "%s: %d examples, %d held out, vocabulary %d, %.1f M parameters",
+        config.name, len(data.train), len(data.validation), len(data.vocabulary),
+        sum(p.numel() for p in model.parameters()) / 1e6,
+    )  # fmt: skip
+
+    def store() -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        fresh = state_file.with_suffix(".new")
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "progress": dataclasses.asdict(progress),
+                "random": torch.get_rng_state(),
+            },
+            fresh,
+        )
+        os.replace(fresh, state_file)
+        (out / "history.json").write_text(json.dumps(progress.history), "utf-8")
+
+    def keep_best() -> dict[str, float]:
+        figures = validate(model, data.validation, config.corpus, where)
+        figures |= {"step": progress.step, "seconds": round(progress.seconds), "tokens": progress.tokens}
+        progress.history.append(figures)
+        if figures["elbo"] < progress.best:
+            progress.best, progress.stale = figures["elbo"], 0
+            checkpoint.save(out, config.name, model, data.vocabulary, corpus_values)
+        else:
+            progress.stale += 1
+        return figures
+
+    model.train()
+    bar = tqdm(initial=progress.step, unit="step", desc=config.name, disable=quiet, mininterval=2.0)
+    last = time.monotonic()
+    stored = last
+    figures: dict[str, float] = {}
+    done = False
+    while not done and progress.epoch < settings.epochs:
+        order = corpus.buckets(data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights)
+        for number in range(progress.batch, len(order)):
+            share = progress.seconds / budget if budget else 0.0
+            if settings.steps:
+                share = max(share, progress.step / settings.steps)
+            if share >= 1:
+                done = True
+                break
+            rate = settings.lowest_rate + (1 - settings.lowest_rate) * 0.5 * (1 + math.cos(math.pi * share))
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * rate * min(1.0, (progress.step + 1) / settings.warm_up)
+            draw = random.Random(settings.seed * 1_000_003 + progress.step)
+            batch = corpus.batch_of([data.train[i] for i in order[number]], config.corpus, draw).to(where)
+            beta = min(1.0, (progress.step + 1) / max(1, settings.anneal))
+            loss = model(**vars(batch), beta=beta)
+            optimizer.zero_grad(set_to_none=True)
+            loss.objective.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            optimizer.step()
+            progress.step, progress.batch, progress.tokens = progress.step + 1, number + 1, progress.tokens + loss.tokens
+            now = time.monotonic()
+            progress.seconds, last = progress.seconds + now - last, now
+            bar.update()
+            if progress.step % 20 == 0:
+                bar.set_postfix(
+                    nll=f"{float(loss.reconstruction) / loss.tokens:.3f}", kl=f"{float(loss.kl) / len(batch.target):.2f}"
+                )
+            if progress.step % settings.validate_every == 0:
+                figures = keep_best()
+                bar.write(json.dumps(figures)) if not quiet else None
+                last = time.monotonic()
+                if progress.stale >= settings.patience:
+                    done = True
+                    break
+            if now - stored > settings.save_every:
+                store()
+                stored = last = time.monotonic()
+        else:
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+    if not progress.history or progress.history[-1]["step"] != progress.step:
+        figures = keep_best()
+    store()
+    bar.close()
+    return {"name": config.name, "out": str(out), "epochs": progress.epoch, "best": progress.best, **figures}
