@@ -1,0 +1,449 @@
+"""The journal: every reply and every judgement, in one SQLite file that other tools can open.
+
+Knows: how replies, the words of requests and people's judgements are kept, for how long, and how
+everything of a person is erased. Does not know: Discord, models, what a judgement is used for.
+
+Facts are appended as they happened; the view `current_signals` says what stands. Requests' words
+(and passages that a reply copied from them) live only in the table `words` and are erased after
+`keep_words_hours`; from then on a keyed hash is left, enough to tell that a request is given again.
+
+People, guilds and channels are stored as hashes under a key that lies in the same file, so that one
+file is the whole backup. This keeps ids out of sight, exports and pictures; it does not withstand
+somebody who holds the file and tries out ids. Erased bytes are overwritten (`secure_delete`, and
+the write-ahead log is emptied).
+
+A call that has returned is committed and on disk (WAL, `synchronous=FULL`): neither SIGKILL nor a
+power cut takes it back. A Journal belongs to the thread that opened it; `JournalThread`
+(engine/journal_thread.py) gives it one of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import secrets
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlite_utils import Database
+
+from engine import migrations
+from engine.errors import JournalUnreadable
+from engine.journal_rows import (
+    REASON_LIMIT,
+    Counts,
+    Fact,
+    Forgotten,
+    JudgedText,
+    Place,
+    TaskCounts,
+    without_copies,
+)
+from engine.values import Reply, Request, Signal
+
+__all__ = ["REASON_LIMIT", "Counts", "Fact", "Forgotten", "Journal", "JudgedText", "Place", "TaskCounts"]
+
+EXPIRY_SECONDS = 60.0
+"""While replies are recorded, expired words are looked for this often at most."""
+BUSY_MILLISECONDS = 30_000
+"""How long one write waits for another process (the command line beside the bot)."""
+
+
+class Journal:
+    """The journal in the file `path`, which is made where it is missing.
+
+    `keep_words_hours`: how long requests' words are kept; 0 keeps none and erases those still there.
+    `closed_options`: for each task the options whose values come from a closed list or are numbers;
+    only these may stand in exports, all others are the request's words. `clock`: seconds since 1970.
+    Raises JournalUnreadable. A context manager.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        keep_words_hours: float = 24.0,
+        *,
+        closed_options: Mapping[str, Collection[str]] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = Path(path)
+        self._keep_seconds = keep_words_hours * 3600.0
+        self._closed_options = closed_options or {}
+        self._clock = clock
+        self._db = _open(self.path)
+        try:
+            self._key = self._secret()
+            self._last_expiry = -math.inf
+            self._log_holds_erased = False
+            self.expire_words(math.inf if keep_words_hours <= 0 else None)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise JournalUnreadable(file=self.path, reason=error) from error
+
+    def close(self) -> None:
+        """Close the file; the last process to close it also folds the write-ahead log into it."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Replies
+
+    def record(self, request: Request, reply: Reply, person: str, place: Place) -> bool:
+        """Keep a reply. False: nothing was kept, because this person asked for that.
+
+        The request's words go to their own table, or nowhere with `keep_words_hours` 0.
+        """
+        now = self._clock()
+        if now - self._last_expiry >= EXPIRY_SECONDS:
+            self.expire_words()
+        if not self.may_keep(person):
+            return False
+        closed = self._closed_options.get(request.task, ())
+        kept = without_copies(reply)
+        row = {
+            "id": reply.generation,
+            "at": now,
+            "person": self._hash("person", person),
+            "surface": place.surface,
+            "guild": self._hash("guild", place.guild) if place.guild else "",
+            "channel": self._hash("channel", place.channel) if place.channel else "",
+            "task": reply.task,
+            "options": _json({name: request.options[name] for name in closed if name in request.options}),
+            "locale": request.locale,
+            "model": reply.model,
+            "reward_model": reply.reward_model,
+            "origin": reply.origin,
+            "own_text": _plain(kept.text),
+            "request_hash": self._request_hash(request),
+            "text_hash": self._hash("text", reply.text),
+            "body": _storable(kept.to_json()),
+        }
+        with self._writing():
+            self._db.table("generations").insert(row)
+            if self._keep_seconds > 0:
+                self._db.table("words").insert(
+                    {
+                        "generation": reply.generation,
+                        "request": _storable(request.to_json()),
+                        "body": None if kept == reply else _storable(reply.to_json()),
+                        "expires": now + self._keep_seconds,
+                    }
+                )
+        return True
+
+    def attach(self, generation: str, message_id: int | str) -> bool:
+        """Remember the message (or one of the messages) a reply was sent as. False: no such reply."""
+        return self._write(
+            "INSERT OR REPLACE INTO messages (id, generation) SELECT ?, id FROM generations WHERE id = ?",
+            (str(message_id), generation),
+        )
+
+    def generation_of(self, message_id: int | str) -> str | None:
+        row = self._row("SELECT generation FROM messages WHERE id = ?", (str(message_id),))
+        return None if row is None else str(row[0])
+
+    def reply(self, generation: str) -> Reply | None:
+        """The reply bit for bit; once its request's words are erased, with copied passages blanked."""
+        row = self._row(
+            "SELECT coalesce(words.body, generations.body) FROM generations "
+            "LEFT JOIN words ON words.generation = id AND expires > ? WHERE id = ?",
+            (self._clock(), generation),
+        )
+        return None if row is None else Reply.from_json(row[0])
+
+    def request(self, generation: str) -> Request | None:
+        """The request, or None once its words were erased (or never kept)."""
+        row = self._row(
+            "SELECT request FROM words WHERE generation = ? AND expires > ?", (generation, self._clock())
+        )
+        return None if row is None else Request.from_json(row[0])
+
+    def written_for(self, generation: str, person: str) -> bool:
+        """Whether the journal holds this reply and it was this person who asked for it."""
+        row = self._row(
+            "SELECT 1 FROM generations WHERE id = ? AND person = ?",
+            (generation, self._hash("person", person)),
+        )
+        return row is not None
+
+    def given_again(self, generation: str, request: Request) -> bool:
+        """Whether this is the request of that reply, whatever its seed; works when its words are gone."""
+        row = self._row("SELECT request_hash FROM generations WHERE id = ?", (generation,))
+        return row is not None and secrets.compare_digest(row[0], self._request_hash(request))
+
+    def same_text(self, generation: str, text: str) -> bool:
+        """Whether this is the text that was sent, to the letter; works when copied passages are gone."""
+        row = self._row("SELECT text_hash FROM generations WHERE id = ?", (generation,))
+        return row is not None and secrets.compare_digest(row[0], self._hash("text", text))
+
+    def expire_words(self, now: float | None = None) -> int:
+        """Erase the words whose time is over at `now` (seconds; None: the clock); how many there were."""
+        self._last_expiry = self._clock()
+        time_is_over = self._last_expiry if now is None else now
+        cursor = self._db.execute("DELETE FROM words WHERE expires <= ?", (time_is_over,))
+        if cursor.rowcount or self._log_holds_erased:
+            self._empty_log()
+        return cursor.rowcount
+
+    # Judgements
+
+    def react(self, fact: Fact) -> bool:
+        """Append a fact. False: nothing changed, because the reply is not here (any more), this person
+        asked that nothing be kept, or there is nothing of theirs to withdraw."""
+        values: dict[str, Any] = {
+            "id": uuid.uuid4().hex,
+            "generation": fact.generation,
+            "person": self._hash("person", fact.person),
+            "kind": fact.kind,
+            "label": _plain(fact.label),
+            "value": float(fact.value),
+            "reason": "" if fact.withdrawn else _plain(fact.reason),
+            "at": self._clock() if fact.at is None else float(fact.at),
+            "withdrawn": int(fact.withdrawn),
+        }
+        # One statement, so that the conditions still hold when it writes.
+        return self._write(
+            "INSERT INTO facts (id, generation, person, kind, label, value, reason, at, withdrawn) "
+            "SELECT :id, :generation, :person, :kind, :label, :value, :reason, :at, :withdrawn "
+            "WHERE EXISTS (SELECT 1 FROM generations WHERE id = :generation) AND CASE :withdrawn "
+            "WHEN 0 THEN NOT EXISTS (SELECT 1 FROM people WHERE person = :person AND keep = 0) "
+            "ELSE EXISTS (SELECT 1 FROM facts WHERE generation = :generation AND person = :person "
+            "AND kind = :kind AND label = :label) END",
+            values,
+        )
+
+    def clear(self, generation: str, label: str | None = None, at: float | None = None) -> int:
+        """A moderator cleared a message's reactions (all, or those of one emoji): withdraw each person's.
+
+        Buttons and reviews stand. Returns how many were withdrawn.
+        """
+        with self._writing():
+            standing = self._db.execute(
+                "SELECT person, label FROM (SELECT person, label, withdrawn, row_number() OVER "
+                "(PARTITION BY person, label ORDER BY at DESC, sequence DESC) AS age FROM facts "
+                "WHERE generation = ? AND kind = 'reaction' AND (? IS NULL OR label = ?)) "
+                "WHERE age = 1 AND withdrawn = 0",
+                (generation, label, label),
+            ).fetchall()
+            when = self._clock() if at is None else at
+            for person, emoji in standing:
+                self._db.table("facts").insert(
+                    {
+                        "id": uuid.uuid4().hex,
+                        "generation": generation,
+                        "person": person,
+                        "kind": "reaction",
+                        "label": emoji,
+                        "value": 0.0,
+                        "reason": "",
+                        "at": when,
+                        "withdrawn": 1,
+                    }
+                )
+        return len(standing)
+
+    def signals(self) -> Iterator[Signal]:
+        """Every standing judgement, oldest first; `person` is a hash."""
+        rows = self._db.execute(
+            "SELECT generation, person, kind, value, reason, at FROM current_signals ORDER BY at, sequence"
+        )
+        for generation, person, kind, value, reason, at in rows:
+            yield Signal(generation, person, kind, value, reason, at)
+
+    def signal(self, generation: str, person: str) -> Signal | None:
+        """This person's standing judgement of a reply; `person` in it is a hash."""
+        row = self._row(
+            "SELECT generation, person, kind, value, reason, at FROM current_signals "
+            "WHERE generation = ? AND person = ?",
+            (generation, self._hash("person", person)),
+        )
+        return None if row is None else Signal(*row)
+
+    def judged(self) -> Iterator[JudgedText]:
+        """What tuning reads, oldest first. Fixed sentences and extracts teach nothing and are left out."""
+        rows = self._db.execute(
+            "SELECT generation, task, own_text, value, s.person, s.at, options, model "
+            "FROM current_signals AS s JOIN generations AS g ON g.id = generation "
+            "WHERE origin NOT IN ('fixed', 'extract') AND own_text <> '' ORDER BY s.at, sequence"
+        )
+        for generation, task, own_text, value, person, at, options, model in rows:
+            yield JudgedText(generation, task, own_text, value, person, at, json.loads(options), model)
+
+    def counts(self) -> Counts:
+        generations = dict(self._db.execute("SELECT task, count(*) FROM generations GROUP BY task"))
+        judged = {
+            task: (likes, dislikes, signals)
+            for task, likes, dislikes, signals in self._db.execute(
+                "SELECT task, sum(value > 0), sum(value < 0), count(*) FROM current_signals AS s "
+                "JOIN generations AS g ON g.id = generation GROUP BY task"
+            )
+        }
+        people = self._row("SELECT count(DISTINCT person) FROM current_signals", ())
+        by_task = {
+            task: TaskCounts(number, *judged.get(task, (0, 0, 0))[:2]) for task, number in generations.items()
+        }
+        return Counts(
+            generations=sum(generations.values()),
+            signals=sum(row[2] for row in judged.values()),
+            likes=sum(row[0] for row in judged.values()),
+            dislikes=sum(row[1] for row in judged.values()),
+            people=0 if people is None else int(people[0]),
+            by_task=by_task,
+        )
+
+    # People
+
+    def may_keep(self, person: str) -> bool:
+        """Whether this person lets replies and judgements be kept; they do until they say otherwise."""
+        row = self._row("SELECT keep FROM people WHERE person = ?", (self._hash("person", person),))
+        return row is None or bool(row[0])
+
+    def set_keep(self, person: str, keep: bool) -> None:
+        """From now on keep nothing of this person, or keep again. What is there stays: see `forget`."""
+        row = {"person": self._hash("person", person), "keep": int(keep), "at": self._clock()}
+        self._db.table("people").upsert(row, pk="person")
+
+    def forget(self, person: str) -> Forgotten:
+        """Erase everything of this person: the replies written for them with all that hangs on these,
+        their judgements of any reply, and words of others' requests made in the channels where they
+        asked (their own may stand in the context). Only a refusal (`set_keep`) is remembered.
+        """
+        who = (self._hash("person", person),)
+        theirs = "(SELECT id FROM generations WHERE person = :who)"
+        values = {"who": who[0]}
+        with self._writing():
+            self._db.execute(
+                "DELETE FROM words WHERE generation IN (SELECT id FROM generations WHERE channel IN "
+                "(SELECT channel FROM generations WHERE person = :who) AND "
+                "(channel <> '' OR person = :who))",
+                values,
+            )
+            facts = self._db.execute(
+                f"DELETE FROM facts WHERE person = :who OR generation IN {theirs}",
+                values,
+            ).rowcount
+            self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
+            generations = self._db.execute("DELETE FROM generations WHERE person = ?", who).rowcount
+            self._db.execute("DELETE FROM people WHERE person = ? AND keep = 1", who)
+            self._db.table("deletions").insert(
+                {"at": self._clock(), "generations": generations, "facts": facts}
+            )
+        self._empty_log()
+        return Forgotten(generations, facts)
+
+    # Within
+
+    def _secret(self) -> bytes:
+        # Whoever comes first decides; a second process takes the same.
+        self._db.execute("INSERT OR IGNORE INTO secret (id, key) VALUES (1, ?)", (secrets.token_bytes(32),))
+        row = self._row("SELECT key FROM secret WHERE id = 1", ())
+        if row is None:
+            raise sqlite3.DatabaseError("the key is missing")
+        return bytes(row[0])
+
+    def _hash(self, kind: str, text: str) -> str:
+        """32 hexadecimal digits; the kind keeps a person and a channel of the same id apart."""
+        data = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, key=self._key, person=kind.encode(), digest_size=16).hexdigest()
+
+    def _request_hash(self, request: Request) -> str:
+        asked = [request.task, request.text, dict(request.options), request.locale, request.context]
+        return self._hash("request", json.dumps(asked, sort_keys=True))
+
+    def _row(self, sql: str, values: Iterable[object]) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._db.execute(sql, tuple(values)).fetchone()
+        return row
+
+    def _write(self, sql: str, values: Any) -> bool:
+        return self._db.execute(sql, values).rowcount > 0
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        # IMMEDIATE: a transaction that reads first and writes later fails at once, without waiting,
+        # when another process wrote in between.
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.commit()
+        except BaseException:
+            self._db.rollback()
+            raise
+
+    def _empty_log(self) -> None:
+        """Fold the write-ahead log into the file and empty it, so that erased bytes are nowhere.
+
+        While somebody is reading this cannot be done; the next `expire_words` tries again.
+        """
+        try:
+            row = self._row("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            self._log_holds_erased = row is None or bool(row[0])
+        except sqlite3.OperationalError:  # a query of our own is still being read
+            self._log_holds_erased = True
+
+
+def _open(path: Path) -> Database:
+    """Open the file with today's schema. Raises JournalUnreadable."""
+    connection: sqlite3.Connection | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # others on the machine do not read it
+        connection = sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000)
+        db = Database(connection, execute_plugins=False)
+        _enable_wal(db)
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            db.execute(f"PRAGMA {pragma}")
+        newer = migrations.unknown_to_us(db)
+        if newer:
+            raise sqlite3.DatabaseError(f"a newer Moyou wrote it: {newer[-1]}")
+        migrations.apply(db)
+        db.execute("BEGIN IMMEDIATE")  # whether it can be written shows here, not at the first reply
+        db.rollback()
+        return db
+    except (sqlite3.Error, OSError) as error:
+        if connection is not None:
+            connection.close()
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise JournalUnreadable(file=path, reason=reason) from error
+
+
+def _enable_wal(db: Database) -> None:
+    # Two processes that open a new file at once: SQLite refuses this one at once instead of waiting.
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            return db.enable_wal()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _json(values: Mapping[str, str]) -> str:
+    return _storable(json.dumps(values, ensure_ascii=False, sort_keys=True))
+
+
+def _storable(json_text: str) -> str:
+    """JSON with lone surrogates as escapes: SQLite takes UTF-8 only, and they read back the same."""
+    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", json_text)
+
+
+def _plain(text: str) -> str:
+    """Text without lone surrogates, which SQLite does not take."""
+    return text.encode("utf-8", "replace").decode()

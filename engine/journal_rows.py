@@ -1,0 +1,119 @@
+"""The plain values that go into the journal and come out of it.
+
+Knows: where a reply was asked for, a judgement as it happened, what may outlive a request's words.
+Does not know: how any of it is stored (`engine.journal` does).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+from engine.errors import TextTooLong
+from engine.values import Reply, SignalKind
+
+REASON_LIMIT = 300
+"""Characters of a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request was made. `guild` and `channel` are ids or "" (direct messages, console)."""
+
+    surface: str
+    guild: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One judgement as it happened: `person` did `label` (an emoji, a button's or form's name).
+
+    `value` in [-1, 1]. `withdrawn` takes back exactly the fact of the same generation, person, kind
+    and label; its value and reason do not matter. `at`: seconds since 1970; None: now.
+    Raises ValueError (a programming mistake) and TextTooLong (a reason of more than 300 characters).
+    """
+
+    generation: str
+    person: str
+    kind: SignalKind
+    value: float
+    label: str = ""
+    reason: str = ""
+    at: float | None = None
+    withdrawn: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(SignalKind):
+            raise ValueError(f"unknown kind of signal: {self.kind}")
+        if not -1.0 <= self.value <= 1.0:  # also false for NaN
+            raise ValueError(f"a judgement's value lies in [-1, 1], not {self.value}")
+        if len(self.reason) > REASON_LIMIT:
+            raise TextTooLong(length=len(self.reason), limit=REASON_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    generations: int
+    likes: int
+    dislikes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the journal holds. `people` have at least one standing judgement."""
+
+    generations: int
+    signals: int
+    likes: int
+    dislikes: int
+    people: int
+    by_task: Mapping[str, TaskCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedText:
+    """What tuning may see of one person's standing judgement: the bot's own words, never the request's.
+
+    `options` holds only options whose values come from a closed list (see Journal). `person` is a hash.
+    """
+
+    generation: str
+    task: str
+    own_text: str
+    value: float
+    person: str
+    at: float
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How much was erased for a person."""
+
+    generations: int
+    facts: int
+
+
+def without_copies(reply: Reply) -> Reply:
+    """The reply with every passage copied from the request blanked: what outlives the request's words.
+
+    Extracts consist of people's words, so nothing of their text is left.
+    """
+    drafts = tuple(
+        dataclasses.replace(draft, text=own, own_text=own)
+        for draft in reply.drafts
+        for own in ["" if "extract" in (reply.origin, draft.origin) else draft.own_text]
+    )
+    text = drafts[reply.chosen].text if drafts else ""
+    if reply.origin == "fixed":  # a sentence of ours, with or without a draft
+        text = reply.text
+    if text == reply.text:
+        return dataclasses.replace(reply, drafts=drafts)
+    form = reply.form
+    if form is not None:  # its marks spell the text
+        form = dataclasses.replace(form, lines=())
+    return dataclasses.replace(reply, text=text, drafts=drafts, lines=None, form=form)

@@ -1,0 +1,128 @@
+"""The journal behind an event loop: one thread that opens it, uses it and closes it.
+
+Knows: how to run a Journal's methods on its own thread and erase expired words while nothing happens.
+Does not know: what the methods do.
+
+    async with JournalThread(path, keep_words_hours=24) as journal:
+        await journal(Journal.record, request, reply, person, place)   # returned: committed, on disk
+        counts = await journal(Journal.counts)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+
+from engine.errors import ShuttingDown
+from engine.journal import Journal
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+EXPIRY_SECONDS = 300.0
+"""How often expired words are looked for when nobody asks for anything."""
+
+
+class JournalThread:
+    """Opens `path` with the first call, with `open()`, or on entering `async with`.
+
+    Parameters as Journal's. Calls run one after the other in the order they were made. What a call
+    raises reaches its caller; JournalUnreadable comes from whichever call opens the file.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        keep_words_hours: float = 24.0,
+        *,
+        closed_options: Mapping[str, Collection[str]] | None = None,
+        expiry_seconds: float = EXPIRY_SECONDS,
+    ) -> None:
+        self.path = Path(path)
+        self._keep_words_hours = keep_words_hours
+        self._closed_options = closed_options
+        self._expiry_seconds = expiry_seconds
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._journal: Journal | None = None
+        self._expiry: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def __call__(
+        self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `method(journal, *args, **kwargs)` on the journal's thread.
+
+        An iterator comes back with its rows already read. Raises ShuttingDown after `close`.
+        """
+        if self._closed:
+            raise ShuttingDown()
+        if self._expiry is None:
+            self._expiry = asyncio.create_task(self._erase_now_and_then(), name="journal expiry")
+
+        def run() -> T:
+            result = method(self._opened(), *args, **kwargs)
+            if isinstance(result, Iterator):  # its rows can only be read on this thread
+                return cast(T, iter(tuple(result)))
+            return result
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+
+    async def open(self) -> None:
+        """Open the file now. Raises JournalUnreadable."""
+        await self(_nothing)
+
+    async def close(self) -> None:
+        """Finish the calls already made, then close the file. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+        await asyncio.get_running_loop().run_in_executor(self._executor, self._shut)
+        self._executor.shutdown(wait=False)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _opened(self) -> Journal:
+        if self._journal is None:
+            self._journal = Journal(self.path, self._keep_words_hours, closed_options=self._closed_options)
+        return self._journal
+
+    def _shut(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    async def _erase_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._expiry_seconds)
+            try:
+                await self(Journal.expire_words)
+            except sqlite3.Error:
+                log.exception("expired words could not be erased; trying again in %g s", self._expiry_seconds)
+
+
+def _nothing(journal: Journal) -> Any:
+    return None

@@ -1,0 +1,148 @@
+"""The journal's schema, as numbered steps from an empty file to today's shape.
+
+Knows: tables, indices, triggers and the view `current_signals`; which steps a file still lacks.
+Does not know: what the rows mean to people, keys, hashes, when anything expires.
+
+A step is never edited once released: a new shape is a new step, and `tests/test_journal.py`
+opens a file of every earlier version with today's code.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+MIGRATIONS = Migrations("moyou-journal")
+
+CURRENT_SIGNALS = """
+WITH newest AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY generation, person, kind, label ORDER BY at DESC, sequence DESC
+    ) AS age
+    FROM facts
+),
+standing AS (
+    SELECT *, row_number() OVER (PARTITION BY generation, person ORDER BY at DESC, sequence DESC) AS place
+    FROM newest
+    WHERE age = 1 AND withdrawn = 0
+)
+SELECT sequence, generation, person, kind, label, value, reason, at
+FROM standing
+WHERE place = 1
+"""
+"""One row a person and generation: of each kind and label only the newest fact counts, those
+withdrawn by it drop out, and the newest of what stands is the person's judgement."""
+
+
+@MIGRATIONS(name="0001_generations")
+def generations(db: Database) -> None:
+    """Replies, the words of their requests (a table of its own, so that it can be emptied), and
+    the messages they were sent as."""
+    db.table("secret").create({"id": int, "key": bytes}, pk="id", not_null={"key"})
+    db.table("generations").create(
+        {
+            "id": str,
+            "at": float,
+            "person": str,
+            "surface": str,
+            "guild": str,
+            "channel": str,
+            "task": str,
+            "options": str,
+            "locale": str,
+            "model": str,
+            "reward_model": str,
+            "origin": str,
+            "own_text": str,
+            "request_hash": str,
+            "text_hash": str,
+            "body": str,
+        },
+        pk="id",
+        not_null={"at", "person", "surface", "guild", "channel", "task", "options", "locale", "model"}
+        | {"reward_model", "origin", "own_text", "request_hash", "text_hash", "body"},
+    )
+    db.table("generations").create_index(["person"])
+    db.table("generations").create_index(["channel"])
+    db.table("words").create(
+        {"generation": str, "request": str, "body": str, "expires": float},
+        pk="generation",
+        not_null={"request", "expires"},
+        foreign_keys=[("generation", "generations", "id")],
+    )
+    db.table("words").create_index(["expires"])
+    db.table("messages").create(
+        {"id": str, "generation": str},
+        pk="id",
+        not_null={"generation"},
+        foreign_keys=[("generation", "generations", "id")],
+    )
+    db.table("messages").create_index(["generation"])
+
+
+@MIGRATIONS(name="0002_facts")
+def facts(db: Database) -> None:
+    """Judgements as they happened, and the view that says what stands."""
+    db.table("facts").create(
+        {
+            "sequence": int,
+            "id": str,
+            "generation": str,
+            "person": str,
+            "kind": str,
+            "label": str,
+            "value": float,
+            "reason": str,
+            "at": float,
+            "withdrawn": int,
+        },
+        pk="sequence",
+        not_null={"id", "generation", "person", "kind", "label", "value", "reason", "at", "withdrawn"},
+        foreign_keys=[("generation", "generations", "id")],
+    )
+    db.table("facts").create_index(["id"], unique=True)
+    db.table("facts").create_index(["generation", "person", "kind", "label", "at", "sequence"])
+    db.table("facts").create_index(["person"])
+    # Rows may go (a person is forgotten) but never change.
+    db.execute(
+        "CREATE TRIGGER facts_are_append_only BEFORE UPDATE ON facts "
+        "BEGIN SELECT raise(ABORT, 'facts are append-only'); END"
+    )
+    db.create_view("current_signals", CURRENT_SIGNALS)
+
+
+@MIGRATIONS(name="0003_people")
+def people(db: Database) -> None:
+    """Who asked that nothing be kept, and a log of what was forgotten, without identities."""
+    db.table("people").create({"person": str, "keep": int, "at": float}, pk="person", not_null={"keep", "at"})
+    db.table("deletions").create(
+        {"id": int, "at": float, "generations": int, "facts": int},
+        pk="id",
+        not_null={"at", "generations", "facts"},
+    )
+
+
+def known() -> tuple[str, ...]:
+    """The names of all steps, in order."""
+    with Database(memory=True, execute_plugins=False) as empty:
+        return tuple(step.name for step in MIGRATIONS.pending(empty))
+
+
+def unknown_to_us(db: Database) -> tuple[str, ...]:
+    """Steps in this file that a newer Moyou made; such a file must not be written by this one."""
+    names = set(known())
+    return tuple(step.name for step in MIGRATIONS.applied(db) if step.name not in names)
+
+
+def apply(db: Database, *, stop_before: str | None = None) -> None:
+    """Bring the file up to date. All steps or none: two processes may open it at once."""
+    if not MIGRATIONS.pending(db):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        MIGRATIONS.apply(db, stop_before=stop_before)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS.applied(db))}")
+        db.commit()
+    except BaseException:
+        db.rollback()
+        raise

@@ -1,0 +1,581 @@
+"""The journal: what is kept, for how long, what stands of people's judgements, what is erased."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import multiprocessing
+import sqlite3
+import stat
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlite_utils import Database
+
+from engine import migrations
+from engine.errors import JournalUnreadable, ShuttingDown, TextTooLong
+from engine.journal import Counts, Fact, Forgotten, Journal, Place, TaskCounts
+from engine.journal_thread import JournalThread
+from engine.values import Draft, FormCheck, Mark, Problem, Reply, Request, Signal
+
+HERE = Place("discord", guild="900001", channel="800002")
+WORDS = "我的钥匙藏在花盆底下"  # what a member wrote; must be nowhere once erased
+
+
+def draft(text: str = "云来云去", own_text: str | None = None, **more: Any) -> Draft:
+    values: dict[str, Any] = {
+        "origin": "generated",
+        "latent": (0.1, -2.5e-7),
+        "log_probability": -31.25,
+        "scores": {"fluency": 1 / 3},
+        "score": 0.7,
+    }
+    return Draft(text=text, own_text=text if own_text is None else own_text, **{**values, **more})
+
+
+def reply(generation: str = "g1", text: str = "云来云去", **more: Any) -> Reply:
+    values: dict[str, Any] = {
+        "task": "chat",
+        "text": text,
+        "origin": "generated",
+        "model": "talk@0123456789ab",
+        "seed": 7,
+        "decoding": {"temperature": 0.8},
+        "drafts": (draft(text),),
+        "chosen": 0,
+    }
+    return Reply(generation=generation, **{**values, **more})
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
+    with Journal(tmp_path / "data" / "journal.db", clock=clock) as opened:
+        yield opened
+
+
+def everything_in(journal: Journal) -> bytes:
+    """The bytes of the file and of its write-ahead log."""
+    files = journal.path.parent.glob(journal.path.name + "*")
+    return b"".join(file.read_bytes() for file in files if not file.name.endswith("-shm"))
+
+
+def standing(journal: Journal) -> dict[tuple[str, float], int]:
+    found: dict[tuple[str, float], int] = {}
+    for signal in journal.signals():
+        key = (signal.generation, signal.value)
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+# Replies and their requests
+
+text = st.text(max_size=12)
+number = st.floats(allow_nan=False)
+mark = st.builds(Mark, text, text, text, text, st.booleans())
+drafts = st.builds(
+    Draft,
+    text=text,
+    own_text=text,
+    origin=st.sampled_from(["generated", "edited", "book"]),
+    latent=st.tuples(number, number, number),
+    log_probability=number,
+    scores=st.dictionaries(text, number, max_size=2),
+    score=number,
+)
+forms = st.builds(
+    FormCheck,
+    name=text,
+    ok=st.booleans(),
+    relaxed=st.tuples(text),
+    lines=st.tuples(st.tuples(mark, mark)),
+    problems=st.tuples(st.builds(Problem, st.integers(0, 9), st.integers(0, 9), text)),
+)
+replies = st.builds(
+    Reply,
+    generation=st.just(""),
+    task=text,
+    text=text,
+    origin=st.sampled_from(["generated", "edited", "book", "fixed"]),
+    model=text,
+    seed=st.integers(0, 2**63 - 1),
+    decoding=st.dictionaries(text, number | text, max_size=2),
+    drafts=st.lists(drafts, min_size=1, max_size=3).map(tuple),
+    chosen=st.just(0),
+    propensity=number,
+    lines=st.none() | st.tuples(text, text),
+    form=st.none() | forms,
+)
+requests = st.builds(
+    Request,
+    task=text,
+    text=st.text(st.characters(exclude_categories=[]), max_size=9),  # lone surrogates too
+    options=st.dictionaries(text, text, max_size=2),
+    context=st.tuples(text, text),
+    seed=st.none() | st.integers(0, 2**63 - 1),
+)
+
+
+@pytest.fixture(scope="module")
+def shared_journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
+    with Journal(tmp_path_factory.mktemp("shared") / "journal.db") as opened:
+        yield opened
+
+
+@settings(deadline=None, max_examples=60)
+@given(requests, replies)
+def test_a_reply_and_its_request_read_back_the_same(
+    shared_journal: Journal, request_: Request, made: Reply
+) -> None:
+    journal = shared_journal
+    made = replace(made, generation=uuid.uuid4().hex)
+    assert journal.record(request_, made, "1", HERE)
+    assert journal.reply(made.generation) == made
+    assert journal.request(made.generation) == request_
+    assert journal.given_again(made.generation, replace(request_, seed=5))
+    assert not journal.given_again(made.generation, replace(request_, text=request_.text + "!"))
+    assert journal.same_text(made.generation, made.text)
+    assert not journal.same_text(made.generation, made.text + "!")
+
+
+def test_words_are_kept_for_their_time_then_only_a_hash_is_left(journal: Journal, clock: Clock) -> None:
+    asked = Request("chat", text=WORDS, options={"tone": WORDS}, context=(WORDS,))
+    copied = reply(
+        text=f"你说“{WORDS}”",
+        drafts=(draft(f"你说“{WORDS}”", "你说“□”"), draft(WORDS, "□")),
+        lines=(WORDS,),
+        form=FormCheck("wujue", ok=True, lines=((Mark("钥", "平", "平", "", True),),)),
+    )
+    journal.record(asked, copied, "1", HERE)
+    clock.now += 24 * 3600 - 1
+    assert journal.expire_words() == 0
+    assert journal.request("g1") == asked
+    assert journal.reply("g1") == copied
+    assert WORDS.encode() in everything_in(journal)
+    clock.now += 1
+    assert journal.request("g1") is None  # also before anybody erases it
+    assert journal.expire_words() == 1
+    left = journal.reply("g1")
+    assert left is not None
+    assert (left.text, left.lines, [d.text for d in left.drafts]) == ("你说“□”", None, ["你说“□”", "□"])
+    assert left.form == FormCheck("wujue", ok=True)
+    assert left.latent == copied.latent
+    assert journal.given_again("g1", asked)
+    assert journal.same_text("g1", copied.text)
+    assert WORDS.encode() not in everything_in(journal)
+
+
+def test_expired_words_are_erased_when_the_journal_opens_and_while_it_records(tmp_path: Path) -> None:
+    clock = Clock()
+    with Journal(tmp_path / "j.db", 1.0, clock=clock) as journal:
+        journal.record(Request("chat", text=WORDS), reply("g1"), "1", HERE)
+        clock.now += 3601
+        journal.record(Request("chat", text="早"), reply("g2"), "1", HERE)
+        assert WORDS.encode() not in everything_in(journal)
+        assert journal.request("g2") is not None
+    clock.now += 3601
+    with Journal(tmp_path / "j.db", clock=clock) as journal:
+        assert [*Database(journal.path).query("SELECT * FROM words")] == []
+
+
+def test_with_zero_hours_no_words_are_kept_and_old_ones_go(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db", 24) as journal:
+        journal.record(Request("chat", text=WORDS), reply("g1"), "1", HERE)
+    with Journal(tmp_path / "j.db", 0) as journal:
+        copied = reply("g2", WORDS, drafts=(draft(WORDS, "□"),))
+        journal.record(Request("chat", text=WORDS), copied, "1", HERE)
+        assert journal.request("g1") is journal.request("g2") is None
+        assert WORDS.encode() not in everything_in(journal)
+        assert journal.given_again("g2", Request("chat", text=WORDS))
+
+
+def test_extracts_and_fixed_sentences(tmp_path: Path) -> None:
+    """Of an extract nothing outlives the words; a fixed sentence is ours; neither is judged text."""
+    with Journal(tmp_path / "j.db", 0) as journal:
+        extract = reply("g1", WORDS, origin="extract", drafts=(draft(WORDS, origin="extract"),))
+        fixed = reply("g2", "我在。", origin="fixed", drafts=(draft("我在。", "", origin="fixed"),))
+        bare = reply("g3", "我在。", origin="fixed", drafts=())
+        for made in (extract, fixed, bare):
+            journal.record(Request("summary"), made, "1", HERE)
+            journal.react(Fact(made.generation, "2", "reaction", 1.0, "👍"))
+        assert journal.same_text("g1", WORDS)
+        assert [found.text for found in map(journal.reply, ("g1", "g2", "g3")) if found] == [
+            "",
+            "我在。",
+            "我在。",
+        ]
+        assert len(list(journal.signals())) == 3
+        assert list(journal.judged()) == []
+        assert WORDS.encode() not in everything_in(journal)
+
+
+def test_messages_find_their_reply(journal: Journal) -> None:
+    assert not journal.attach("g1", 11)
+    journal.record(Request("chat"), reply("g1"), "1", HERE)
+    journal.record(Request("chat"), reply("g2"), "1", HERE)
+    assert journal.attach("g1", 11)
+    assert journal.attach("g1", "12")
+    assert journal.attach("g2", 13)
+    assert [journal.generation_of(m) for m in (11, 12, "13", 14)] == ["g1", "g1", "g2", None]
+    assert journal.reply("nothing") is None
+    assert not journal.given_again("nothing", Request("chat"))
+
+
+def test_the_same_generation_is_not_recorded_twice(journal: Journal) -> None:
+    journal.record(Request("chat"), reply("g1"), "1", HERE)
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.record(Request("chat", text="x"), reply("g1", "另一句"), "1", HERE)
+    assert journal.request("g1") == Request("chat")
+    assert journal.record(Request("chat"), reply("g2"), "1", HERE)  # no transaction was left open
+
+
+# Judgements
+
+
+def test_the_newest_fact_that_stands_is_the_judgement(journal: Journal) -> None:
+    journal.record(Request("chat"), reply("g1"), "1", HERE)
+    up, down = Fact("g1", "2", "reaction", 1.0, "👍", at=1), Fact("g1", "2", "reaction", -1.0, "👎", at=2)
+    journal.react(up)
+    assert standing(journal) == {("g1", 1.0): 1}
+    journal.react(down)
+    assert standing(journal) == {("g1", -1.0): 1}
+    journal.react(Fact("g1", "2", "button", 0.5, "better", reason="韵好", at=3))
+    journal.react(replace(down, at=4, withdrawn=True))
+    assert standing(journal) == {("g1", 0.5): 1}
+    journal.react(Fact("g1", "2", "button", 0.0, "better", at=5, withdrawn=True))
+    assert standing(journal) == {("g1", 1.0): 1}  # the first 👍 was never taken back
+    journal.react(replace(up, at=6, withdrawn=True))
+    assert standing(journal) == {}
+    journal.react(replace(up, at=7))
+    assert standing(journal) == {("g1", 1.0): 1}
+    (signal,) = journal.signals()
+    assert (signal.kind, signal.reason, signal.at, signal.withdrawn) == ("reaction", "", 7.0, False)
+
+
+people = st.sampled_from(["2", "3"])
+labels = st.sampled_from([("reaction", "👍", 1.0), ("reaction", "👎", -1.0), ("button", "up", 0.5)])
+events = st.lists(
+    st.tuples(people, st.sampled_from(["g1", "g2"]), labels, st.booleans(), st.integers(0, 5)), max_size=14
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(events)
+def test_the_view_agrees_with_a_plain_account_of_the_facts(
+    tmp_path_factory: pytest.TempPathFactory, happened: list[Any]
+) -> None:
+    chains: dict[tuple[str, str, str, str], list[tuple[float, int, float, bool]]] = {}
+    with Journal(tmp_path_factory.mktemp("view") / "j.db") as journal:
+        for generation in ("g1", "g2"):
+            journal.record(Request("chat"), reply(generation), "1", HERE)
+        for order, (person, generation, (kind, label, value), withdrawn, at) in enumerate(happened):
+            known = chains.setdefault((generation, person, kind, label), [])
+            taken = journal.react(Fact(generation, person, kind, value, label, at=at, withdrawn=withdrawn))
+            assert taken == (not withdrawn or bool(known))
+            if taken:
+                known.append((at, order, value, withdrawn))
+        expected: dict[tuple[str, str], tuple[float, int, float]] = {}
+        for (generation, person, _, _), known in chains.items():
+            if known and not max(known)[3]:
+                newest = max(known)[:3]
+                expected[generation, person] = max(expected.get((generation, person), newest), newest)
+        found = [(s.generation, s.at, s.value) for s in journal.signals()]
+        assert sorted(found) == sorted((g, at, value) for (g, _), (at, _, value) in expected.items())
+
+
+def test_facts_are_never_changed(journal: Journal) -> None:
+    journal.record(Request("chat"), reply("g1"), "1", HERE)
+    journal.react(Fact("g1", "2", "reaction", 1.0, "👍"))
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        Database(journal.path).execute("UPDATE facts SET value = -1")
+
+
+def test_cleared_reactions_are_withdrawn_and_other_judgements_stand(journal: Journal) -> None:
+    journal.record(Request("chat"), reply("g1"), "1", HERE)
+    for person in ("2", "3"):
+        journal.react(Fact("g1", person, "reaction", 1.0, "👍", at=1))
+    journal.react(Fact("g1", "4", "reaction", -1.0, "👎", at=1))
+    journal.react(Fact("g1", "5", "review", -0.5, "bad", at=1))
+    journal.react(Fact("g1", "3", "reaction", 1.0, "👍", at=2, withdrawn=True))
+    assert journal.clear("g1", "👍", at=3) == 1
+    assert standing(journal) == {("g1", -1.0): 1, ("g1", -0.5): 1}
+    assert journal.clear("g1", at=4) == 1
+    assert journal.clear("g1", at=5) == 0
+    assert standing(journal) == {("g1", -0.5): 1}
+
+
+def test_a_fact_for_an_unknown_reply_changes_nothing(journal: Journal) -> None:
+    assert not journal.react(Fact("nothing", "2", "reaction", 1.0, "👍"))
+    assert list(journal.signals()) == []
+
+
+@pytest.mark.parametrize("value", [1.01, -2.0, math.nan, math.inf])
+def test_a_value_outside_its_range_is_a_mistake(value: float) -> None:
+    with pytest.raises(ValueError, match="lies in"):
+        Fact("g1", "2", "reaction", value)
+
+
+def test_a_reason_is_short_and_a_kind_is_known() -> None:
+    Fact("g1", "2", "button", -1.0, reason="长" * 300)
+    with pytest.raises(TextTooLong):
+        Fact("g1", "2", "button", -1.0, reason="长" * 301)
+    with pytest.raises(ValueError, match="unknown kind"):
+        Fact("g1", "2", "vote", 1.0)  # type: ignore[arg-type]
+
+
+def test_counts(journal: Journal) -> None:
+    empty = Counts(0, 0, 0, 0, 0, {})
+    assert journal.counts() == empty
+    for generation, task in (("g1", "chat"), ("g2", "chat"), ("g3", "poem")):
+        journal.record(Request(task), reply(generation, task=task), "1", HERE)
+    for person, generation, value in (("2", "g1", 1), ("3", "g1", -1), ("2", "g2", 0), ("2", "g2", 0.5)):
+        journal.react(Fact(generation, person, "reaction", value, str(value)))
+    assert journal.counts() == Counts(
+        generations=3, signals=3, likes=2, dislikes=1, people=2,
+        by_task={"chat": TaskCounts(2, 2, 1), "poem": TaskCounts(1, 0, 0)},
+    )  # fmt: skip
+
+
+def test_judged_text_shows_the_bots_own_words_and_closed_options_only(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db", closed_options={"poem": ["form"]}) as journal:
+        asked = Request("poem", text=WORDS, options={"theme": WORDS, "form": "wujue"})
+        made = reply(task="poem", text=f"{WORDS}云", drafts=(draft(f"{WORDS}云", "□云"),))
+        journal.record(asked, made, "person-one", HERE)
+        journal.react(Fact("g1", "person-two", "reaction", -1.0, "👎", reason=WORDS, at=5))
+        (judged,) = journal.judged()
+        assert (judged.task, judged.own_text, judged.value, judged.at) == ("poem", "□云", -1.0, 5.0)
+        assert judged.options == {"form": "wujue"}
+        assert WORDS not in repr(judged)
+        assert "person-two" not in repr(judged)
+
+
+# People
+
+
+def test_no_id_of_a_person_guild_or_channel_is_readable(journal: Journal) -> None:
+    journal.record(Request("chat"), reply("g1"), "person-700001", HERE)
+    journal.react(Fact("g1", "person-700003", "reaction", 1.0, "👍"))
+    journal.set_keep("person-700004", False)
+    held = everything_in(journal)
+    for name in (b"person-7", b"700001", b"700003", b"700004", b"900001", b"800002"):
+        assert name not in held
+
+
+def test_two_journals_hash_differently_and_one_always_the_same(tmp_path: Path) -> None:
+    found = []
+    for file in ("a.db", "b.db", "a.db"):
+        with Journal(tmp_path / file) as journal:
+            generation = f"g{len(found)}"
+            journal.record(Request("chat"), reply(generation), "1", HERE)
+            journal.react(Fact(generation, "2", "reaction", 1.0, "👍", at=len(found)))
+            found.append([*journal.signals()][-1].person)
+    assert found[0] == found[2] != found[1]
+
+
+def test_a_forgotten_person_is_nowhere_and_others_are_untouched(journal: Journal) -> None:
+    mine, theirs = "只为你写的一句", "给别人写的一句"
+    journal.record(Request("chat", text=WORDS), reply("g1", mine), "1", HERE)
+    journal.record(Request("chat", context=(WORDS, "嗯")), reply("g2", theirs), "2", HERE)
+    journal.record(Request("chat", text="别处的话"), reply("g3", theirs), "2", replace(HERE, channel="5"))
+    journal.record(Request("chat", text="私下的话"), reply("g4", theirs), "2", Place("console"))
+    journal.attach("g1", 11)
+    journal.attach("g2", 12)
+    for generation, person in (("g1", "1"), ("g1", "2"), ("g2", "1"), ("g2", "2")):
+        journal.react(Fact(generation, person, "button", 1.0, "up", reason=f"reason-{person}"))
+    (hashed,) = {s.person for s in journal.signals() if s.reason == "reason-1"}
+    assert hashed.encode() in everything_in(journal)
+
+    assert journal.forget("1") == Forgotten(generations=1, facts=3)
+
+    held = everything_in(journal)
+    for gone in (hashed, mine, WORDS, "reason-1"):
+        assert gone.encode() not in held
+    assert journal.reply("g1") is None
+    assert journal.generation_of(11) is None
+    assert [(s.generation, s.reason) for s in journal.signals()] == [("g2", "reason-2")]
+    assert journal.generation_of(12) == "g2"
+    assert journal.reply("g2") == reply("g2", theirs)
+    assert journal.request("g2") is None  # its context may hold the forgotten person's words
+    assert journal.request("g3") == Request("chat", text="别处的话")
+    assert journal.request("g4") == Request("chat", text="私下的话")
+    assert journal.forget("1") == Forgotten(0, 0)
+
+
+def test_private_requests_of_a_forgotten_person_go_and_others_private_ones_stay(journal: Journal) -> None:
+    journal.record(Request("chat", text=WORDS), reply("g1"), "1", Place("console"))
+    journal.record(Request("chat", text="别人的话"), reply("g2"), "2", Place("console"))
+    journal.forget("1")
+    assert WORDS.encode() not in everything_in(journal)
+    assert journal.request("g2") == Request("chat", text="别人的话")
+
+
+def test_nothing_is_kept_of_a_person_who_refuses_but_they_can_take_back(journal: Journal) -> None:
+    journal.record(Request("chat"), reply("g1"), "2", HERE)
+    up = Fact("g1", "1", "reaction", 1.0, "👍", at=1)
+    journal.react(up)
+    assert journal.may_keep("1")
+    journal.set_keep("1", False)
+    assert not journal.may_keep("1")
+    assert not journal.record(Request("chat", text=WORDS), reply("g2"), "1", HERE)
+    assert journal.reply("g2") is None
+    assert not journal.react(Fact("g1", "1", "reaction", -1.0, "👎", at=2))
+    assert journal.react(replace(up, at=3, withdrawn=True))
+    assert standing(journal) == {}
+    journal.forget("1")
+    assert not journal.may_keep("1")  # or they would be kept again without having said so
+    journal.set_keep("1", True)
+    assert journal.may_keep("1")
+    assert journal.react(replace(up, at=4))
+
+
+# The file
+
+
+def at_version(path: Path, version: int) -> None:
+    """A journal as the Moyou of that version left it."""
+    with Database(path) as db:
+        db.enable_wal()
+        names = migrations.known()
+        if version:
+            migrations.apply(db, stop_before=names[version] if version < len(names) else None)
+        if version >= 1:
+            db.table("secret").insert({"id": 1, "key": b"k" * 32})
+            row = dict.fromkeys(("person", "surface", "guild", "channel", "task", "locale", "model"), "x")
+            row |= dict.fromkeys(("reward_model", "origin", "own_text", "request_hash", "text_hash"), "x")
+            row |= {"id": "old", "options": "{}", "body": reply("old").to_json()}
+            db.table("generations").insert({**row, "at": 1.0})
+        if version >= 2:
+            fact = {"id": "f", "generation": "old", "person": "p", "kind": "button", "label": "up"}
+            db.table("facts").insert({**fact, "value": 1.0, "reason": "", "at": 1.0, "withdrawn": 0})
+
+
+@pytest.mark.parametrize("version", range(len(migrations.known()) + 1))
+def test_a_journal_of_any_earlier_version_opens(tmp_path: Path, version: int) -> None:
+    at_version(tmp_path / "j.db", version)
+    with Journal(tmp_path / "j.db") as journal, Journal(tmp_path / "new.db") as new:
+        assert journal.record(Request("chat"), reply("g1"), "1", HERE)
+        assert (journal.reply("old") == reply("old")) == (version >= 1)
+        assert [s for s in journal.signals()] == (
+            [Signal("old", "p", "button", 1.0, "", 1.0)] if version >= 2 else []
+        )
+        with Database(journal.path) as db, Database(new.path) as fresh:
+            assert db.schema == fresh.schema
+            assert db.execute("PRAGMA user_version").fetchone() == (len(migrations.known()),)
+
+
+def test_a_journal_of_a_newer_moyou_is_left_alone(tmp_path: Path) -> None:
+    Journal(tmp_path / "j.db").close()
+    with Database(tmp_path / "j.db") as db:
+        row = {"migration_set": "moyou-journal", "name": "9999_later", "applied_at": ""}
+        db.table("_sqlite_migrations").insert(row)
+    with pytest.raises(JournalUnreadable, match="9999_later"):
+        Journal(tmp_path / "j.db")
+
+
+def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("this is not a database, only some words in a file " * 99)
+    for path in (tmp_path / "folder", tmp_path / "file", tmp_path / "file" / "j.db"):
+        with pytest.raises(JournalUnreadable, match=str(path.name)):
+            Journal(path)
+    assert (tmp_path / "file").read_text().startswith("this is not")
+
+
+def test_others_on_the_machine_cannot_read_it_and_power_cuts_take_nothing(journal: Journal) -> None:
+    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
+    pragma = {
+        name: journal._db.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "secure_delete", "foreign_keys")
+    }
+    assert pragma == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+
+
+def _write_many(path: Path, who: int, ready: Any) -> None:
+    ready.wait()
+    with Journal(path) as journal:
+        for number in range(25):
+            journal.record(Request("chat"), reply(f"{who}-{number}"), str(who), HERE)
+            journal.react(Fact(f"{who}-{number}", "9", "reaction", 1.0, "👍"))
+
+
+def test_two_processes_open_and_write_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(2)
+    writers = [context.Process(target=_write_many, args=(tmp_path / "j.db", who, ready)) for who in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    with Journal(tmp_path / "j.db") as journal:
+        counts = journal.counts()
+        assert (counts.generations, counts.signals, counts.people) == (50, 50, 1)
+
+
+# The thread
+
+
+async def test_the_thread_runs_everything_on_one_thread_that_is_not_ours(tmp_path: Path) -> None:
+    seen = set()
+
+    def where(journal: Journal) -> int:
+        seen.add(threading.get_ident())
+        return 3
+
+    async with JournalThread(tmp_path / "j.db") as journal:
+        assert await journal(where) == 3
+        assert await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
+        results = await asyncio.gather(
+            *(journal(Journal.react, Fact("g1", str(n), "reaction", 1.0, "👍")) for n in range(20)),
+            journal(where),
+        )
+        assert results == [True] * 20 + [3]
+        signals = await journal(Journal.signals)
+        assert len(list(signals)) == 20
+        with pytest.raises(sqlite3.IntegrityError):
+            await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
+    assert len(seen) == 1
+    assert threading.get_ident() not in seen
+    await journal.close()
+    with pytest.raises(ShuttingDown):
+        await journal(Journal.counts)
+
+
+async def test_the_thread_opens_with_the_first_call_and_says_why_it_cannot(tmp_path: Path) -> None:
+    lazy = JournalThread(tmp_path / "j.db")
+    assert (await lazy(Journal.counts)).generations == 0
+    await lazy.close()
+    with pytest.raises(JournalUnreadable):
+        async with JournalThread(tmp_path):
+            pass
+
+
+async def test_the_thread_erases_expired_words_while_nobody_asks(tmp_path: Path) -> None:
+    async with JournalThread(tmp_path / "j.db", keep_words_hours=0.05 / 3600, expiry_seconds=0.02) as journal:
+        await journal(Journal.record, Request("chat", text=WORDS), reply("g1"), "1", HERE)
+        for _ in range(500):
+            await asyncio.sleep(0.02)
+            if WORDS.encode() not in (tmp_path / "j.db").read_bytes() + (tmp_path / "j.db-wal").read_bytes():
+                break
+        else:
+            pytest.fail("the words are still there")
+        assert await journal(Journal.given_again, "g1", Request("chat", text=WORDS))
