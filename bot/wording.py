@@ -118,72 +118,72 @@ _ERRORS: dict[str, tuple[str, str]] = {
 _WORDS: dict[str, tuple[str, str]] = {
     # --- settings: why one is refused; it ends the sentence of bad_setting
     "setting.token_form": (
-        "它不像机器人的令牌;请从 Discord 开发者门户的 Bot 页整段复制",
+        "它不像机器人的令牌；请从 Discord 开发者门户的 Bot 页整段复制",
         "it does not have the form of a bot token; copy all of it from the Bot page of Discord's "
         "developer portal",
     ),
     "setting.console_token": (
-        "控制台开在 {host},别的机器也能访问,因此必须设一个口令",
+        "控制台开在 {host}，别的机器也能访问，因此必须设一个口令",
         "the console is bound to {host}, which other machines can reach, so it needs a token",
     ),
     "setting.console_token_form": (
-        "至少 {least} 个字符,只用 ASCII 字符",
+        "至少 {least} 个字符，只用 ASCII 字符",
         "use at least {least} characters, ASCII only",
     ),
     "setting.host": ("请写一个地址或主机名", "give an address or a host name"),
     "setting.number": ("请写 {low} 到 {high} 之间的数", "give a number from {low} to {high}"),
     "setting.whole": ("请写 {low} 到 {high} 之间的整数", "give a whole number from {low} to {high}"),
     "setting.switch": ("请写 on 或 off", "give on or off"),
-    "setting.one_of": ("可选:{known}", "choose one of: {known}"),
+    "setting.one_of": ("可选：{known}", "choose one of: {known}"),
     "setting.guild": (
-        "请写服务器的编号,15 到 20 位数字",
+        "请写服务器的编号，15 到 20 位数字",
         "give a server's id, 15 to 20 digits",
     ),
     "setting.unknown": (
-        "没有这个设置;全部设置见 .env.example",
+        "没有这个设置；全部设置见 .env.example",
         "there is no such setting; .env.example lists them all",
     ),
     "setting.port_busy": (
-        "端口 {port} 已被占用;关掉占用它的程序,或换一个端口",
+        "端口 {port} 已被占用；关掉占用它的程序，或换一个端口",
         "port {port} is in use; stop the program that uses it or choose another port",
     ),
     "setting.port_refused": (
-        "不能在 {host} 的端口 {port} 上监听({reason})",
+        "不能在 {host} 的端口 {port} 上监听（{reason}）",
         "cannot listen on {host} port {port} ({reason})",
     ),
     "setting.token_refused": (
-        "Discord 拒绝了这个令牌;请在开发者门户重新生成一个",
+        "Discord 拒绝了这个令牌；请在开发者门户重新生成一个",
         "Discord refuses this token; make a new one in the developer portal",
     ),
     "setting.intent_refused": (
-        "Discord 没有开放 Message Content 权限;请在开发者门户的 Bot 页打开它,或把这个设置改为 off",
+        "Discord 没有开放 Message Content 权限；请在开发者门户的 Bot 页打开它，或把这个设置改为 off",
         "Discord does not grant the Message Content intent; switch it on at the Bot page of the "
         "developer portal, or set this to off",
     ),
     # --- start: what `python -m bot` and `--check` print
-    "start.console": ("控制台:{address}", "Console: {address}"),
+    "start.console": ("控制台：{address}", "Console: {address}"),
     "start.console_token": (
-        "控制台:{address}(打开时需要口令)",
+        "控制台：{address}（打开时需要口令）",
         "Console: {address} (it asks for the token)",
     ),
-    "start.discord_on": ("Discord:会连接", "Discord: would connect"),
+    "start.discord_on": ("Discord：会连接", "Discord: would connect"),
     "start.discord_off": (
-        "Discord:不连接(没有设置 DISCORD_TOKEN)",
+        "Discord：不连接（没有设置 DISCORD_TOKEN）",
         "Discord: off (DISCORD_TOKEN is not set)",
     ),
-    "start.tasks": ("任务:{tasks}", "Tasks: {tasks}"),
-    "start.models": ("模型:{models}", "Models: {models}"),
-    "start.journal": ("日志库:{file}", "Journal: {file}"),
-    "start.journal_new": ("日志库:{file}(启动时新建)", "Journal: {file} (made at start)"),
-    "start.ready": ("一切就绪,可以启动。", "Everything is in place; Moyou would start."),
+    "start.tasks": ("任务：{tasks}", "Tasks: {tasks}"),
+    "start.models": ("模型：{models}", "Models: {models}"),
+    "start.journal": ("日志库：{file}", "Journal: {file}"),
+    "start.journal_new": ("日志库：{file}（启动时新建）", "Journal: {file} (made at start)"),
+    "start.ready": ("一切就绪，可以启动。", "Everything is in place; Moyou would start."),
     "start.not_ready": (
-        "有 {count} 处问题,现在还不能启动。",
+        "有 {count} 处问题，现在还不能启动。",
         "Problems: {count}; Moyou would not start.",
     ),
-    "start.serving": ("墨友已就绪:{address}", "Moyou is ready: {address}"),
+    "start.serving": ("墨友已就绪：{address}", "Moyou is ready: {address}"),
     "start.stopping": ("墨友正在关闭。", "Moyou is shutting down."),
     "start.failed": (
-        "启动失败:{reason}。",
+        "启动失败：{reason}。",
         "The start failed: {reason}.",
     ),
     # --- chat
@@ -195,8 +195,8 @@ _WORDS: dict[str, tuple[str, str]] = {
         "这条消息的内容 Discord 没有给我看。请 @ 我，或回复我时打开提及，我就能读到了。",
         "Discord does not show me what this message says. Mention me, or leave the ping on when you reply.",
     ),
-    "mask.person": ("某人", "someone"),
-    "mask.channel": ("某频道", "a channel"),
+    "mask.person": ("@某人", "@someone"),
+    "mask.channel": ("#某频道", "#channel"),
     # --- commands
     "command.outdated": (
         "这个命令刚刚更新过，请稍等片刻，或重启 Discord 后再试。",

@@ -1,0 +1,198 @@
+"""From a Request to a recorded Reply, and from a failure to a sentence: what every Discord surface shares.
+
+Knows: the engine's door, the journal, which replies are kept, how a failure is logged and worded, and
+how many answers are under way. Does not know: how a message is read, sent or shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import traceback
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import discord
+
+from bot.settings import Settings
+from bot.wording import say, sentence_of
+from engine import (
+    Journal,
+    JournalThread,
+    Message,
+    MoyouError,
+    Place,
+    Reply,
+    Request,
+    SetupError,
+    ShuttingDown,
+    Summary,
+    Task,
+)
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_INTERACTION = 10062
+
+
+class Writer(Protocol):
+    """What is needed of the engine."""
+
+    @property
+    def tasks(self) -> Mapping[str, Task]: ...
+
+    async def write(self, request: Request) -> Reply: ...
+
+    async def summarize(
+        self, messages: Sequence[Message], *, points: int = 5, characters: int | None = None
+    ) -> Summary: ...
+
+    def status(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and where: the person's Discord id, and the place for the journal."""
+
+    person: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply to a request. `kept`: it is in the journal, so people can judge it and ask why."""
+
+    request: Request
+    reply: Reply
+    kept: bool
+
+
+def asker(user: discord.abc.Snowflake, guild_id: int | None, channel_id: int | None) -> Asker:
+    """An Asker of Discord ids; a direct message has no guild."""
+    return Asker(str(user.id), Place("discord", str(guild_id or ""), str(channel_id or "")))
+
+
+def asker_of(interaction: discord.Interaction) -> Asker:
+    return asker(interaction.user, interaction.guild_id, interaction.channel_id)
+
+
+class Answering:
+    """The engine and the journal behind one front; one instance a client."""
+
+    def __init__(self, engine: Writer, journal: JournalThread, settings: Settings) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.settings = settings
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closing = False
+
+    async def write(self, request: Request, asker: Asker) -> Answer:
+        """The engine's reply, in the journal before anyone sees it.
+
+        A fixed answer (danger) is not recorded: nothing is kept of such a moment or learnt from it.
+        Nor is that of a person who asked for nothing to be kept.
+        """
+        reply = await self.engine.write(request)
+        kept = reply.origin != "fixed" and await self.journal(
+            Journal.record, request, reply, asker.person, asker.place
+        )
+        return Answer(request, reply, kept)
+
+    async def attach(self, answer: Answer, message_ids: Sequence[int]) -> None:
+        """Remembers the messages an answer was sent as, so that reactions find it.
+
+        It was sent: a failure here is logged and not told.
+        """
+        try:
+            for message_id in message_ids if answer.kept else ():
+                await self.journal(Journal.attach, answer.reply.generation, message_id)
+        except Exception as error:  # noqa: BLE001  the buttons name the generation and still work
+            self.failure(error, "en", "attach")
+
+    @contextlib.contextmanager
+    def work(self) -> Iterator[None]:
+        """Counts one answer under way. Raises ShuttingDown once `drain` was called."""
+        if self._closing:
+            raise ShuttingDown()
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no new work and waits for what is under way, at most `seconds`."""
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), seconds)
+
+    def failure(self, error: BaseException, locale: str, where: str) -> str:
+        """The sentence for a person, with a reference number that the log has as well.
+
+        What a person can mend (BadInput, Busy, …) is told plainly; what only the owner can is told
+        without the machine's paths.
+        """
+        reference = secrets.token_hex(3).upper()
+        expected = isinstance(error, MoyouError)
+        if isinstance(error, MoyouError) and not isinstance(error, SetupError):
+            log.info("%s: %s (reference %s)", where, error.code, reference)
+            sentence = sentence_of(error, locale)
+        else:
+            log.error("%s: reference %s\n%s", where, reference, trace_of(error))
+            sentence = say("failure.setup" if expected else "failure.unexpected", locale)
+        return say("failure.reference", locale, sentence=sentence, reference=reference)
+
+
+@contextlib.asynccontextmanager
+async def guarded(answering: Answering, interaction: discord.Interaction, where: str) -> AsyncIterator[None]:
+    """Counts an interaction as work under way; whatever goes wrong in it becomes a sentence to its user."""
+    try:
+        with answering.work():
+            yield
+    except Exception as error:  # noqa: BLE001  people get a sentence, the log the rest
+        text = answering.failure(error, str(interaction.locale), where)
+        if is_gone(error):
+            return
+        with contextlib.suppress(discord.HTTPException):
+            await tell(interaction, text)
+
+
+async def tell(interaction: discord.Interaction, text: str) -> None:
+    """A sentence to the user of an interaction: privately, unless it was deferred openly."""
+    response = interaction.response
+    if not response.is_done():
+        await response.send_message(text, ephemeral=True)
+    elif response.type is discord.InteractionResponseType.deferred_channel_message:
+        await interaction.edit_original_response(content=text)
+    else:
+        await interaction.followup.send(text, ephemeral=True)
+
+
+def trace_of(error: BaseException) -> str:
+    """Where an exception came from, without its words, which may be a member's."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        name = f"{type(link).__module__}.{type(link).__qualname__}"
+        if isinstance(link, discord.HTTPException):
+            name += f" (status {link.status}, code {link.code})"
+        elif isinstance(link, SetupError):
+            name += f": {link}"  # files and settings, the owner's own
+        lines += [*traceback.format_tb(link.__traceback__), name + "\n"]
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "".join(lines).rstrip()
+
+
+def is_gone(error: BaseException) -> bool:
+    """The interaction can no longer be answered: Discord gave it up."""
+    return isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION

@@ -1,0 +1,119 @@
+"""The Discord client: intents, command sync, events handed to who knows them, orderly close.
+
+Knows: which events go where, what is asked of Discord (least intents, no mentions), how the client
+starts and stops. Does not know: what is answered.
+
+An AutoShardedClient, because Discord demands shards of a large bot and one shard costs nothing more.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import discord
+
+from bot.answering import Answering, Writer, trace_of
+from bot.chat import Chat
+from bot.commands import Tree, add_commands
+from bot.feedback import Reactions, ReplyButton
+from bot.privacy import PrivacyButton
+from bot.settings import Settings
+from bot.translator import Translator
+from engine import JournalThread
+
+log = logging.getLogger(__name__)
+
+DRAIN = 10.0
+"""Seconds that answers under way get when the client closes."""
+
+
+def intents(settings: Settings) -> discord.Intents:
+    """What Moyou needs to hear; message content only where the owner switched it on."""
+    wanted = discord.Intents.none()
+    wanted.guilds = True
+    wanted.guild_messages = wanted.dm_messages = True
+    wanted.guild_reactions = wanted.dm_reactions = True
+    wanted.message_content = settings.message_content
+    return wanted
+
+
+class MoyouClient(discord.AutoShardedClient):
+    """Moyou on Discord.
+
+    async with MoyouClient(engine, journal, settings) as client: await client.start(token)
+
+    `shard_count` None asks Discord. The engine and the journal are the caller's to close.
+    """
+
+    def __init__(
+        self, engine: Writer, journal: JournalThread, settings: Settings, *, shard_count: int | None = None
+    ) -> None:
+        super().__init__(
+            intents=intents(settings),
+            allowed_mentions=discord.AllowedMentions.none(),
+            shard_count=shard_count,
+            # nothing we do reads members, and content we do not need is not held
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+        )
+        self.settings = settings
+        self.answering = Answering(engine, journal, settings)
+        self.tree = Tree(self)
+        self.chat = Chat(self, self.answering)
+        self.reactions = Reactions(self, self.answering)
+        add_commands(self.tree, self.answering)
+
+    async def setup_hook(self) -> None:
+        self.add_dynamic_items(ReplyButton, PrivacyButton)
+        await self.tree.set_translator(Translator())
+        try:
+            await self._sync()
+        except discord.HTTPException as error:
+            # conversation works without commands, and the next start tries again
+            log.error("commands could not be synced\n%s", trace_of(error))
+
+    async def _sync(self) -> None:
+        guild = self.settings.development_guild
+        if guild is None:
+            await self.tree.sync()
+            return
+        home = discord.Object(guild)
+        self.tree.copy_global_to(guild=home)
+        await self.tree.sync(guild=home)
+
+    async def close(self) -> None:
+        if not self.is_closed():
+            await self.answering.drain(DRAIN)
+        await super().close()
+
+    async def on_ready(self) -> None:
+        log.info("Discord: ready as %s in %d servers", self.application_id, len(self.guilds))
+
+    async def on_message(self, message: discord.Message) -> None:
+        await self.chat.on_message(message)
+
+    async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
+        await self.reactions.added(event)
+
+    async def on_raw_reaction_remove(self, event: discord.RawReactionActionEvent) -> None:
+        await self.reactions.removed(event)
+
+    async def on_raw_reaction_clear(self, event: discord.RawReactionClearEvent) -> None:
+        await self.reactions.cleared(event.message_id)
+
+    async def on_raw_reaction_clear_emoji(self, event: discord.RawReactionClearEmojiEvent) -> None:
+        await self.reactions.cleared(event.message_id, event.emoji)
+
+    async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        await self.reactions.cleared(event.message_id)
+
+    async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
+        for message_id in event.message_ids:
+            await self.reactions.cleared(message_id)
+
+    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
+        error = sys.exception()
+        if error is not None:
+            self.answering.failure(error, "en", event_method)

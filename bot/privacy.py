@@ -1,0 +1,98 @@
+"""`/privacy`: what is kept about a person, and the buttons to keep nothing or to be forgotten.
+
+Knows: the words of the policy, consent and erasure by a person's own hand, always privately.
+Does not know: how anything is kept or erased (the journal does).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Self, cast
+
+import discord
+from discord import app_commands
+
+from bot.answering import Answering, guarded
+from bot.translator import words
+from bot.wording import say
+from engine import Journal
+
+_STYLES = {
+    "stop": discord.ButtonStyle.secondary,
+    "keep": discord.ButtonStyle.secondary,
+    "forget": discord.ButtonStyle.danger,
+    "confirm": discord.ButtonStyle.danger,
+}
+
+
+def privacy_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
+    async def privacy(interaction: discord.Interaction[Any]) -> None:
+        async with guarded(answering, interaction, "command privacy"):
+            text, view = await policy(interaction, answering)
+            await interaction.response.send_message(text, view=view, ephemeral=True)
+
+    return app_commands.Command(name="privacy", description=words("privacy.description"), callback=privacy)
+
+
+async def policy(interaction: discord.Interaction[Any], answering: Answering) -> tuple[str, discord.ui.View]:
+    """The policy as it stands for this person, and what they can do about it."""
+    locale = str(interaction.locale)
+    keeps = await answering.journal(Journal.may_keep, str(interaction.user.id))
+    hours = answering.settings.keep_words_hours
+    kept = (
+        say("privacy.words_kept", locale, hours=f"{hours:g}")
+        if hours
+        else say("privacy.words_not_kept", locale)
+    )
+    state = say("privacy.keeps" if keeps else "privacy.keeps_nothing", locale)
+    return say("privacy.policy", locale, kept=kept, state=state), _view(
+        "stop" if keeps else "keep", "forget", locale
+    )
+
+
+def _view(first: str, second: str, locale: str) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    view.add_item(PrivacyButton(first, locale))
+    view.add_item(PrivacyButton(second, locale))
+    return view
+
+
+class PrivacyButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"moyou-privacy:(?P<action>stop|keep|forget|confirm)",
+):
+    """One thing a person can do about what is kept; works after a restart as well."""
+
+    def __init__(self, action: str, locale: str) -> None:
+        self.action = action
+        super().__init__(
+            discord.ui.Button(
+                style=_STYLES[action],
+                label=say(f"privacy.button.{action}", locale),
+                custom_id=f"moyou-privacy:{action}",
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(match["action"], str(interaction.locale))
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        answering = cast(Answering, interaction.client.answering)
+        locale = str(interaction.locale)
+        person = str(interaction.user.id)
+        async with guarded(answering, interaction, f"privacy {self.action}"):
+            if self.action in ("stop", "keep"):
+                await answering.journal(Journal.set_keep, person, self.action == "keep")
+                text, view = await policy(interaction, answering)
+                await interaction.response.edit_message(content=text, view=view)
+            elif self.action == "forget":
+                view = discord.ui.View(timeout=None)
+                view.add_item(PrivacyButton("confirm", locale))
+                await interaction.response.edit_message(content=say("privacy.sure", locale), view=view)
+            else:
+                gone = await answering.journal(Journal.forget, person)
+                text = say("privacy.forgotten", locale, generations=gone.generations, facts=gone.facts)
+                await interaction.response.edit_message(content=text, view=None)

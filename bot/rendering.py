@@ -1,0 +1,109 @@
+"""How a reply looks in Discord: verse with its form check, a quoted question, and the answer to "why?".
+
+Knows: markdown, what a form check and a draft hold. Does not know: sending, the journal, the engine.
+"""
+
+from __future__ import annotations
+
+import re
+
+from discord.utils import escape_markdown
+
+from bot.wording import say
+from engine import FormCheck, Mark, Reply, Request
+
+TITLE_LIMIT = 40
+QUOTE_LIMIT = 300
+DRAFT_LIMIT = 80
+TONES = {"平": "○", "仄": "●", "中": "◎"}
+
+_RHYME = "rhyme"
+_LENGTH = ("length", "lines", "count")
+
+
+def reply_text(request: Request, reply: Reply, *, quoted: bool = False) -> str:
+    """The message for a reply. `quoted`: a slash command, whose question nobody else sees, is repeated."""
+    locale = request.locale
+    if reply.form is not None and reply.lines:
+        return verse(reply.lines, reply.form, request.text, locale)
+    if quoted and request.text and reply.origin != "fixed":
+        return f"{quote(request.text)}\n{reply.text}"
+    return reply.text
+
+
+def quote(text: str) -> str:
+    """A member's words as a quotation of one paragraph."""
+    return "> " + escape_markdown(shortened(re.sub(r"\s+", " ", text).strip(), QUOTE_LIMIT))
+
+
+def shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def verse(lines: tuple[str, ...], form: FormCheck, theme: str, locale: str) -> str:
+    """A poem to read, and under it the same lines with their tones and rhymes."""
+    theme = shortened(re.sub(r"\s+", " ", theme).strip(), TITLE_LIMIT)
+    title = [f"**{escape_markdown(theme)}**"] if theme else []
+    marked = [f"```\n{marks(form, locale)}\n```"] if form.lines else []
+    return "\n".join([*title, *(escape_markdown(line) for line in lines), *marked, *verdict(form, locale)])
+
+
+def marks(form: FormCheck, locale: str) -> str:
+    """Each line over its tones: ○ 平, ● 仄, ◎ both; × under what its form does not allow."""
+    rows: list[str] = []
+    for line in form.lines:
+        rows.append("".join(mark.character for mark in line))
+        rhyme = next((mark.rhyme for mark in reversed(line) if mark.rhyme), "")
+        tones = "".join(TONES.get(mark.tone, "？") if mark.ok else "×" for mark in line)
+        rows.append(tones + (f" {say('verse.rhyme_of', locale, group=rhyme)}" if rhyme else ""))
+    return "\n".join(rows)
+
+
+def verdict(form: FormCheck, locale: str) -> list[str]:
+    """The form's name and whether its length, tones and rhymes hold, then every problem."""
+    rules = {problem.rule for problem in form.problems}
+    lengths = not any(any(word in rule for word in _LENGTH) for rule in rules)
+    tones = all(mark.ok for line in form.lines for mark in line) and not any("tone" in rule for rule in rules)
+    rhymes = not any(_RHYME in rule for rule in rules)
+    parts = [say(f"verse.form.{form.name}", locale) if form.name in ("wujue", "qijue") else form.name]
+    if form.pattern:
+        parts.append(form.pattern)
+    for key, held in (("verse.length", lengths), ("verse.tone", tones), ("verse.rhyme", rhymes)):
+        parts.append(f"{say(key, locale)} {'✓' if held else '✗'}")
+    rows = [f"-# {' · '.join(parts)}"]
+    for problem in form.problems[:4]:
+        rows.append(
+            "-# "
+            + say("verse.problem", locale, line=problem.line, position=problem.position, rule=problem.rule)
+        )
+    if form.relaxed:
+        rows.append("-# " + say("verse.relaxed", locale, rules=", ".join(form.relaxed)))
+    return rows
+
+
+def rhyming(line: tuple[Mark, ...]) -> str:
+    """The rhyme group at the end of a line, "" where it does not rhyme."""
+    return line[-1].rhyme if line else ""
+
+
+def why(reply: Reply, locale: str) -> str:
+    """How a reply came to be: origin, model, seed, and every draft with its score."""
+    rows = [
+        say(f"why.origin.{reply.origin}", locale),
+        say(
+            "why.model", locale, model=reply.model, seed=reply.seed, milliseconds=f"{reply.milliseconds:.0f}"
+        ),
+        say("why.reward", locale, model=reply.reward_model[:12])
+        if reply.reward_model
+        else say("why.no_reward", locale),
+        say("why.novelty", locale, novelty=f"{reply.novelty:.2f}"),
+        say("why.drafts", locale, count=len(reply.drafts)),
+    ]
+    order = sorted(range(len(reply.drafts)), key=lambda index: -reply.drafts[index].score)
+    for index in order:
+        draft = reply.drafts[index]
+        text = escape_markdown(shortened(re.sub(r"\s+", " ", draft.text).strip(), DRAFT_LIMIT))
+        parts = " ".join(f"{name} {value:.2f}" for name, value in sorted(draft.scores.items()))
+        chosen = " ✓" if index == reply.chosen else ""
+        rows.append(f"{draft.score:.2f}{chosen} {text}\n-# {say(f'why.from.{draft.origin}', locale)} {parts}")
+    return "\n".join(rows)

@@ -1,0 +1,296 @@
+"""Conversation on Discord, against SimCord: discord.py's real parser, cache and views."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+import simcord
+
+from bot.chat import Turn, bounded, masked, merged
+from bot.client import MoyouClient
+from bot.settings import Settings
+from engine import Journal, JournalThread, QueueFull, TooSlow
+from tests.fakes import FakeEngine
+
+
+@dataclass
+class World:
+    """A bot in a virtual Discord, with one server, one channel and two people."""
+
+    env: Any
+    bot: MoyouClient
+    engine: FakeEngine
+    journal: JournalThread
+    guild: Any
+    channel: Any
+    alice: Any
+    bob: Any
+
+    @property
+    def me(self) -> str:
+        assert self.bot.user is not None
+        return self.bot.user.mention
+
+    def sent(self) -> list[discord.Message]:
+        """What the bot said in the channel."""
+        assert self.bot.user is not None
+        return [each for each in self.channel.history() if each.author.id == self.bot.user.id]
+
+
+@asynccontextmanager
+async def world(
+    path: Path, engine: FakeEngine | None = None, *, settings: Settings | None = None, **options: Any
+) -> AsyncIterator[World]:
+    engine = FakeEngine() if engine is None else engine
+    settings = Settings() if settings is None else settings
+    async with JournalThread(path / "journal.db", settings.keep_words_hours) as journal:
+        bot = MoyouClient(engine, journal, settings, shard_count=options.pop("shard_count", 1))
+        async with simcord.run(bot, **options) as env:
+            guild = env.create_guild("一个服务器")
+            channel = guild.create_text_channel("闲聊")
+            alice = guild.add_member(env.create_user("alice"))
+            bob = guild.add_member(env.create_user("bob"))
+            yield World(env, bot, engine, journal, guild, channel, alice, bob)
+
+
+async def test_a_mention_is_answered_in_one_send_that_pings_nobody(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        message = await w.alice.send(w.channel, f"{w.me} 你好 {w.bob.mention}")
+        [answer] = w.sent()
+        assert answer.content == "你好 @某人!"
+        assert answer.reference is not None
+        assert answer.reference.message_id == message.id
+        assert [request.locale for request in w.engine.asked] == ["zh-CN"]
+        [send] = [
+            call for call in w.env.http_requests if call.method == "POST" and call.path.endswith("/messages")
+        ]
+        assert send.json["allowed_mentions"] == {"parse": [], "replied_user": False}
+        generation = await w.journal(Journal.generation_of, answer.id)
+        assert generation == "fake-0001"
+
+
+async def test_a_text_in_english_is_answered_as_english(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} hello {w.bob.mention}")
+        assert [request.locale for request in w.engine.asked] == ["en"]
+        assert w.sent()[0].content == "hello @someone!"
+
+
+async def test_direct_messages_are_a_conversation_without_mentions(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send_dm("早上好")
+        await w.alice.send_dm("吃了吗")
+        assert [request.text for request in w.engine.asked] == ["早上好", "吃了吗"]
+        assert w.engine.asked[1].context == ("早上好", "早上好!")
+
+
+async def test_what_does_not_speak_to_the_bot_is_left_alone(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, "大家好")
+        await w.alice.send(w.channel, "@everyone 开会了")
+        said = await w.bob.send(w.channel, "嗯")
+        await w.alice.send(w.channel, "同意", reply_to=said)
+        assert w.engine.asked == []
+        assert w.sent() == []
+
+
+async def test_bots_and_webhooks_are_never_answered(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        other = w.guild.add_member(w.env.create_user("otherbot", bot=True))
+        await other.send(w.channel, f"{w.me} hello")
+        await w.guild.create_webhook(w.channel, "hook").send(f"{w.me} hello")
+        assert w.sent() == []
+
+
+async def test_the_reply_chain_is_the_context_and_turns_alternate(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 一")
+        await w.bob.send(w.channel, "无关的话")
+        await w.bob.send(w.channel, "二", reply_to=w.sent()[-1])
+        await w.alice.send(w.channel, "三", reply_to=w.sent()[-1])
+        last = w.engine.asked[-1]
+        assert last.text == "三"
+        assert last.context == ("一", "一!", "二", "二!")
+
+
+async def test_another_persons_message_that_is_replied_to_belongs_to_the_text(tmp_path: Path) -> None:
+    settings = Settings(message_content=True)
+    async with world(tmp_path, settings=settings) as w:
+        said = await w.bob.send(w.channel, "月亮真圆")
+        await w.alice.send(w.channel, f"{w.me} 接一句", reply_to=said)
+        assert w.engine.asked[-1].text == "月亮真圆\n接一句"
+        assert w.engine.asked[-1].context == ()
+        await w.alice.send(w.channel, w.me, reply_to=said)
+        assert w.engine.asked[-1].text == "月亮真圆"
+
+
+async def test_a_mention_without_words_gets_a_greeting(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, w.me)
+        assert "/poem" in w.sent()[0].content
+        assert w.engine.asked == []
+
+
+async def test_a_reply_that_discord_does_not_show_is_explained(tmp_path: Path) -> None:
+    async with world(tmp_path, approved_intents=discord.Intents.default()) as w:
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        stored = w.sent()[-1]
+        w.env.backend.emit("MESSAGE_CREATE", unreadable_reply(w, stored))
+        await w.env.settle()
+        assert "@ 我" in w.sent()[-1].content
+        assert len(w.engine.asked) == 1
+
+
+def unreadable_reply(w: World, replied: discord.Message) -> dict[str, Any]:
+    """A reply without a ping, as Discord delivers it without the Message Content intent."""
+    from simcord.backend import serializers
+
+    stored = w.env.backend.get_message(w.channel.id, replied.id)
+    payload: dict[str, Any] = dict(serializers.message_payload(w.env.backend, stored))
+    author = dict(serializers.user_payload(w.env.backend.get_user(w.alice.id)))
+    return {
+        **payload,
+        "id": str(int(payload["id"]) + 1),
+        "type": 19,
+        "author": author,
+        "content": "",
+        "components": [],
+        "mentions": [],
+        "guild_id": str(w.guild.id),
+        "message_reference": {"type": 0, "channel_id": str(w.channel.id), "message_id": str(replied.id)},
+        "referenced_message": payload,
+    }
+
+
+async def test_an_event_delivered_twice_is_answered_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        message = await w.alice.send(w.channel, f"{w.me} 你好")
+        await w.bot.on_message(message)
+        assert len(w.sent()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("你好", "等待的人太多了(7 位)"), ("hello", "Too many people are waiting (7)")]
+)
+async def test_failures_are_said_in_the_users_language_with_a_reference_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, said: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with world(tmp_path) as w:
+        w.engine.fail = QueueFull(waiting=7)
+        await w.alice.send(w.channel, f"{w.me} {text}")
+        content = w.sent()[0].content.replace("（", "(").replace("）", ")")
+        assert said in content
+        reference = content.rstrip(").。").split()[-1].split("号")[-1].strip()
+        assert reference
+        assert reference in caplog.text
+
+
+async def test_no_words_of_a_message_reach_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with world(tmp_path) as w:
+        for error in (KeyError("一句秘密"), TooSlow(seconds=30.0), RuntimeError("一句秘密")):
+            w.engine.fail = error
+            await w.alice.send(w.channel, f"{w.me} 一句秘密")
+        assert len(w.sent()) == 3
+        assert "KeyError" in caplog.text
+        assert "一句秘密" not in caplog.text
+        assert all("一句秘密" not in each.content for each in w.sent())
+
+
+async def test_long_answers_are_split_and_the_last_part_has_the_buttons(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.engine.text = lambda request: "春天来了，花都开了。" * 300
+        await w.alice.send(w.channel, f"{w.me} 写长一点")
+        parts = w.sent()
+        assert [len(each.content) <= 2000 for each in parts] == [True, True]
+        assert all(each.content.endswith("。") for each in parts)
+        assert not parts[0].components
+        assert parts[1].components
+        for each in parts:
+            assert await w.journal(Journal.generation_of, each.id) == "fake-0001"
+
+
+async def test_danger_is_answered_without_buttons_and_nothing_is_kept(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 我想死")
+        [answer] = w.sent()
+        assert answer.content == "我很担心你。请拨打求助热线。"
+        assert not answer.components
+        await w.alice.react(answer, "👎")
+        counts = await w.journal(Journal.counts)
+        assert counts.generations == counts.signals == 0
+
+
+async def test_a_person_who_wants_nothing_kept_is_answered_all_the_same(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.journal(Journal.set_keep, str(w.alice.id), False)
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        [answer] = w.sent()
+        assert answer.content == "你好!"
+        assert not answer.components
+        assert (await w.journal(Journal.counts)).generations == 0
+
+
+async def test_a_failed_send_is_logged_and_the_bot_lives_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path) as w:
+        w.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+        await w.alice.send(w.channel, f"{w.me} 一")
+        assert w.sent() == []
+        assert "50013" in caplog.text
+        await w.alice.send(w.channel, f"{w.me} 二")
+        assert [each.content for each in w.sent()] == ["二!"]
+
+
+async def test_without_the_right_to_read_history_the_answer_is_no_reply(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.env.inject_error("POST", "/channels/*/messages", status=400, code=160002)
+        await w.alice.send(w.channel, f"{w.me} 一")
+        [answer] = w.sent()
+        assert answer.reference is None
+
+
+async def test_two_shards_serve_their_own_servers(tmp_path: Path) -> None:
+    async with world(tmp_path, shard_count=2) as w:
+        other = w.env.create_guild("另一个", shard_id=1)
+        channel = other.create_text_channel("聊")
+        carol = other.add_member(w.env.create_user("carol"))
+        await carol.send(channel, f"{w.me} 你好")
+        assert channel.last_message.content == "你好!"
+
+
+async def test_closing_finishes_what_is_under_way(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        with w.bot.answering.work():
+            assert not w.bot.is_closed()
+        await w.bot.answering.drain(1)
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        assert "一分钟后" in w.sent()[0].content
+
+
+def test_names_and_markup_are_masked() -> None:
+    text = (
+        "<@123456789012345678> <@!1> <@&2> @everyone <#3> <:wave:4> <a:dance:5> </poem:6> <t:1700000000:R> 好"
+    )
+    assert masked(text, "zh-CN") == "@某人 @某人 @某人 @某人 #某频道 :wave: :dance: /poem 好"
+
+
+def test_turns_merge_and_empty_ones_go() -> None:
+    turns = [Turn(False, "一"), Turn(False, "二"), Turn(True, ""), Turn(False, "三"), Turn(True, "四")]
+    assert merged(turns) == [Turn(False, "一\n二\n三"), Turn(True, "四")]
+
+
+def test_context_is_bounded_from_the_end() -> None:
+    turns = [Turn(False, "甲" * 50), Turn(True, "乙" * 50), Turn(False, "丙" * 50)]
+    assert bounded(turns, 70) == ("乙" * 20, "丙" * 50)
+    assert bounded(turns, 0) == ()
+    assert sum(map(len, bounded(turns, 120))) == 120
