@@ -2,7 +2,7 @@
 
 Knows: the schema of a task's file, Discord's limits on commands (so that a file which cannot become
 a command is refused at start, by file, key and reason), and how a Request is held against a task.
-Does not know: models, verse forms, how a command is registered, or which task a message asks for.
+Does not know: models, how a command is registered, or which task a message asks for.
 
 A file has these keys; everything else is refused, so that a misspelt key is never ignored:
 
@@ -29,7 +29,8 @@ from importlib import resources
 from pathlib import Path
 from typing import cast
 
-from engine.errors import BadOption, PromptBroken, TextTooLong
+from engine.errors import BadOption, PromptBroken, TextTooLong, UnknownForm
+from engine.forms import form_named
 from engine.task import CONTEXT, MAX_INTEGER, Choice, Decoding, Kind, Model, Option, Source, Task
 from engine.toml_table import LOCALES, Table
 
@@ -118,6 +119,14 @@ def _task(name: str, table: Table) -> Task:
     _check_condition(task, table)
     if model == "verse" and bool(task.form) == (task.option("form") is not None):
         raise table.broken("form", "a verse task needs either this key or an option named form, not both")
+    if model == "verse" and not _forms(task):
+        raise table.broken("options.form.choices", "it is missing; a verse task names its forms")
+    for form in _forms(task):
+        try:
+            form_named(form)
+        except UnknownForm as error:
+            key = "form" if task.form else "options.form.choices"
+            raise table.broken(key, str(error).rstrip(".")) from error
     if model != "verse" and task.form:
         raise table.broken("form", 'only a task with model = "verse" has a form')
     if (model == "extract") != (source == "messages"):
@@ -128,6 +137,14 @@ def _task(name: str, table: Table) -> Task:
         )
     table.finish()
     return task
+
+
+def _forms(task: Task) -> list[str]:
+    """The verse forms a task may ask for."""
+    option = task.option("form")
+    if task.model != "verse" or option is None:
+        return [task.form] if task.form else []
+    return [choice.value for choice in option.choices]
 
 
 def _check_condition(task: Task, table: Table) -> None:

@@ -120,6 +120,11 @@ class Task:
         """The option that carries the text, if the task takes any."""
         return next((option for option in self.options if option.main), None)
 
+    @property
+    def closed_options(self) -> frozenset[str]:
+        """The options whose values are nobody's words: choices and numbers."""
+        return frozenset(o.name for o in self.options if o.choices or o.kind == "integer")
+
     def option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
 

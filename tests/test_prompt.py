@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,18 @@ BROKEN = {
     "bounds": (POST.replace("minimum = 1", "minimum = 10"), "options.length.minimum", "above maximum"),
     "choice twice": (POST.replace('"glad", name', '"calm", name'), "options.mood.choices[2].value", "twice"),
     "form without verse": ('form = "qijue"\n' + POST, "form", "verse"),
+    "unknown form": (
+        'form = "haiku"\n' + POST.replace('"talk"', '"verse"'),
+        "form",
+        "no verse form named haiku; choose one of: wujue, qijue",
+    ),
+    "open form": (
+        re.sub(r"default = .calm.\nchoices = \[.*?\]\n", "", POST, flags=re.DOTALL)
+        .replace('"talk"', '"verse"')
+        .replace("mood", "form"),
+        "options.form.choices",
+        "a verse task names its forms",
+    ),
     "verse without form": (POST.replace('"talk"', '"verse"'), "form", "either this key or an option"),
     "extract with text": (POST.replace('"talk"', '"extract"'), "source", "go together"),
     "context": (POST.replace("options.mood", "options.context"), "options.context", "kept"),

@@ -1,0 +1,340 @@
+"""python -m engine: generate, check-verse, summarize, train, evaluate, tune, promote, rollback, export.
+
+Knows: the commands, their options, and how a result is printed (`--json`: one object a line).
+Does not know: how anything is done; each command hands its arguments to one module of the engine,
+imported when it is needed, so that `--help` costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from engine.command_line import Group, Several, assignments, emit, read_lines
+from engine.errors import UnknownTask
+
+if TYPE_CHECKING:
+    from engine.values import FormCheck, Reply
+    from engine.writer import Engine
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+DATA = Path("moyou-data")
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, nothing else.")
+
+
+def journal_option(function: Function) -> Function:
+    return click.option("--journal", type=FILE, default=DATA / "journal.db", help="The journal's file.")(
+        function
+    )
+
+
+def data_option(function: Function) -> Function:
+    return click.option(
+        "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
+    )(function)
+
+
+def models_option(function: Function) -> Function:
+    return click.option(
+        "--models",
+        type=FOLDER,
+        default=DATA / "models",
+        help="Where tuned models are kept.",
+    )(function)
+
+
+@click.group(cls=Group, no_args_is_help=False, context_settings={"show_default": True})
+def main() -> None:
+    """Moyou's engine: text in, text out."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+
+
+@main.command
+@click.argument("task")
+@click.argument("text", default="")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="An option of the task; repeatable.")
+@click.option("--context", multiple=True, metavar="TURN", help="An earlier turn, oldest first; repeatable.")
+@click.option("-n", "count", type=click.IntRange(1, 10_000), default=1, help="How many.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Same seed, same text; the next text takes the next."
+)
+@click.option("--locale", default="zh-CN", help="The language of the conversation.")
+@click.option("--model", metavar="NAME|DIR", help="A checkpoint to write with, in place of the task's own.")
+@click.option("--prompts", type=FOLDER, help="A folder of tasks, in place of the shipped ones.")
+@click.option("--no-book", is_flag=True, help="Take nothing from the book of examples.")
+@as_json
+def generate(
+    task: str,
+    text: str,
+    pairs: Sequence[str],
+    context: Sequence[str],
+    count: int,
+    seed: int | None,
+    locale: str,
+    model: str | None,
+    prompts: Path | None,
+    no_book: bool,
+    as_json: bool,
+) -> None:
+    """Write for a task of prompts/. TEXT may be - for stdin."""
+    from engine.values import Request
+
+    if text == "-":
+        text = "\n".join(read_lines(sys.stdin.buffer, "stdin"))
+    engine = _engine(task, model, prompts, book=not no_book)
+    request = Request(task, text, assignments(pairs), locale, tuple(context))
+    for number in range(count):
+        reply = engine.write_now(dataclasses.replace(request, seed=None if seed is None else seed + number))
+        if as_json:
+            emit(_reply_values(request.text, reply))
+        else:
+            print(reply.text + ("\n" if number + 1 < count else ""), flush=True)
+
+
+def _engine(task: str, model: str | None, prompts: Path | None, *, book: bool) -> Engine:
+    """An engine for one task. Raises UnknownTask before anything is loaded."""
+    from engine.prompt import load_tasks
+    from engine.writer import Engine
+
+    tasks = load_tasks(prompts)
+    if task not in tasks:
+        raise UnknownTask(task=task, known=", ".join(tasks))
+    chosen = {} if model is None else {tasks[task].model: model}
+    return Engine(prompts=prompts, book=book, checkpoints=chosen)
+
+
+def _reply_values(text: str, reply: Reply) -> dict[str, object]:
+    return {
+        "task": reply.task,
+        "text": reply.text,
+        "lines": None if reply.lines is None else list(reply.lines),
+        "form": None if reply.form is None else _form_values(reply.form),
+        "model": reply.model,
+        "seed": reply.seed,
+        "score": reply.score,
+        "novelty": reply.novelty,
+        "ms": round(reply.milliseconds, 1),
+    }
+
+
+def _form_values(form: FormCheck) -> dict[str, object]:
+    return {"name": form.name, "ok": form.ok, "relaxed": list(form.relaxed)}
+
+
+@main.command("check-verse")
+@click.option("--form", required=True, metavar="NAME", help="wujue or qijue.")
+@as_json
+def check_verse(form: str, as_json: bool) -> None:
+    """Hold verses on stdin to a form; a blank line parts two verses."""
+    from engine.forms import form_named
+    from engine.verse_check import check, verse_lines
+
+    wanted = form_named(form)
+    text = "\n".join(line.strip() for line in read_lines(sys.stdin.buffer, "stdin")).strip("\n")
+    for verse in re.split("\n{2,}", text):
+        found = check(verse_lines(verse), wanted)
+        if as_json:
+            emit({"ok": found.ok, "problems": [dataclasses.asdict(problem) for problem in found.problems]})
+            continue
+        print(f"{found.name} {found.pattern}: {'ok' if found.ok else 'not ok'}")
+        for problem in found.problems:
+            where = f"line {problem.line}" + (f", character {problem.position}" if problem.position else "")
+            print(f"  {where}: {problem.rule}")
+
+
+@main.command
+@click.argument("file", type=click.File("rb"))
+@click.option("--points", type=click.IntRange(1, 100), help="At most this many points.  [default: 5]")
+@click.option("--characters", type=click.IntRange(1, 100_000), help="At most this many characters in all.")
+@as_json
+def summarize(file: Any, points: int | None, characters: int | None, as_json: bool) -> None:
+    """The points of a conversation.
+
+    FILE: JSON lines {id, author, text, minute or time, reply_to?}; - for stdin.
+    """
+    from engine.messages import read_messages
+    from engine.writer import Engine
+
+    if points is not None and characters is not None:
+        raise click.UsageError("Give --points or --characters, not both.")
+    messages, identities = read_messages(read_lines(file, file.name), file.name)
+    limits: dict[str, Any] = {"characters": characters} if characters else {"points": points or 5}
+    summary = asyncio.run(Engine().summarize(messages, **limits))
+    found = [
+        {"text": point.text, "sources": [identities[source] for source in point.sources]}
+        for point in summary.points
+    ]
+    if as_json:
+        emit({"title": summary.title, "points": found})
+        return
+    print(summary.title)
+    for point in found:
+        print(f"- {point['text']}  [{', '.join(map(str, point['sources']))}]")
+
+
+@main.command
+@click.option("--config", required=True, metavar="FILE", help="What to train, and how.")
+@click.option(
+    "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
+)
+@click.option("--out", required=True, type=FOLDER, help="The run's folder; the best checkpoint lies in it.")
+@click.option("--exclude", cls=Several, type=FILE, metavar="FILE...", help="Texts never to be trained on.")
+@click.option("--set", "pairs", multiple=True, metavar="TABLE.KEY=VALUE", help="Change the configuration.")
+@click.option("--resume", is_flag=True, help="Go on where the run in --out stopped.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="All resumed runs together.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@as_json
+def train(
+    config: str,
+    data: Sequence[Path],
+    out: Path,
+    exclude: Sequence[Path],
+    pairs: Sequence[str],
+    resume: bool,
+    minutes: float | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Train a model. --config: a TOML file, or the name of a shipped configuration."""
+    from engine.train import read_config
+    from engine.train import train as run
+
+    figures = run(
+        read_config(config, pairs),
+        data,
+        out,
+        resume=resume,
+        minutes=minutes,
+        device=device,
+        exclude=exclude,
+        quiet=as_json,
+    )
+    show(figures, as_json)
+
+
+@main.command
+@click.argument("model")
+@click.option(
+    "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(0, 10_000),
+    default=200,
+    show_default=True,
+    help="Texts drawn for diversity.",
+)
+@click.option(
+    "--importance",
+    type=click.IntRange(1, 5000),
+    default=50,
+    show_default=True,
+    help="Latents drawn for each text.",
+)
+@click.option("--examples", type=click.IntRange(0), default=0, help="So many, evenly taken; 0: all.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@as_json
+def evaluate(
+    model: str,
+    data: Sequence[Path],
+    samples: int,
+    importance: int,
+    examples: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure a model on data it has not seen. MODEL: a shipped name or a folder."""
+    from tqdm import tqdm
+
+    from engine.evaluate import evaluate as measure
+
+    with tqdm(unit="text", desc="evaluate", disable=as_json) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        figures = measure(
+            model,
+            data,
+            samples=samples,
+            importance=importance,
+            examples=examples,
+            seed=seed,
+            progress=progress,
+        )
+    show(figures, as_json)
+
+
+@main.command
+@journal_option
+@models_option
+@click.option("--dry-run", is_flag=True, help="Say what would come of it, change nothing.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@as_json
+def tune(journal: Path, models: Path, dry_run: bool, seed: int, as_json: bool) -> None:
+    """Train the reward model on the journal's judgements; adopt it only if it is better."""
+    from engine.tune import tune as run
+
+    report = run(journal, models, dry_run=dry_run, seed=seed)
+    show(dataclasses.asdict(report), as_json)
+
+
+@main.command
+@click.argument("model")
+@models_option
+@as_json
+def promote(model: str, models: Path, as_json: bool) -> None:
+    """Put a tuned model in force. MODEL: reward (its newest version) or reward/VERSION."""
+    from engine import tuned
+
+    name, _, version = model.partition("/")
+    show({"model": name, "version": tuned.promote(models, name, version or None)}, as_json)
+
+
+@main.command
+@click.argument("model")
+@models_option
+@as_json
+def rollback(model: str, models: Path, as_json: bool) -> None:
+    """Put the version in force that was before. MODEL: reward."""
+    from engine import tuned
+
+    show({"model": model, "version": tuned.rollback(models, model)}, as_json)
+
+
+@main.command
+@journal_option
+@click.option("--format", "kind", required=True, type=click.Choice(["kto", "dpo", "csv"]))
+@click.option("--out", required=True, type=NEW_FILE, help="The file to write.")
+@as_json
+def export(journal: Path, kind: str, out: Path, as_json: bool) -> None:
+    """De-identified judgements as training data, without the words of any request."""
+    from engine.tune import export as run
+
+    show({"out": str(out), "rows": run(journal, kind, out)}, as_json)
+
+
+def show(values: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        emit(values)
+        return
+    for name, value in values.items():
+        print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m engine")
