@@ -3,61 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import discord
 import pytest
-import simcord
 
 from bot.chat import Turn, bounded, masked, merged
-from bot.client import MoyouClient
 from bot.settings import Settings
-from engine import Journal, JournalThread, QueueFull, TooSlow
-from tests.fakes import FakeEngine
-
-
-@dataclass
-class World:
-    """A bot in a virtual Discord, with one server, one channel and two people."""
-
-    env: Any
-    bot: MoyouClient
-    engine: FakeEngine
-    journal: JournalThread
-    guild: Any
-    channel: Any
-    alice: Any
-    bob: Any
-
-    @property
-    def me(self) -> str:
-        assert self.bot.user is not None
-        return self.bot.user.mention
-
-    def sent(self) -> list[discord.Message]:
-        """What the bot said in the channel."""
-        assert self.bot.user is not None
-        return [each for each in self.channel.history() if each.author.id == self.bot.user.id]
-
-
-@asynccontextmanager
-async def world(
-    path: Path, engine: FakeEngine | None = None, *, settings: Settings | None = None, **options: Any
-) -> AsyncIterator[World]:
-    engine = FakeEngine() if engine is None else engine
-    settings = Settings() if settings is None else settings
-    async with JournalThread(path / "journal.db", settings.keep_words_hours) as journal:
-        bot = MoyouClient(engine, journal, settings, shard_count=options.pop("shard_count", 1))
-        async with simcord.run(bot, **options) as env:
-            guild = env.create_guild("一个服务器")
-            channel = guild.create_text_channel("闲聊")
-            alice = guild.add_member(env.create_user("alice"))
-            bob = guild.add_member(env.create_user("bob"))
-            yield World(env, bot, engine, journal, guild, channel, alice, bob)
+from engine import Journal, QueueFull, TooSlow
+from tests.discord_world import World, world
 
 
 async def test_a_mention_is_answered_in_one_send_that_pings_nobody(tmp_path: Path) -> None:
@@ -157,7 +112,7 @@ def unreadable_reply(w: World, replied: discord.Message) -> dict[str, Any]:
     author = dict(serializers.user_payload(w.env.backend.get_user(w.alice.id)))
     return {
         **payload,
-        "id": str(int(payload["id"]) + 1),
+        "id": str(int(payload["id"]) + (60_000 << 22)),
         "type": 19,
         "author": author,
         "content": "",

@@ -1,0 +1,179 @@
+"""The gateway's side of a connection: hello, identify, heartbeat, dispatch, resume with a replay.
+
+Knows: sessions, sequence numbers, what a session missed, compression, what intents hide.
+Does not know: what the events are about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import zlib
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.discord_server import payloads
+
+HEARTBEAT = 41_250
+DISPATCH, BEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7, 9, 10, 11
+MESSAGE_CONTENT = 1 << 15
+INTENTS = {
+    "MESSAGE_CREATE": (1 << 9, 1 << 12),
+    "MESSAGE_DELETE": (1 << 9, 1 << 12),
+    "MESSAGE_REACTION_ADD": (1 << 10, 1 << 13),
+    "MESSAGE_REACTION_REMOVE": (1 << 10, 1 << 13),
+}
+"""The intents that an event needs, in servers and in direct messages."""
+
+
+class Session:
+    """What one identify began: it outlives its connections and remembers every event."""
+
+    def __init__(self, session_id: str, intents: int, shard: list[int]) -> None:
+        self.id = session_id
+        self.intents = intents
+        self.shard = shard
+        self.events: list[dict[str, Any]] = []
+        self.connection: Connection | None = None
+
+    async def dispatch(self, name: str, data: dict[str, Any]) -> None:
+        """Sends an event, or keeps it for a RESUME; what the intents do not cover is not there."""
+        needed = INTENTS.get(name)
+        if needed is not None and not self.intents & needed["guild_id" not in data]:
+            return
+        data = self._censored(data) if name == "MESSAGE_CREATE" else data
+        event = {"op": DISPATCH, "t": name, "s": len(self.events) + 1, "d": data}
+        self.events.append(event)
+        if self.connection is not None:
+            await self.connection.send(event)
+
+    def _censored(self, data: dict[str, Any]) -> dict[str, Any]:
+        me = payloads.APPLICATION
+        exempt = (
+            self.intents & MESSAGE_CONTENT
+            or "guild_id" not in data
+            or data["author"]["id"] == me
+            or any(each["id"] == me for each in data["mentions"])
+        )
+        if exempt:
+            return data
+        return {**copy.deepcopy(data), "content": "", "embeds": [], "components": [], "attachments": []}
+
+
+class Connection:
+    """One socket. `heard` are the operations the client sent."""
+
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
+        self.socket = socket
+        self._request = request
+        self._compressor = zlib.compressobj() if request.query.get("compress") == "zlib-stream" else None
+        self.heard: list[dict[str, Any]] = []
+        self.session: Session | None = None
+        self.ended = asyncio.Event()
+
+    async def send(self, payload: dict[str, Any]) -> None:
+        text = json.dumps(payload, ensure_ascii=False)
+        if self.socket.closed:
+            return
+        try:
+            if self._compressor is None:
+                await self.socket.send_str(text)
+            else:
+                data = self._compressor.compress(text.encode()) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+                await self.socket.send_bytes(data)
+        except ConnectionError:
+            self.detach()
+
+    def detach(self) -> None:
+        if self.session is not None and self.session.connection is self:
+            self.session.connection = None
+
+    def cut(self) -> None:
+        """The line goes dead, without a word of goodbye."""
+        self.detach()
+        transport = self._request.transport
+        if transport is not None:
+            transport.abort()
+
+    async def close(self, code: int) -> None:
+        self.detach()
+        await self.socket.close(code=code)
+
+
+class Gateway:
+    """All sessions and connections of one server."""
+
+    def __init__(self, token: str, guilds: list[dict[str, Any]]) -> None:
+        self._token = token
+        self._guilds = guilds
+        self.url = ""
+        self.sessions: dict[str, Session] = {}
+        self.connections: list[Connection] = []
+        self.changed = asyncio.Condition()
+
+    def heard(self, operation: int) -> list[dict[str, Any]]:
+        """Every payload of an operation that clients sent, in order."""
+        return [
+            each for connection in self.connections for each in connection.heard if each["op"] == operation
+        ]
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=True)
+        await socket.prepare(request)
+        connection = Connection(socket, request)
+        self.connections.append(connection)
+        await connection.send({"op": HELLO, "d": {"heartbeat_interval": HEARTBEAT}})
+        async for frame in socket:
+            if frame.type is not WSMsgType.TEXT:
+                break
+            payload = json.loads(frame.data)
+            connection.heard.append(payload)
+            await self._hear(connection, payload)
+            async with self.changed:
+                self.changed.notify_all()
+        connection.detach()
+        connection.ended.set()
+        return socket
+
+    async def _hear(self, connection: Connection, payload: dict[str, Any]) -> None:
+        operation, data = payload["op"], payload["d"]
+        if operation == BEAT:
+            await connection.send({"op": ACK})
+        elif operation == IDENTIFY:
+            await self._identify(connection, data)
+        elif operation == RESUME:
+            await self._resume(connection, data)
+
+    async def _identify(self, connection: Connection, data: dict[str, Any]) -> None:
+        if data["token"] != self._token:
+            await connection.close(4004)
+            return
+        session = Session(f"session-{len(self.sessions) + 1}", data["intents"], data.get("shard", [0, 1]))
+        self.sessions[session.id] = session
+        connection.session, session.connection = session, connection
+        await session.dispatch(
+            "READY",
+            {
+                "v": 10,
+                "user": payloads.BOT,
+                "guilds": [{"id": guild["id"], "unavailable": True} for guild in self._guilds],
+                "session_id": session.id,
+                "resume_gateway_url": self.url,
+                "shard": session.shard,
+                "application": {"id": payloads.APPLICATION, "flags": 0},
+            },
+        )
+        for guild in self._guilds:
+            await session.dispatch("GUILD_CREATE", guild)
+
+    async def _resume(self, connection: Connection, data: dict[str, Any]) -> None:
+        session = self.sessions.get(data["session_id"])
+        if session is None or data["token"] != self._token:
+            await connection.send({"op": INVALID, "d": False})
+            return
+        connection.session, session.connection = session, connection
+        for event in session.events[data["seq"] :]:
+            await connection.send(event)
+        await session.dispatch("RESUMED", {})

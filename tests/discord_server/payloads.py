@@ -1,0 +1,184 @@
+"""Discord's objects as JSON, and the documented limits of what a bot may send.
+
+Knows: users, members, channels, guilds, messages, interactions; the limits. Does not know: sockets.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import itertools
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+EPOCH = 1_420_070_400_000
+APPLICATION = "100000000000000001"
+BOT = {
+    "id": APPLICATION,
+    "username": "moyou",
+    "discriminator": "0",
+    "avatar": None,
+    "bot": True,
+    "global_name": None,
+}
+TEXT_PERMISSIONS = str(1 << 10 | 1 << 11 | 1 << 6 | 1 << 16 | 1 << 31)
+
+_increments = itertools.count(1)
+
+
+def snowflake() -> str:
+    """A new id whose time is now."""
+    return str((int(time.time() * 1000) - EPOCH) << 22 | next(_increments) & 0x3FFFFF)
+
+
+def user(name: str) -> dict[str, Any]:
+    return {"id": snowflake(), "username": name, "discriminator": "0", "avatar": None, "global_name": name}
+
+
+def member(account: Mapping[str, Any], *, with_user: bool = False) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "roles": [],
+        "joined_at": "2024-01-01T00:00:00.000000+00:00",
+        "deaf": False,
+        "mute": False,
+        "flags": 0,
+        "permissions": TEXT_PERMISSIONS,
+    }
+    return {**values, "user": dict(account)} if with_user else values
+
+
+def text_channel(guild: str, name: str) -> dict[str, Any]:
+    return {
+        "id": snowflake(),
+        "guild_id": guild,
+        "type": 0,
+        "name": name,
+        "position": 0,
+        "permission_overwrites": [],
+        "nsfw": False,
+        "topic": None,
+        "parent_id": None,
+        "last_message_id": None,
+        "rate_limit_per_user": 0,
+    }
+
+
+def guild(name: str) -> dict[str, Any]:
+    """A server as GUILD_CREATE brings it, with one channel and the bot in it."""
+    own = snowflake()
+    everyone = {
+        "id": own,
+        "name": "@everyone",
+        "permissions": TEXT_PERMISSIONS,
+        "color": 0,
+        "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
+        "position": 0,
+        "hoist": False,
+        "managed": False,
+        "mentionable": False,
+        "flags": 0,
+    }
+    return {
+        "id": own,
+        "name": name,
+        "owner_id": snowflake(),
+        "roles": [everyone],
+        "channels": [text_channel(own, "闲聊")],
+        "members": [member(BOT, with_user=True)],
+        "member_count": 1,
+        "emojis": [],
+        "stickers": [],
+        "threads": [],
+        "voice_states": [],
+        "presences": [],
+        "stage_instances": [],
+        "guild_scheduled_events": [],
+        "features": [],
+        "large": False,
+        "unavailable": False,
+        "verification_level": 0,
+        "default_message_notifications": 0,
+        "explicit_content_filter": 0,
+        "mfa_level": 0,
+        "nsfw_level": 0,
+        "premium_tier": 0,
+        "preferred_locale": "zh-CN",
+        "system_channel_flags": 0,
+        "afk_timeout": 300,
+        "icon": None,
+        "splash": None,
+        "banner": None,
+        "description": None,
+        "joined_at": "2024-01-01T00:00:00.000000+00:00",
+    }
+
+
+def message(channel: str, author: Mapping[str, Any], content: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": snowflake(),
+        "channel_id": channel,
+        "author": dict(author),
+        "content": content,
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00", time.gmtime()),
+        "edited_timestamp": None,
+        "tts": False,
+        "mention_everyone": False,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "embeds": [],
+        "components": [],
+        "pinned": False,
+        "type": 0,
+        "flags": 0,
+        **fields,
+    }
+
+
+def problems_of(method: str, path: str, body: Any) -> list[str]:
+    """What Discord would refuse in a request: documented limits, and its specification where we have it."""
+    found = [*_limits(body)]
+    official = _official()
+    return found + (official.errors(method, path, body) if official is not None else [])
+
+
+def _limits(body: Any) -> list[str]:
+    found: list[str] = []
+    if isinstance(body, list):
+        return [problem for item in body for problem in _limits(item)]
+    if not isinstance(body, dict):
+        return found
+    content = body.get("content")
+    if isinstance(content, str) and len(content) > 2000:
+        found.append(f"content has {len(content)} characters, the limit is 2000")
+    custom_id = body.get("custom_id")
+    if custom_id is not None and not 1 <= len(custom_id) <= 100:
+        found.append(f"custom_id has {len(custom_id)} characters, 1 to 100 are allowed")
+    label = body.get("label")
+    if isinstance(label, str) and len(label) > 80:
+        found.append(f"label has {len(label)} characters, the limit is 80")
+    if len(body.get("nonce") or "") > 25:
+        found.append("nonce is longer than 25 characters")
+    if len(body.get("options") or ()) > 25 or len(body.get("choices") or ()) > 25:
+        found.append("more than 25 options or choices")
+    for key in ("components", "options", "choices", "data"):
+        found += _limits(body.get(key))
+    return found
+
+
+@functools.cache
+def _official() -> Any:
+    """The validator of Discord's published specification, where this checkout has it beside it."""
+    root = Path(__file__).resolve().parents[2]
+    for folder in (root, root.parent):
+        file = folder / "shared" / "discord" / "validate_request.py"
+        if file.exists() and importlib.util.find_spec("jsonschema") is not None:
+            spec = importlib.util.spec_from_file_location("validate_request", file)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    return None

@@ -1,0 +1,230 @@
+"""Judgements against SimCord: reactions and buttons as facts, taken back when taken back, after a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+
+from bot.client import MoyouClient
+from bot.settings import Settings
+from engine import Fact, Journal, Place
+from tests.discord_world import World, world
+
+
+async def answered(w: World, text: str = "你好") -> discord.Message:
+    await w.alice.send(w.channel, f"{w.me} {text}")
+    return w.sent()[-1]
+
+
+async def values(w: World) -> list[float]:
+    """What stands in the journal, oldest first."""
+    return [signal.value for signal in await w.journal(Journal.signals)]
+
+
+@pytest.mark.parametrize(("emoji", "value"), [("👍", 1.0), ("👎", -1.0), ("👍🏽", 1.0)])
+async def test_a_reaction_is_a_judgement_and_taken_back_when_it_is(
+    tmp_path: Path, emoji: str, value: float
+) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.bob.react(answer, emoji)
+        assert await values(w) == [value]
+        await w.bob.unreact(answer, emoji)
+        assert await values(w) == []
+
+
+async def test_other_emoji_and_other_messages_judge_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        said = await w.alice.send(w.channel, "大家好")
+        await w.bob.react(answer, "🎉")
+        await w.bob.react(said, "👍")
+        assert await values(w) == []
+
+
+async def test_one_judgement_a_person_and_the_latest_that_stands_counts(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.bob.react(answer, "👍")
+        await w.bob.react(answer, "👎")
+        await w.alice.react(answer, "👍")
+        assert sorted(await values(w)) == [-1.0, 1.0]
+        await w.bob.unreact(answer, "👎")
+        assert await values(w) == [1.0, 1.0]
+
+
+async def test_bots_reactions_judge_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        other = w.guild.add_member(w.env.create_user("otherbot", bot=True))
+        await other.react(answer, "👍")
+        assert await values(w) == []
+
+
+async def test_cleared_reactions_are_taken_back(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.bob.react(answer, "👍")
+        await w.alice.react(answer, "👎")
+        mine = await w.bot.get_channel(w.channel.id).fetch_message(answer.id)  # type: ignore[union-attr]
+        await mine.clear_reaction("👎")
+        await w.env.settle()
+        assert await values(w) == [1.0]
+        await mine.clear_reactions()
+        await w.env.settle()
+        assert await values(w) == []
+
+
+async def test_a_deleted_message_takes_its_reactions_along(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.bob.react(answer, "👍")
+        await w.sent()[-1].delete()
+        await w.env.settle()
+        assert await values(w) == []
+
+
+async def test_a_reaction_finds_its_reply_by_the_buttons_when_it_was_not_attached(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.journal(detach, answer.id)
+        w.env.backend.emit(*reaction(w, answer, "MESSAGE_REACTION_ADD"))
+        await w.env.settle()
+        assert await values(w) == [1.0]
+        assert await w.journal(Journal.generation_of, answer.id) == "fake-0001"
+
+
+def detach(journal: Journal, message_id: int) -> None:
+    """As if the process had died between sending and remembering."""
+    journal._db.execute("DELETE FROM messages WHERE id = ?", (str(message_id),))
+
+
+async def test_buttons_judge_replace_and_take_back(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        up = await w.bob.click(answer, custom_id="moyou:up:fake-0001")
+        assert up.ephemeral
+        assert await values(w) == [1.0]
+        down = await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+        assert await values(w) == [-1.0]
+        await w.bob.click(down.response, label="take back")
+        assert await values(w) == []
+        assert down.response.content == "Taken back."
+
+
+async def test_buttons_and_reactions_work_after_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.env.restart_bot(MoyouClient(w.engine, w.journal, Settings(), shard_count=1))
+        await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+        await w.alice.react(answer, "👍")
+        assert sorted(await values(w)) == [-1.0, 1.0]
+
+
+async def test_again_asks_the_same_with_a_new_seed(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        result = await w.bob.click(answer, custom_id="moyou:again:fake-0001")
+        assert result.response is not None
+        assert result.response.content == "你好!"
+        first, second = w.engine.asked
+        assert (first.text, first.context) == (second.text, second.context)
+        assert second.seed is None
+        assert await w.journal(Journal.generation_of, result.response.id) == "fake-0002"
+        assert result.response.components
+
+
+async def test_again_says_when_the_words_are_gone(tmp_path: Path) -> None:
+    async with world(tmp_path, settings=Settings(keep_words_hours=0)) as w:
+        answer = await answered(w)
+        result = await w.bob.click(answer, custom_id="moyou:again:fake-0001")
+        assert result.ephemeral
+        assert "no longer kept" in result.response.content
+        assert len(w.engine.asked) == 1
+
+
+async def test_why_shows_model_seed_origin_drafts_and_scores(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        result = await w.bob.click(answer, custom_id="moyou:why:fake-0001")
+        assert result.ephemeral
+        content = result.response.content
+        for part in (
+            "talk@fake",
+            "seed 1",
+            "by itself",
+            "0.75 ✓ 你好!",
+            "0.50 另一个草稿",
+            "from the book",
+            "fit 0.25",
+        ):
+            assert part in content
+
+
+async def test_what_was_forgotten_cannot_be_judged_or_explained(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.journal(Journal.forget, str(w.alice.id))
+        up = await w.bob.click(answer, custom_id="moyou:up:fake-0001")
+        assert "was erased" in up.response.content
+        why = await w.bob.click(answer, custom_id="moyou:why:fake-0001")
+        assert "was erased" in why.response.content
+
+
+async def test_who_wants_nothing_kept_is_told_that_a_judgement_was_not(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.journal(Journal.set_keep, str(w.bob.id), False)
+        result = await w.bob.click(answer, custom_id="moyou:up:fake-0001")
+        assert "/privacy" in result.response.content
+        assert await values(w) == []
+
+
+async def test_events_of_one_message_keep_their_order(tmp_path: Path) -> None:
+    """An addition that must first look the message up is not overtaken by its removal."""
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.journal(detach, answer.id)
+        for name in ("MESSAGE_REACTION_ADD", "MESSAGE_REACTION_REMOVE"):
+            w.env.backend.emit(*reaction(w, answer, name))
+        await w.env.settle()
+        facts = await w.journal(facts_of)
+        assert facts == [0, 1]
+        assert await values(w) == []
+
+
+def reaction(w: World, message: discord.Message, name: str) -> tuple[str, dict[str, Any]]:
+    payload = {
+        "user_id": str(w.bob.id),
+        "channel_id": str(w.channel.id),
+        "message_id": str(message.id),
+        "guild_id": str(w.guild.id),
+        "emoji": {"id": None, "name": "👍"},
+        "burst": False,
+        "type": 0,
+    }
+    if name == "MESSAGE_REACTION_ADD":
+        assert w.bot.user is not None
+        payload["message_author_id"] = str(w.bot.user.id)
+    return name, payload
+
+
+def facts_of(journal: Journal) -> list[int]:
+    return [row[0] for row in journal._db.execute("SELECT withdrawn FROM facts ORDER BY sequence")]
+
+
+async def test_a_failing_journal_is_said_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.journal.close()
+        result = await w.bob.click(answer, custom_id="moyou:up:fake-0001")
+        assert result.ephemeral
+        assert "reference" in result.response.content
+
+
+def test_places_and_facts_are_the_engines_own() -> None:
+    assert Place("discord").guild == ""
+    assert Fact("g", "p", "button", 1.0).withdrawn is False
