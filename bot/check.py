@@ -133,8 +133,8 @@ def plan(settings: Settings) -> Iterator[str]:
     yield say("start.discord_on" if settings.discord_token else "start.discord_off", locale)
     tasks = load_tasks(settings.prompts)
     yield say("start.tasks", locale, tasks=" ".join(_shown(task, locale) for task in tasks.values()))
-    models = make_engine(settings).status().get("models", {})
-    yield say("start.models", locale, models=", ".join(str(name) for name in models))
+    hashes = make_engine(settings).model_hashes()
+    yield say("start.models", locale, models=" ".join(f"{name}@{hash_}" for name, hash_ in hashes.items()))
     known = settings.journal.exists()
     yield say("start.journal" if known else "start.journal_new", locale, file=settings.journal)
 

@@ -7,12 +7,13 @@ imported when it is needed, so that `--help` costs nothing.
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import dataclasses
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,7 @@ from engine.command_line import Group, Several, assignments, emit, read_lines
 from engine.errors import UnknownTask
 
 if TYPE_CHECKING:
+    from engine.export import Format
     from engine.values import FormCheck, Reply
     from engine.writer import Engine
 
@@ -94,29 +96,41 @@ def generate(
 
     if text == "-":
         text = "\n".join(read_lines(sys.stdin.buffer, "stdin"))
-    engine = _engine(task, model, prompts, book=not no_book)
     request = Request(task, text, assignments(pairs), locale, tuple(context))
-    for number in range(count):
-        reply = engine.write_now(dataclasses.replace(request, seed=None if seed is None else seed + number))
-        if as_json:
-            emit(_reply_values(request.text, reply))
-        else:
-            print(reply.text + ("\n" if number + 1 < count else ""), flush=True)
+    with _engine(task, model, prompts, book=not no_book) as engine:
+        for number in range(count):
+            reply = engine.write_now(
+                dataclasses.replace(request, seed=None if seed is None else seed + number)
+            )
+            if as_json:
+                emit(_reply_values(reply))
+            else:
+                print(reply.text + ("\n" if number + 1 < count else ""), flush=True)
 
 
-def _engine(task: str, model: str | None, prompts: Path | None, *, book: bool) -> Engine:
-    """An engine for one task. Raises UnknownTask before anything is loaded."""
+@contextlib.contextmanager
+def _engine(task: str, model: str | None, prompts: Path | None, *, book: bool) -> Iterator[Engine]:
+    """An engine for one task; `model`, a name or a folder, takes the place of the task's own.
+
+    Raises UnknownTask and ModelMissing before anything is loaded.
+    """
     from engine.prompt import load_tasks
+    from engine.weights import folder_of
     from engine.writer import Engine
 
     tasks = load_tasks(prompts)
     if task not in tasks:
         raise UnknownTask(task=task, known=", ".join(tasks))
-    chosen = {} if model is None else {tasks[task].model: model}
-    return Engine(prompts=prompts, book=book, checkpoints=chosen)
+    if model is None:
+        yield Engine(prompts=prompts, book=book)
+        return
+    with tempfile.TemporaryDirectory(prefix="moyou-") as folder:
+        # the engine looks for a task's model by its name in this folder first
+        (Path(folder) / tasks[task].model).symlink_to(folder_of(model).resolve(), target_is_directory=True)
+        yield Engine(models=Path(folder), prompts=prompts, book=book)
 
 
-def _reply_values(text: str, reply: Reply) -> dict[str, object]:
+def _reply_values(reply: Reply) -> dict[str, object]:
     return {
         "task": reply.task,
         "text": reply.text,
@@ -170,9 +184,10 @@ def summarize(file: Any, points: int | None, characters: int | None, as_json: bo
 
     if points is not None and characters is not None:
         raise click.UsageError("Give --points or --characters, not both.")
-    messages, identities = read_messages(read_lines(file, file.name), file.name)
+    name = str(getattr(file, "name", "stdin"))
+    messages, identities = read_messages(read_lines(file, name), name)
     limits: dict[str, Any] = {"characters": characters} if characters else {"points": points or 5}
-    summary = asyncio.run(Engine().summarize(messages, **limits))
+    summary = Engine().summarize_now(messages, **limits)
     found = [
         {"text": point.text, "sources": [identities[source] for source in point.sources]}
         for point in summary.points
@@ -261,21 +276,24 @@ def evaluate(
 
     from engine.evaluate import evaluate as measure
 
-    with tqdm(unit="text", desc="evaluate", disable=as_json) as bar:
+    bar: tqdm[Any] | None = None
 
-        def progress(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+    def progress(done: int, total: int) -> None:
+        nonlocal bar
+        bar = bar or tqdm(unit="text", desc="evaluate", total=total, disable=as_json)
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
 
-        figures = measure(
-            model,
-            data,
-            samples=samples,
-            importance=importance,
-            examples=examples,
-            seed=seed,
-            progress=progress,
-        )
+    figures = measure(
+        model,
+        data,
+        samples=samples,
+        importance=importance,
+        examples=examples,
+        seed=seed,
+        progress=progress,
+    )
     show(figures, as_json)
 
 
@@ -283,14 +301,17 @@ def evaluate(
 @journal_option
 @models_option
 @click.option("--dry-run", is_flag=True, help="Say what would come of it, change nothing.")
+@click.option("--no-promote", is_flag=True, help="Keep it, but do not put it in force.")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @as_json
-def tune(journal: Path, models: Path, dry_run: bool, seed: int, as_json: bool) -> None:
+def tune(journal: Path, models: Path, dry_run: bool, no_promote: bool, seed: int, as_json: bool) -> None:
     """Train the reward model on the journal's judgements; adopt it only if it is better."""
     from engine.tune import tune as run
 
-    report = run(journal, models, dry_run=dry_run, seed=seed)
-    show(dataclasses.asdict(report), as_json)
+    report = run(journal, models, dry_run=dry_run, promote=not no_promote, seed=seed)
+    show(report.to_dict(), as_json)
+    if report.refusal is not None and not dry_run:
+        raise report.refusal
 
 
 @main.command
@@ -321,9 +342,9 @@ def rollback(model: str, models: Path, as_json: bool) -> None:
 @click.option("--format", "kind", required=True, type=click.Choice(["kto", "dpo", "csv"]))
 @click.option("--out", required=True, type=NEW_FILE, help="The file to write.")
 @as_json
-def export(journal: Path, kind: str, out: Path, as_json: bool) -> None:
+def export(journal: Path, kind: Format, out: Path, as_json: bool) -> None:
     """De-identified judgements as training data, without the words of any request."""
-    from engine.tune import export as run
+    from engine.export import export as run
 
     show({"out": str(out), "rows": run(journal, kind, out)}, as_json)
 

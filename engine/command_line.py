@@ -76,13 +76,16 @@ class Group(click.Group):
         except MoyouError as error:
             fail(one_line(str(error)))
             status = STATUS_USAGE if isinstance(error, BadInput) else STATUS_FAILED
+        except BrokenPipeError:
+            # the reader (head, less) has what it wanted; the interpreter must not flush into it again
+            sys.stdout = None
+            status = STATUS_FAILED
+        except OSError as error:
+            fail(one_line(f"{error.filename or 'The file'}: {error.strerror or error}."))
+            status = STATUS_FAILED
         except (click.Abort, KeyboardInterrupt):
             fail("Stopped.")
             status = STATUS_INTERRUPTED
-        except BrokenPipeError:
-            # the reader (head, less) has what it wanted; the interpreter must not flush into it again
-            sys.stdout = None  # type: ignore[assignment]
-            status = STATUS_FAILED
         sys.exit(status if isinstance(status, int) else 0)
 
 
