@@ -41,20 +41,24 @@ WORDS: dict[str, tuple[str, str]] = {
         "内容超过 1 MB，太长了；请分几次来。",
         "That is more than 1 MB; send it in several parts.",
     ),
-    "console.bad_request": ("这个请求读不懂，请换个写法。", "This request cannot be read; try it another way."),
+    "console.bad_request": (
+        "这个请求读不懂，请换个写法。",
+        "This request cannot be read; try it another way.",
+    ),
     # --- chat
     "console.chat_title": ("与墨友对话", "Chat with Moyou"),
     "console.welcome": ("铺纸，研墨，慢慢说。", "Paper laid, ink ground. Take your time."),
     "console.welcome_more": (
         "墨友只用这台机器上的模型写字，不连外网。说点什么，或从下面挑一句开始。",
-        "Moyou writes with models on this machine alone and calls nobody. Say something, or begin with a line below.",
+        "Moyou writes with models on this machine alone and calls nobody. Say something, or "
+        "begin with a line below.",
     ),
     "console.starters": ("可以这样开始", "Ways to begin"),
     "console.starter_1": ("你好，你是谁？", "Hello, who are you?"),
     "console.starter_2": ("今天有点累，陪我说几句吧", "I am a little tired today, talk with me"),
     "console.starter_3": ("想写日记，却不知从何写起", "I want to keep a diary but cannot begin"),
     "console.log": ("对话", "Conversation"),
-    "console.your_words": ("写下你想说的话", "Write what you want to say"),
+    "console.your_words": ("写下你想说的话", "Say something"),
     "console.send": ("寄出", "Send"),
     "console.composer_hint": ("回车寄出，Shift + 回车换行", "Enter sends, Shift + Enter makes a new line"),
     "console.new_conversation": ("另起一张纸", "A new sheet"),
@@ -79,11 +83,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.again_hint": ("同样的请求，换一粒种子", "The same request with a new seed"),
     "console.copy": ("抄录", "Copy"),
     "console.copied": ("已抄录。", "Copied."),
+    "console.not_copied": (
+        "抄录不了，请选中文字复制。",
+        "It could not be copied; select the text and copy it.",
+    ),
     "console.gone_title": ("字已经擦去了", "The words are erased"),
     "console.gone": (
         "当初的请求已按保存期限擦去，不能照原样再来；请重新写一次。",
         "What was asked has been erased when its time was over, so it cannot be repeated; ask once more.",
     ),
+    "console.back_reply": ("看原来那一则", "See the reply"),
     "console.not_kept": (
         "你要求不留存，所以这一则不能评价，也不能再来一次。",
         "You asked that nothing be kept, so this one can neither be judged nor repeated.",
@@ -116,17 +125,24 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.rule_corpus": ("与前人诗句相同", "a line that an older poem has"),
     "console.rule_tail": ("句尾声调", "the tones at the line's end"),
     "console.relaxed": ("写作时放宽了：", "Given up while writing: "),
+    "console.legend": (
+        "字旁上为此字的平仄，下为格律所求；朱字押韵，旁注韵部。",
+        "Beside each character: above, its own tone; below, what the pattern asks. Red "
+        "rhymes, with its group.",
+    ),
     "console.marks": ("逐字看平仄", "Tones, character by character"),
     "console.marks_hint": (
         "每个字后面是它的平仄，括号里是格律要求的；「中」是可平可仄。押韵的字另注平水韵部。",
-        "After each character its tone (level or oblique), in brackets what the pattern asks there; the third "
+        "After each character its tone (level or oblique), in brackets what the pattern asks "
+        "there; the third "
         "sign means either. Rhyming characters carry the name of their rhyme group.",
     ),
     # --- why
     "console.why": ("为何这样写", "Why this"),
     "console.origin_generated": (
         "这是模型自己写的：它从随机的意念出发，一个字一个字写出几份草稿，再由评判选出一份。",
-        "The model wrote this itself: from random latents it wrote drafts, character by character, and the judge "
+        "The model wrote this itself: from random latents it wrote drafts, character by "
+        "character, and the judge "
         "chose one.",
     ),
     "console.origin_edited": (
@@ -168,7 +184,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- summaries
     "console.summary_lead": (
         "贴上一段聊天记录或文章，墨友摘出要点。要点都是原话，点编号就能看到出处；什么都不保存。",
-        "Paste a chat log or an article and Moyou takes out the points, in the words that stand there. Each number "
+        "Paste a chat log or an article and Moyou takes out the points, in the words that "
+        "stand there. Each number "
         "leads to its source. Nothing is kept.",
     ),
     "console.pasted": ("聊天记录或文章", "Chat log or article"),
@@ -177,12 +194,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "Lines like “name: text” are read best; paste an article as it is.",
     ),
     "console.upload": ("或者上传文件", "Or upload a file"),
-    "console.upload_hint": ("纯文本或 JSON 行，UTF-8，不超过 1 MB。", "Plain text or JSON lines, UTF-8, up to 1 MB."),
+    "console.upload_hint": (
+        "纯文本或 JSON 行，UTF-8，不超过 1 MB。",
+        "Plain text or JSON lines, UTF-8, up to 1 MB.",
+    ),
     "console.not_utf8": ("请存成 UTF-8 的纯文本", "save it as plain text in UTF-8"),
     "console.summarise": ("摘要", "Summarise"),
     "console.no_title": ("要点", "Points"),
     "console.read_all": ("读了 {count} 段。", "Passages read: {count}."),
-    "console.read_messages": ("读了最后 {count} 段，一共 {all} 段。", "Passages read: the last {count} of {all}."),
+    "console.read_messages": (
+        "读了最后 {count} 段，一共 {all} 段。",
+        "Passages read: the last {count} of {all}.",
+    ),
     "console.quiet": ("没有什么要紧的事。", "Nothing much happened."),
     "console.sources": ("出处", "Sources"),
     "console.source_of": ("，{author}", ", {author}"),
@@ -191,7 +214,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.journal_title": ("墨友记下了什么", "What Moyou keeps"),
     "console.journal_lead": (
         "每一则回复和每一次评价都记在这台机器的一个文件里，墨友由此学着写得更好。",
-        "Every reply and every judgement stands in one file on this machine; from it Moyou learns to write better.",
+        "Every reply and every judgement stands in one file on this machine; from it Moyou "
+        "learns to write better.",
     ),
     "console.count_generations": ("回复", "Replies"),
     "console.count_signals": ("评价", "Judgements"),
@@ -205,12 +229,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.state": ("状态", "State"),
     "console.loaded": ("已载入", "loaded"),
     "console.not_loaded": ("用到时载入", "loaded when needed"),
-    "console.no_models": ("还没有载入模型。", "No model is loaded yet."),
     "console.waiting_now": ("排队等候：{count}", "Waiting now: {count}"),
     "console.yours": ("你的字", "Your words"),
     "console.kept": (
         "你写的字保存 {hours} 小时，供「再来一次」和「为何」使用，然后擦去；它们从不用来训练。",
-        "What you write is kept for {hours} hours, for “again” and “why”, then erased; it never trains a model.",
+        "What you write is kept for {hours} hours, for “again” and “why”, then erased; it "
+        "never trains a model.",
     ),
     "console.kept_none": (
         "你写的字不保存，也从不用来训练。",
@@ -236,7 +260,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.sign_in": ("登录", "Sign in"),
     "console.sign_in_lead": (
         "这个控制台可以从别的机器访问，所以需要口令；口令在墨友的设置里，由主人保管。",
-        "Other machines can reach this console, so it asks for the token, which its owner set in Moyou's settings.",
+        "Other machines can reach this console, so it asks for the token, which its owner set "
+        "in Moyou's settings.",
     ),
     "console.token": ("口令", "Token"),
     "console.wrong_token": ("口令不对，请再试一次。", "That is not the token; try again."),

@@ -1,0 +1,60 @@
+"""The console: the same conversation, the tasks and the journal in a browser.
+
+    app = build(engine, journal, settings)      an aiohttp application, ready to be run
+
+Knows: how its parts are put together. Does not know: ports, when anything starts or stops.
+
+Everything works without JavaScript: forms post, pages come back. With it, the same forms are sent
+by `static/console.js` and answered with the piece of the page that changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from bot.console import about, chat, replies, writing
+from bot.console.conversation import Conversations
+from bot.console.faults import sentences
+from bot.console.guard import GUARD, STATIC, Guard
+from bot.console.pages import STATIC_FOLDER, Pages
+from bot.console.state import CONSOLE, Console
+from bot.settings import Settings
+from engine import BadSetting, JournalThread
+
+if TYPE_CHECKING:
+    from engine import Engine  # at run time this would load the numeric library
+
+__all__ = ["build"]
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a post."""
+LEAST_IDLE = 3600.0
+"""Seconds a conversation stays open at least, however short the journal keeps words."""
+
+
+def build(engine: Engine, journal: JournalThread, settings: Settings) -> web.Application:
+    """The console for an engine that runs and a journal that is open; neither is started or closed here.
+
+    Raises BadSetting when other machines could reach it and no token is set.
+    """
+    if not settings.loopback and not settings.console_token:
+        raise BadSetting(setting="MOYOU_CONSOLE_TOKEN", reason=f"{settings.host} needs a token")
+    guard = Guard(settings)
+    app = web.Application(
+        middlewares=[guard.headers, guard.visitor, sentences, guard.admit],
+        client_max_size=BODY_LIMIT,
+    )
+    app[GUARD] = guard
+    app[CONSOLE] = Console(
+        engine=engine,
+        journal=journal,
+        settings=settings,
+        pages=Pages(engine.tasks, can_leave=guard.token_needed),
+        conversations=Conversations(max(LEAST_IDLE, settings.keep_words_hours * 3600)),
+    )
+    for part in (chat, writing, replies, about):
+        app.add_routes(part.routes())
+    app.router.add_static(STATIC, STATIC_FOLDER)
+    return app

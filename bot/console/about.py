@@ -1,0 +1,142 @@
+"""The pages around the writing: what the journal holds, languages, forgetting, signing in and out.
+
+Knows: which counts and models are shown. Does not know: how anything is counted or kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from aiohttp import web
+
+from bot.console.faults import Fault, fault_of
+from bot.console.fields import posted
+from bot.console.guard import (
+    GUARD,
+    LOCALE_COOKIE,
+    LOCALES,
+    PERSON_COOKIE,
+    SIGN_IN_COOKIE,
+    YEAR,
+    Refused,
+    redirect,
+    set_cookie,
+)
+from bot.console.pages import named, titled
+from bot.console.state import CONSOLE, VISITOR
+from engine import Forgotten, Journal
+
+
+async def journal_page(request: web.Request) -> web.Response:
+    """GET /journal"""
+    return await _journal_page(request)
+
+
+async def forget(request: web.Request) -> web.Response:
+    """POST /forget: erase everything of this visitor, who is a new one from then on."""
+    console, visitor = request.app[CONSOLE], request[VISITOR]
+    keeps = await console.journal(Journal.may_keep, visitor.person)
+    forgotten = await console.journal(Journal.forget, visitor.person)
+    console.conversations.drop(visitor.id)
+    response = await _journal_page(request, forgotten)
+    if keeps:  # a refusal is remembered under the old name
+        set_cookie(request, response, PERSON_COOKIE, secrets.token_hex(16), YEAR, samesite="Lax")
+    return response
+
+
+async def keep(request: web.Request) -> web.Response:
+    """POST /keep: whether anything of this visitor may be kept from now on."""
+    console, visitor = request.app[CONSOLE], request[VISITOR]
+    wanted = (await posted(request)).get("keep") == "1"
+    await console.journal(Journal.set_keep, visitor.person, wanted)
+    return redirect("/journal")
+
+
+async def _journal_page(request: web.Request, forgotten: Forgotten | None = None) -> web.Response:
+    console, visitor = request.app[CONSOLE], request[VISITOR]
+    counts = await console.journal(Journal.counts)
+    tasks = console.engine.tasks
+    status = console.engine.status()
+    hashes = await asyncio.to_thread(console.engine.model_hashes)
+    return console.pages.answer(
+        "journal.html",
+        visitor,
+        counts=[
+            (key, getattr(counts, key)) for key in ("generations", "signals", "likes", "dislikes", "people")
+        ],
+        by_task=[
+            (titled(named(visitor.locale, tasks[name].names, name)) if name in tasks else name, row)
+            for name, row in sorted(counts.by_task.items())
+        ],
+        models=[(name, found, status["models"][name]["loaded"]) for name, found in hashes.items()],
+        reward_model=status["reward_model"],
+        waiting=status["waiting"],
+        forgotten=forgotten,
+        may_keep=await console.journal(Journal.may_keep, visitor.person),
+        keep_words=console.settings.keep_words_hours > 0,
+        keep_hours=f"{console.settings.keep_words_hours:g}",
+    )
+
+
+async def language(request: web.Request) -> web.Response:
+    """GET /language/{locale}?back=/page: read the pages in another language from now on."""
+    locale = request.match_info["locale"]
+    if locale not in LOCALES:
+        raise web.HTTPNotFound()
+    back = request.query.get("back", "/")
+    # only a path of ours: "//host" and "/\host" lead elsewhere
+    own = back.startswith("/") and back[1:2] not in ("/", "\\") and back.isprintable()
+    response = redirect(back if own else "/")
+    set_cookie(request, response, LOCALE_COOKIE, locale, YEAR, samesite="Lax")
+    return response
+
+
+async def sign_in_page(request: web.Request) -> web.Response:
+    """GET /login"""
+    guard = request.app[GUARD]
+    if not guard.token_needed or guard.signed_in(request):
+        return redirect("/")
+    return _sign_in_page(request)
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """POST /login: the token makes a cookie."""
+    guard = request.app[GUARD]
+    if not guard.token_needed:
+        return redirect("/")
+    given = (await posted(request)).get("token", "")
+    if guard.too_many_failures():
+        return _sign_in_page(request, "console.wait_token")
+    if not guard.right_token(given):
+        return _sign_in_page(request, "console.wrong_token")
+    response = redirect("/")
+    guard.sign_in(request, response)
+    return response
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """POST /logout"""
+    response = redirect("/login" if request.app[GUARD].token_needed else "/")
+    response.del_cookie(SIGN_IN_COOKIE, path="/")
+    return response
+
+
+def _sign_in_page(request: web.Request, refused: str = "") -> web.Response:
+    visitor = request[VISITOR]
+    fault: Fault | None = fault_of(Refused(refused), visitor.locale) if refused else None
+    return request.app[CONSOLE].pages.answer(
+        "login.html", visitor, status=fault.status if fault else 200, fault=fault
+    )
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get("/journal", journal_page),
+        web.post("/forget", forget),
+        web.post("/keep", keep),
+        web.get("/language/{locale}", language),
+        web.get("/login", sign_in_page),
+        web.post("/login", sign_in),
+        web.post("/logout", sign_out),
+    ]
