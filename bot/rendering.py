@@ -10,15 +10,22 @@ import re
 from discord.utils import escape_markdown
 
 from bot.wording import say
-from engine import FormCheck, Mark, Reply, Request
+from engine import FormCheck, Reply, Request
 
 TITLE_LIMIT = 40
 QUOTE_LIMIT = 300
 DRAFT_LIMIT = 80
 TONES = {"平": "○", "仄": "●", "中": "◎"}
 
-_RHYME = "rhyme"
-_LENGTH = ("length", "lines", "count")
+NAMED = ("wujue", "qijue")
+PROBLEMS = 4
+"""Problems that are listed, at most."""
+ASPECTS = {
+    "verse.length": {"lines", "length"},
+    "verse.tone": {"tone", "lone-level", "three-level-tail", "character"},
+    "verse.rhyme": {"rhyme", "repeat"},
+}
+"""What people look for in a form, and the rules (engine's names) that break it."""
 
 
 def reply_text(request: Request, reply: Reply, *, quoted: bool = False) -> str:
@@ -61,29 +68,21 @@ def marks(form: FormCheck, locale: str) -> str:
 
 def verdict(form: FormCheck, locale: str) -> list[str]:
     """The form's name and whether its length, tones and rhymes hold, then every problem."""
-    rules = {problem.rule for problem in form.problems}
-    lengths = not any(any(word in rule for word in _LENGTH) for rule in rules)
-    tones = all(mark.ok for line in form.lines for mark in line) and not any("tone" in rule for rule in rules)
-    rhymes = not any(_RHYME in rule for rule in rules)
-    parts = [say(f"verse.form.{form.name}", locale) if form.name in ("wujue", "qijue") else form.name]
+    broken = {problem.rule for problem in form.problems}
+    parts = [say(f"verse.form.{form.name}", locale) if form.name in NAMED else form.name]
     if form.pattern:
         parts.append(form.pattern)
-    for key, held in (("verse.length", lengths), ("verse.tone", tones), ("verse.rhyme", rhymes)):
-        parts.append(f"{say(key, locale)} {'✓' if held else '✗'}")
+    for key, rules in ASPECTS.items():
+        parts.append(f"{say(key, locale)} {'✗' if broken & rules else '✓'}")
     rows = [f"-# {' · '.join(parts)}"]
-    for problem in form.problems[:4]:
-        rows.append(
-            "-# "
-            + say("verse.problem", locale, line=problem.line, position=problem.position, rule=problem.rule)
-        )
+    for problem in form.problems[:PROBLEMS]:
+        key = "verse.problem_at" if problem.position else "verse.problem_line"
+        rule = say(f"verse.rule.{problem.rule}", locale)
+        rows.append("-# " + say(key, locale, line=problem.line, position=problem.position, rule=rule))
     if form.relaxed:
-        rows.append("-# " + say("verse.relaxed", locale, rules=", ".join(form.relaxed)))
+        given_up = "、".join(say(f"verse.relaxed.{rule}", locale) for rule in form.relaxed)
+        rows.append("-# " + say("verse.relaxed", locale, rules=given_up))
     return rows
-
-
-def rhyming(line: tuple[Mark, ...]) -> str:
-    """The rhyme group at the end of a line, "" where it does not rhyme."""
-    return line[-1].rhyme if line else ""
 
 
 def why(reply: Reply, locale: str) -> str:

@@ -16,99 +16,99 @@ import functools
 
 import opencc
 
-from bot import wording_console
+from bot import wording_console, wording_discord
 
 DEFAULT_LOCALE = "zh-CN"
 _TRADITIONAL = ("zh-TW", "zh-HK", "zh-MO", "zh-Hant")
 
 # One row an error code of engine/errors.py; a class without a row of its own is said by its parent's.
 _ERRORS: dict[str, tuple[str, str]] = {
-    "error": ("出了点问题,日志里有详情。", "Something went wrong; the log has the details."),
+    "error": ("出了点问题，日志里有详情。", "Something went wrong; the log has the details."),
     "bad_input": (
-        "这个请求我没法处理,换个写法再试试。",
+        "这个请求我没法处理，换个写法再试试。",
         "That request cannot be used; try it another way.",
     ),
     "empty_text": (
-        "还没有可写的文字,写几个字再试试吧。",
+        "还没有可写的文字，写几个字再试试吧。",
         "There is no text to work on; write a few words and try again.",
     ),
     "text_too_long": (
-        "这段文字有 {length} 个字符,请缩短到 {limit} 个以内。",
+        "这段文字有 {length} 个字符，请缩短到 {limit} 个以内。",
         "The text has {length} characters; shorten it to {limit} or fewer.",
     ),
     "unknown_task": (
-        "没有叫 {task} 的任务,可选:{known}。",
+        "没有叫 {task} 的任务，可选：{known}。",
         "There is no task named {task}; choose one of: {known}.",
     ),
     "unknown_form": (
-        "没有叫 {form} 的诗体,可选:{known}。",
+        "没有叫 {form} 的诗体，可选：{known}。",
         "There is no verse form named {form}; choose one of: {known}.",
     ),
     "bad_option": (
-        "选项 {option} 不接受这个值:{reason}。",
+        "选项 {option} 不接受这个值：{reason}。",
         "The option {option} does not accept this value; {reason}.",
     ),
-    "bad_file": ("文件 {file} 用不了:{reason}。", "{file} cannot be used: {reason}."),
+    "bad_file": ("文件 {file} 用不了：{reason}。", "{file} cannot be used: {reason}."),
     "nothing_to_summarize": (
-        "这里还没有可以总结的内容,换个有人说话的频道试试。",
+        "这里还没有可以总结的内容，换个有人说话的频道试试。",
         "There is nothing to summarise here yet; try a channel where people have written.",
     ),
-    "busy": ("墨友正忙,请稍后再试。", "Moyou is busy; try again in a moment."),
+    "busy": ("墨友正忙，请稍后再试。", "Moyou is busy; try again in a moment."),
     "queue_full": (
-        "正在等待的人太多了({waiting} 位),请稍后再试。",
+        "正在等待的人太多了（{waiting} 位），请稍后再试。",
         "Too many people are waiting ({waiting}); try again in a moment.",
     ),
     "too_slow": (
-        "写了 {seconds:g} 秒还没写完,先停下了;换段短一点的文字试试。",
+        "写了 {seconds:g} 秒还没写完，先停下了；换段短一点的文字试试。",
         "This took longer than {seconds:g} seconds and was stopped; try a shorter text.",
     ),
     "shutting_down": (
-        "墨友正在关闭,请一分钟后再试。",
+        "墨友正在关闭，请一分钟后再试。",
         "Moyou is shutting down; try again in a minute.",
     ),
     "nothing_good": (
-        "这次没想出好句子,换个说法,或者再试一次吧。",
+        "这次没想出好句子，换个说法，或者再试一次吧。",
         "Nothing good came to mind; say it another way or try again.",
     ),
     "setup": (
-        "墨友的安装或设置有问题,需要管理者处理。",
+        "墨友的安装或设置有问题，需要管理者处理。",
         "Something about Moyou's installation needs its owner's attention.",
     ),
     "model_missing": (
-        "在 {folder} 找不到模型 {model};请重新安装墨友,或用 python -m engine train 训练它。",
+        "在 {folder} 找不到模型 {model}；请重新安装墨友，或用 python -m engine train 训练它。",
         "The model {model} was not found in {folder}; install Moyou again or train it with: "
         "python -m engine train.",
     ),
     "model_broken": (
-        "{folder} 里的模型读不出来({reason});请用备份恢复,或重新训练。",
+        "{folder} 里的模型读不出来（{reason}）；请用备份恢复，或重新训练。",
         "The model in {folder} cannot be read ({reason}); restore it from a copy or train it again.",
     ),
     "prompt_broken": (
-        "{file}:{key}:{reason};请改正文件里的这个键。",
+        "{file}：{key}：{reason}；请改正文件里的这个键。",
         "{file}: {key}: {reason}; correct this key in the file.",
     ),
     "journal_unreadable": (
-        "日志库 {file} 打不开({reason});请把 MOYOU_DATA 设为可写的文件夹。",
+        "日志库 {file} 打不开（{reason}）；请把 MOYOU_DATA 设为可写的文件夹。",
         "The journal {file} cannot be opened ({reason}); set MOYOU_DATA to a folder that can be written.",
     ),
-    "bad_setting": ("设置 {setting} 不可用:{reason}。", "The setting {setting} is not usable: {reason}."),
+    "bad_setting": ("设置 {setting} 不可用：{reason}。", "The setting {setting} is not usable: {reason}."),
     "tune": ("调优没能进行下去。", "Tuning cannot go on."),
     "too_few_signals": (
-        "现在有 {people} 个人的 {have} 条可用评价;调优至少需要 {need_people} 个人的 {need} 条。",
+        "现在有 {people} 个人的 {have} 条可用评价；调优至少需要 {need_people} 个人的 {need} 条。",
         "There are {have} usable judgements from {people} people; "
         "tuning needs at least {need} from {need_people}.",
     ),
     "one_sided": (
-        "这 {have} 条评价几乎都一样;调优需要有人喜欢、也有人不喜欢,才好比较。",
+        "这 {have} 条评价几乎都一样；调优需要有人喜欢、也有人不喜欢，才好比较。",
         "Nearly all of the {have} judgements say the same; tuning needs likes and dislikes to compare.",
     ),
     "gain_not_shown": (
-        "新模型没有被采用:在留出的评价上,它比 {against} 好 {gain}(95% 区间 {low} 到 {high}),"
+        "新模型没有被采用：在留出的评价上，它比 {against} 好 {gain}（95% 区间 {low} 到 {high}），"
         "还不能肯定大于零。",
         "The new model was not promoted: on judgements kept aside its gain over {against} is {gain} "
         "(95 % interval {low} to {high}), which is not surely above zero.",
     ),
-    "not_better": ("新模型没有被采用:{reason}。", "The new model was not promoted: {reason}."),
+    "not_better": ("新模型没有被采用：{reason}。", "The new model was not promoted: {reason}."),
     "nothing_to_roll_back": (
         "{model} 没有更早的版本可以退回。",
         "{model} has no earlier version to go back to.",
@@ -186,161 +186,20 @@ _WORDS: dict[str, tuple[str, str]] = {
         "启动失败：{reason}。",
         "The start failed: {reason}.",
     ),
-    # --- chat
-    "chat.nothing_said": (
-        "我在呢。想聊什么就说一句，也可以用 /poem 作诗、用 /continue 续写。",
-        "I'm here. Say something, or try /poem and /continue.",
-    ),
-    "chat.cannot_read": (
-        "这条消息的内容 Discord 没有给我看。请 @ 我，或回复我时打开提及，我就能读到了。",
-        "Discord does not show me what this message says. Mention me, or leave the ping on when you reply.",
-    ),
-    "mask.person": ("@某人", "@someone"),
-    "mask.channel": ("#某频道", "#channel"),
-    # --- commands
-    "command.outdated": (
-        "这个命令刚刚更新过，请稍等片刻，或重启 Discord 后再试。",
-        "This command has just changed; wait a moment or restart Discord and try again.",
-    ),
-    "command.not_allowed": ("在这里不能用这个命令。", "This command cannot be used here."),
-    "menu.summarize": ("从这里开始总结", "Summarise from here"),
-    # --- summary
-    "summary.needs_intent": (
-        "要总结频道，墨友需要 Message Content 权限，而这里没有开启。"
-        "管理者可以在开发者门户打开它，并把 MOYOU_MESSAGE_CONTENT 设为 on。",
-        "To summarise a channel Moyou needs the Message Content intent, which is off here. Its owner can "
-        "switch it on in the developer portal and set MOYOU_MESSAGE_CONTENT to on.",
-    ),
-    "summary.you_may_not_read": (
-        "你没有查看这个频道历史消息的权限，所以我不能替你总结。",
-        "You may not read this channel's history, so I cannot summarise it for you.",
-    ),
-    "summary.i_may_not_read": (
-        "我没有查看这个频道历史消息的权限，请管理者给我“读取消息历史记录”。",
-        "I may not read this channel's history; a moderator can grant me Read Message History.",
-    ),
-    "summary.read": ("读了 {count} 条消息 · 只有你能看到", "{count} messages read · only you see this"),
-    "summary.quiet": ("这段时间没什么特别的事。", "Nothing much happened."),
-    "summary.colon": ("：", ": "),
-    # --- verse
-    "verse.form.wujue": ("五绝", "wujue 五绝"),
-    "verse.form.qijue": ("七绝", "qijue 七绝"),
-    "verse.length": ("字数", "length"),
-    "verse.tone": ("平仄", "tones"),
-    "verse.rhyme": ("押韵", "rhyme"),
-    "verse.rhyme_of": ("韵：{group}", "rhyme: {group}"),
-    "verse.problem": ("第 {line} 句第 {position} 字：{rule}", "line {line}, character {position}: {rule}"),
-    "verse.relaxed": ("放宽了：{rules}", "relaxed: {rules}"),
-    # --- buttons and feedback
-    "button.again": ("再来", "again"),
-    "button.why": ("缘由", "why"),
-    "button.undo": ("收回", "take back"),
-    "feedback.up": ("记下了，谢谢你的 👍。", "Noted, thank you for the 👍."),
-    "feedback.down": ("记下了，谢谢你的 👎，我会改进。", "Noted, thank you for the 👎; it helps me improve."),
-    "feedback.undone": ("已经收回。", "Taken back."),
-    "feedback.gone": (
-        "这条回复的记录已经删除，评价不了了。",
-        "The record of this reply was erased, so it cannot be judged any more.",
-    ),
-    "feedback.opted_out": (
-        "你选择了什么都不保留，所以这次评价没有记下。要改，请用 /privacy。",
-        "You asked for nothing to be kept, so this was not noted. To change that, use /privacy.",
-    ),
-    "again.words_gone": (
-        "原来的请求已经不再保留，请重新说一遍。",
-        "The words of that request are no longer kept; please ask again.",
-    ),
-    # --- why
-    "why.gone": ("这条回复的记录已经删除。", "The record of this reply was erased."),
-    "why.origin.generated": ("这是模型自己写的。", "The model wrote this by itself."),
-    "why.origin.edited": (
-        "这是模型改写我们备好的句子而成的。",
-        "The model wrote this by editing one of our own sentences.",
-    ),
-    "why.origin.book": (
-        "这是从我们备好的句子里选的，没有改动。",
-        "This is one of our own sentences, unchanged.",
-    ),
-    "why.origin.extract": ("这是从原文里摘出来的。", "This was taken from the messages themselves."),
-    "why.origin.fixed": ("这是人写好的固定回答。", "This is a fixed answer, written by people."),
-    "why.from.generated": ("生成", "generated"),
-    "why.from.edited": ("改写", "edited"),
-    "why.from.book": ("备好的句子", "from the book"),
-    "why.from.extract": ("摘录", "extract"),
-    "why.from.fixed": ("固定", "fixed"),
-    "why.model": (
-        "模型 {model} · 种子 {seed} · {milliseconds} 毫秒",
-        "model {model} · seed {seed} · {milliseconds} ms",
-    ),
-    "why.reward": (
-        "由大家评价训练的模型 {model} 排序",
-        "ranked by model {model}, trained on people's judgements",
-    ),
-    "why.no_reward": ("还没有用大家的评价来排序", "not ranked by people's judgements yet"),
-    "why.novelty": ("新意 {novelty}", "novelty {novelty}"),
-    "why.drafts": ("草稿 {count} 份，按得分（✓ 是选中的）：", "drafts: {count}, by score (✓ was chosen):"),
-    # --- moderators
-    "status.description": ("看看墨友的状态和大家的评价", "Moyou's state and what people thought"),
-    "status.counts": (
-        "回复 {generations} 条 · 评价 {signals} 个（👍 {likes} 👎 {dislikes}）· {people} 人",
-        "replies {generations} · judgements {signals} (👍 {likes} 👎 {dislikes}) · people {people}",
-    ),
-    "status.task": (
-        "{task}：{generations} 条，👍 {likes} 👎 {dislikes}",
-        "{task}: {generations}, 👍 {likes} 👎 {dislikes}",
-    ),
-    # --- privacy
-    "privacy.description": (
-        "墨友保留了什么，怎样让它忘记你",
-        "What Moyou keeps, and how to make it forget you",
-    ),
-    "privacy.words_kept": (
-        "你对我说的话保留 {hours} 小时，好让“再来”和“缘由”能用，然后删除",
-        "What you say to me is kept for {hours} hours, so that again and why work, and then erased",
-    ),
-    "privacy.words_not_kept": ("你对我说的话不保留", "What you say to me is not kept"),
-    "privacy.policy": (
-        "**墨友与隐私**\n"
-        "- 只有提到我、回复我、私信我，或对我用命令时，我才读消息。\n"
-        "- {kept}。\n"
-        "- 我写的回复和大家的 👍 👎 会保留，用来改进；你的编号只以散列形式保存。\n"
-        "- 你的话从不用来训练模型，也不离开运行墨友的这台机器。\n"
-        "- 总结不保留。\n"
-        "{state}",
-        "**Moyou and privacy**\n"
-        "- I read a message only when it mentions me, replies to me, is sent to me or has a command.\n"
-        "- {kept}.\n"
-        "- My replies and people's 👍 👎 are kept in order to improve; your id is stored only as a hash.\n"
-        "- Your words never train a model and never leave the machine that runs Moyou.\n"
-        "- Summaries are not kept.\n"
-        "{state}",
-    ),
-    "privacy.keeps": ("现在：按上面说的保留。", "Now: kept as said above."),
-    "privacy.keeps_nothing": ("现在：什么都不保留。", "Now: nothing of yours is kept."),
-    "privacy.button.stop": ("什么都别保留", "Keep nothing"),
-    "privacy.button.keep": ("可以保留", "You may keep it"),
-    "privacy.button.forget": ("忘记我", "Forget me"),
-    "privacy.button.confirm": ("确定，全部删除", "Yes, erase everything"),
-    "privacy.sure": (
-        "这会删除写给你的所有回复和你的所有评价，不能恢复。确定吗？",
-        "This erases every reply written for you and every judgement of yours, for good. Are you sure?",
-    ),
-    "privacy.forgotten": (
-        "已经忘记：{generations} 条回复，{facts} 个评价。",
-        "Forgotten: {generations} replies, {facts} judgements.",
-    ),
     # --- failures, said with a reference number that is in the log as well
-    "failure.reference": ("{sentence}(编号 {reference})", "{sentence} (reference {reference})"),
+    "failure.reference": ("{sentence}（编号 {reference}）", "{sentence} (reference {reference})"),
     "failure.unexpected": (
-        "出了点意外,已经记在日志里;请稍后再试。",
+        "出了点意外，已经记在日志里；请稍后再试。",
         "Something unexpected happened and was logged; try again in a moment.",
     ),
     "failure.setup": (
-        "墨友的安装或设置有问题,请把编号告诉管理者。",
+        "墨友的安装或设置有问题，请把编号告诉管理者。",
         "Moyou's installation needs its owner's attention; tell them the reference.",
     ),
     # --- console: bot/wording_console.py
     **wording_console.WORDS,
+    # --- Discord: bot/wording_discord.py
+    **wording_discord.WORDS,
 }
 
 

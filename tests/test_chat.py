@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Any
@@ -223,11 +224,26 @@ async def test_two_shards_serve_their_own_servers(tmp_path: Path) -> None:
         assert channel.last_message.content == "你好!"
 
 
-async def test_closing_finishes_what_is_under_way(tmp_path: Path) -> None:
+async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
-        with w.bot.answering.work():
-            assert not w.bot.is_closed()
-        await w.bot.answering.drain(1)
+        answering = w.bot.answering
+        order: list[str] = []
+        release = asyncio.Event()
+
+        async def answer() -> None:
+            with answering.work():
+                await release.wait()
+                order.append("answered")
+
+        async def close() -> None:
+            await answering.drain(60)
+            order.append("closed")
+
+        answers, closes = asyncio.create_task(answer()), asyncio.create_task(close())
+        await asyncio.sleep(0)
+        release.set()
+        await asyncio.gather(answers, closes)
+        assert order == ["answered", "closed"]
         await w.alice.send(w.channel, f"{w.me} 你好")
         assert "一分钟后" in w.sent()[0].content
 

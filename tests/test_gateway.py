@@ -120,6 +120,18 @@ async def test_without_the_intent_only_what_speaks_to_it_is_read(
         ]
 
 
+@pytest.mark.parametrize(("readable", "said"), [(True, "你好!"), (False, "@ 我")])
+async def test_a_mention_of_its_role_speaks_to_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readable: bool, said: str
+) -> None:
+    """Discord's picker offers the bot's own role beside the bot; its messages come without their words."""
+    async with connected(tmp_path, monkeypatch, Settings(message_content=readable)) as line:
+        role = line.server.guild["roles"][1]["id"]
+        await line.server.write(line.alice, f"<@&{role}> 你好")
+        [answer] = await line.server.until(line.server.said)
+        assert said in answer["content"]
+
+
 async def test_a_rate_limit_is_waited_out_and_the_answer_comes_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,12 +65,10 @@ def text_channel(guild: str, name: str) -> dict[str, Any]:
     }
 
 
-def guild(name: str) -> dict[str, Any]:
-    """A server as GUILD_CREATE brings it, with one channel and the bot in it."""
-    own = snowflake()
-    everyone = {
-        "id": own,
-        "name": "@everyone",
+def role(role_id: str, name: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": role_id,
+        "name": name,
         "permissions": TEXT_PERMISSIONS,
         "color": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
@@ -79,12 +77,21 @@ def guild(name: str) -> dict[str, Any]:
         "managed": False,
         "mentionable": False,
         "flags": 0,
+        **fields,
     }
+
+
+def guild(name: str) -> dict[str, Any]:
+    """A server as GUILD_CREATE brings it, with one channel, the bot in it, and the bot's own role."""
+    own = snowflake()
     return {
         "id": own,
         "name": name,
         "owner_id": snowflake(),
-        "roles": [everyone],
+        "roles": [
+            role(own, "@everyone"),
+            role(snowflake(), "moyou", managed=True, tags={"bot_id": APPLICATION}),
+        ],
         "channels": [text_channel(own, "闲聊")],
         "members": [member(BOT, with_user=True)],
         "member_count": 1,

@@ -131,6 +131,8 @@ class DiscordServer:
         }
         if "guild_id" in where:
             fields.update(guild_id=where["guild_id"], member=payloads.member(author))
+            roles = [role["id"] for role in self.guild["roles"]]
+            fields["mention_roles"] = [role for role in roles if f"<@&{role}>" in content]
         if reply_to is not None:
             reference = {"type": 0, "channel_id": where["id"], "message_id": reply_to["id"]}
             fields.update(type=19, message_reference=reference, referenced_message=dict(reply_to))

@@ -1,0 +1,168 @@
+"""Discord's words, in zh-CN and en; `bot.wording` says them like all others.
+
+Knows: what Moyou says in conversation, under replies, in commands and about privacy. Does not know:
+when it is said, or the names of tasks (those are in `prompts/`).
+"""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    # --- chat
+    "chat.nothing_said": (
+        "我在呢。想聊什么就说一句，也可以用 /poem 作诗、用 /continue 续写。",
+        "I'm here. Say something, or try /poem and /continue.",
+    ),
+    "chat.cannot_read": (
+        "这条消息的内容 Discord 没有给我看。请 @ 我，或回复我时打开提及，我就能读到了。",
+        "Discord does not show me what this message says. Mention me, or leave the ping on when you reply.",
+    ),
+    "mask.person": ("@某人", "@someone"),
+    "mask.channel": ("#某频道", "#channel"),
+    # --- commands
+    "command.outdated": (
+        "这个命令刚刚更新过，请稍等片刻，或重启 Discord 后再试。",
+        "This command has just changed; wait a moment or restart Discord and try again.",
+    ),
+    "command.not_allowed": ("在这里不能用这个命令。", "This command cannot be used here."),
+    "menu.summarize": ("从这里开始总结", "Summarise from here"),
+    # --- summary
+    "summary.needs_intent": (
+        "要总结频道，墨友需要 Message Content 权限，而这里没有开启。"
+        "管理者可以在开发者门户打开它，并把 MOYOU_MESSAGE_CONTENT 设为 on。",
+        "To summarise a channel Moyou needs the Message Content intent, which is off here. Its owner can "
+        "switch it on in the developer portal and set MOYOU_MESSAGE_CONTENT to on.",
+    ),
+    "summary.you_may_not_read": (
+        "你没有查看这个频道历史消息的权限，所以我不能替你总结。",
+        "You may not read this channel's history, so I cannot summarise it for you.",
+    ),
+    "summary.i_may_not_read": (
+        "我没有查看这个频道历史消息的权限，请管理者给我“读取消息历史记录”。",
+        "I may not read this channel's history; a moderator can grant me Read Message History.",
+    ),
+    "summary.read": ("读了 {count} 条消息 · 只有你能看到", "{count} messages read · only you see this"),
+    "summary.quiet": ("这段时间没什么特别的事。", "Nothing much happened."),
+    "summary.colon": ("：", ": "),
+    # --- verse
+    "verse.form.wujue": ("五绝", "wujue 五绝"),
+    "verse.form.qijue": ("七绝", "qijue 七绝"),
+    "verse.length": ("字数", "length"),
+    "verse.tone": ("平仄", "tones"),
+    "verse.rhyme": ("押韵", "rhyme"),
+    "verse.rhyme_of": ("韵：{group}", "rhyme: {group}"),
+    "verse.problem_at": ("第 {line} 句第 {position} 字：{rule}", "line {line}, character {position}: {rule}"),
+    "verse.problem_line": ("第 {line} 句：{rule}", "line {line}: {rule}"),
+    "verse.rule.lines": ("句数不对", "a line is missing or too many"),
+    "verse.rule.length": ("字数不对", "wrong length"),
+    "verse.rule.character": ("这个字的读音不明", "no reading of this character is known"),
+    "verse.rule.tone": ("平仄不合", "the tone does not fit"),
+    "verse.rule.rhyme": ("不押韵", "does not rhyme"),
+    "verse.rule.lone-level": ("孤平", "a lone level tone"),
+    "verse.rule.three-level-tail": ("三平尾", "three level tones at the end"),
+    "verse.rule.repeat": ("韵字重复", "a rhyme is used twice"),
+    "verse.relaxed": ("写作时放宽了：{rules}", "given up while writing: {rules}"),
+    "verse.relaxed.repeat": ("字不重复", "no repeated character"),
+    "verse.relaxed.corpus": ("不与前人诗句相同", "no line of an older poem"),
+    "verse.relaxed.tail": ("孤平与三平尾", "tones at the line's end"),
+    "verse.relaxed.tone": ("平仄", "tones"),
+    "verse.relaxed.rhyme": ("押韵", "rhyme"),
+    "verse.relaxed.character": ("读音已知", "known readings"),
+    # --- buttons and feedback
+    "button.again": ("再来", "again"),
+    "button.why": ("缘由", "why"),
+    "button.undo": ("收回", "take back"),
+    "feedback.up": ("记下了，谢谢你的 👍。", "Noted, thank you for the 👍."),
+    "feedback.down": ("记下了，谢谢你的 👎，我会改进。", "Noted, thank you for the 👎; it helps me improve."),
+    "feedback.undone": ("已经收回。", "Taken back."),
+    "feedback.gone": (
+        "这条回复的记录已经删除，评价不了了。",
+        "The record of this reply was erased, so it cannot be judged any more.",
+    ),
+    "feedback.opted_out": (
+        "你选择了什么都不保留，所以这次评价没有记下。要改，请用 /privacy。",
+        "You asked for nothing to be kept, so this was not noted. To change that, use /privacy.",
+    ),
+    "again.words_gone": (
+        "原来的请求已经不再保留，请重新说一遍。",
+        "The words of that request are no longer kept; please ask again.",
+    ),
+    # --- why
+    "why.gone": ("这条回复的记录已经删除。", "The record of this reply was erased."),
+    "why.origin.generated": ("这是模型自己写的。", "The model wrote this by itself."),
+    "why.origin.edited": (
+        "这是模型改写我们备好的句子而成的。",
+        "The model wrote this by editing one of our own sentences.",
+    ),
+    "why.origin.book": (
+        "这是从我们备好的句子里选的，没有改动。",
+        "This is one of our own sentences, unchanged.",
+    ),
+    "why.origin.extract": ("这是从原文里摘出来的。", "This was taken from the messages themselves."),
+    "why.origin.fixed": ("这是人写好的固定回答。", "This is a fixed answer, written by people."),
+    "why.from.generated": ("生成", "generated"),
+    "why.from.edited": ("改写", "edited"),
+    "why.from.book": ("备好的句子", "from the book"),
+    "why.from.extract": ("摘录", "extract"),
+    "why.from.fixed": ("固定", "fixed"),
+    "why.model": (
+        "模型 {model} · 种子 {seed} · {milliseconds} 毫秒",
+        "model {model} · seed {seed} · {milliseconds} ms",
+    ),
+    "why.reward": (
+        "由大家评价训练的模型 {model} 排序",
+        "ranked by model {model}, trained on people's judgements",
+    ),
+    "why.no_reward": ("还没有用大家的评价来排序", "not ranked by people's judgements yet"),
+    "why.novelty": ("新意 {novelty}", "novelty {novelty}"),
+    "why.drafts": ("草稿 {count} 份，按得分（✓ 是选中的）：", "drafts: {count}, by score (✓ was chosen):"),
+    # --- moderators
+    "status.description": ("看看墨友的状态和大家的评价", "Moyou's state and what people thought"),
+    "status.counts": (
+        "回复 {generations} 条 · 评价 {signals} 个（👍 {likes} 👎 {dislikes}）· {people} 人",
+        "replies {generations} · judgements {signals} (👍 {likes} 👎 {dislikes}) · people {people}",
+    ),
+    "status.task": (
+        "{task}：{generations} 条，👍 {likes} 👎 {dislikes}",
+        "{task}: {generations}, 👍 {likes} 👎 {dislikes}",
+    ),
+    # --- privacy
+    "privacy.description": (
+        "墨友保留了什么，怎样让它忘记你",
+        "What Moyou keeps, and how to make it forget you",
+    ),
+    "privacy.words_kept": (
+        "你对我说的话保留 {hours} 小时，好让“再来”和“缘由”能用，然后删除",
+        "What you say to me is kept for {hours} hours, so that again and why work, and then erased",
+    ),
+    "privacy.words_not_kept": ("你对我说的话不保留", "What you say to me is not kept"),
+    "privacy.policy": (
+        "**墨友与隐私**\n"
+        "- 只有提到我、回复我、私信我，或对我用命令时，我才读消息。\n"
+        "- {kept}。\n"
+        "- 我写的回复和大家的 👍 👎 会保留，用来改进；你的编号只以散列形式保存。\n"
+        "- 你的话从不用来训练模型，也不离开运行墨友的这台机器。\n"
+        "- 总结不保留。\n"
+        "{state}",
+        "**Moyou and privacy**\n"
+        "- I read a message only when it mentions me, replies to me, is sent to me or has a command.\n"
+        "- {kept}.\n"
+        "- My replies and people's 👍 👎 are kept in order to improve; your id is stored only as a hash.\n"
+        "- Your words never train a model and never leave the machine that runs Moyou.\n"
+        "- Summaries are not kept.\n"
+        "{state}",
+    ),
+    "privacy.keeps": ("现在：按上面说的保留。", "Now: kept as said above."),
+    "privacy.keeps_nothing": ("现在：什么都不保留。", "Now: nothing of yours is kept."),
+    "privacy.button.stop": ("什么都别保留", "Keep nothing"),
+    "privacy.button.keep": ("可以保留", "You may keep it"),
+    "privacy.button.forget": ("忘记我", "Forget me"),
+    "privacy.button.confirm": ("确定，全部删除", "Yes, erase everything"),
+    "privacy.sure": (
+        "这会删除写给你的所有回复和你的所有评价，不能恢复。确定吗？",
+        "This erases every reply written for you and every judgement of yours, for good. Are you sure?",
+    ),
+    "privacy.forgotten": (
+        "已经忘记：{generations} 条回复，{facts} 个评价。",
+        "Forgotten: {generations} replies, {facts} judgements.",
+    ),
+}
