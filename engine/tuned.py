@@ -1,0 +1,230 @@
+"""Which tuned model is in force, how another takes its place, and how it is taken back.
+
+A model's versions lie in models/<name>/<hash>/. The small file models/<name>/current names the one
+in force (empty or missing: what Moyou shipped with); it is replaced by a rename, so that a reader
+finds the old or the new one, never half of it. models/<name>/history.jsonl says who followed whom.
+
+Knows: versions, `current`, the history, hashes of folders; keeps a running engine on the newest.
+Does not know: how a model is trained or judged. Imports torch only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import ModelBroken, ModelMissing, MoyouError, NothingToRollBack
+
+if TYPE_CHECKING:
+    from engine.reward import RewardModel
+
+log = logging.getLogger(__name__)
+
+WEIGHTS, CONFIG, VOCABULARY, CARD = "model.safetensors", "config.json", "vocabulary.json", "CARD.md"
+REPORT = "report.json"
+"""What the gate found; beside the hashed files, not one of them."""
+HASHED = (CARD, CONFIG, WEIGHTS, VOCABULARY)
+CURRENT, HISTORY = "current", "history.jsonl"
+_VERSION = re.compile(r"[\w-]{1,64}")
+
+
+def hash_of(folder: Path) -> str:
+    """The first 12 hexadecimal digits of SHA-256 over the model's files. Raises OSError."""
+    digest = hashlib.sha256()
+    for name in HASHED:
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def current(models: Path, name: str) -> str:
+    """The version in force, "" for the one Moyou shipped with (for the reward model: none)."""
+    try:
+        return (models / name / CURRENT).read_text("utf-8").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def versions(models: Path, name: str) -> list[str]:
+    """The versions that lie there, newest first."""
+    folder = models / name
+    if not folder.is_dir():
+        return []
+    found = [
+        entry for entry in folder.iterdir() if (entry / WEIGHTS).is_file() and _VERSION.fullmatch(entry.name)
+    ]
+    return [entry.name for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns, reverse=True)]
+
+
+def promote(models: Path, name: str, version: str | None = None) -> str:
+    """Put a version (None: the newest) in force; returns it. Engines that run take it up by themselves.
+
+    Raises ModelMissing, and ModelBroken when a reward model's files are not those its name promises.
+    """
+    if version is None:
+        version = next(iter(versions(models, name)), "")
+    folder = models / name / version
+    if not _VERSION.fullmatch(version) or not (folder / WEIGHTS).is_file():
+        raise ModelMissing(model=f"{name}/{version}", folder=models)
+    if name == "reward":
+        try:
+            found = hash_of(folder)
+        except OSError as error:
+            raise ModelBroken(folder=folder, reason=error.strerror) from error
+        if found != version:
+            raise ModelBroken(folder=folder, reason=f"its files make {found}")
+    _switch(models / name, version, "promote")
+    return version
+
+
+def rollback(models: Path, name: str) -> str:
+    """Put the version in force that was before; returns it ("": the one Moyou shipped with).
+
+    Every promotion can be taken back, one after the other. Raises NothingToRollBack.
+    """
+    now = current(models, name)
+    before = _versions_before(models / name, now)
+    if not before:
+        raise NothingToRollBack(model=name)
+    _switch(models / name, before[-1], "rollback")
+    return before[-1]
+
+
+def history(models: Path, name: str) -> list[dict[str, object]]:
+    """Every change, oldest first: {"at", "action": "promote"|"rollback", "from", "to"}."""
+    try:
+        lines = (models / name / HISTORY).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        with contextlib.suppress(ValueError):  # a line cut short by a power cut; `current` holds the truth
+            found.append(json.loads(line))
+    return found
+
+
+def _versions_before(folder: Path, now: str) -> list[str]:
+    """The versions that a rollback can go back to, the nearest last."""
+    stack = [""]
+    for change in history(folder.parent, folder.name):
+        if change["action"] == "promote":
+            stack.append(str(change["to"]))
+            continue
+        while len(stack) > 1:
+            stack.pop()
+            if stack[-1] == change["to"]:
+                break
+    if now not in stack:  # killed between the switch and its line in the history
+        return stack
+    return stack[: len(stack) - 1 - stack[::-1].index(now)]
+
+
+def _switch(folder: Path, version: str, action: str) -> None:
+    before = current(folder.parent, folder.name)
+    if version == before:
+        return
+    handle, draft = tempfile.mkstemp(prefix=f".{CURRENT}-", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(version + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(draft, 0o644)
+        os.replace(draft, folder / CURRENT)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    sync(folder)
+    change = {"at": round(time.time(), 3), "action": action, "from": before, "to": version}
+    with (folder / HISTORY).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(change) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync(path: Path) -> None:
+    """Put a file, or a folder's entries, on disk: only then a rename survives a power cut."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_report(folder: Path, report: dict[str, object]) -> None:
+    """Put the gate's findings beside a version."""
+    (folder / REPORT).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+
+
+def read_report(models: Path, name: str, version: str) -> dict[str, object] | None:
+    """The gate's findings for a version, None where there are none."""
+    try:
+        found: dict[str, object] = json.loads((models / name / version / REPORT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+class CurrentReward:
+    """The reward model in force, as of now: `model()` looks whether `current` was switched.
+
+    Looking costs one `stat`. A version that cannot be loaded leaves the one before in force and is
+    logged, once. Safe to share between threads; while one loads, the others go on with the one before.
+    """
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._file = models / "reward" / CURRENT
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._model: RewardModel | None = None
+
+    def model(self) -> RewardModel | None:
+        """The model to score a whole request with, None where none is in force."""
+        if self._signature() != self._seen and self._lock.acquire(blocking=self._model is None):
+            try:
+                self._read()
+            finally:
+                self._lock.release()
+        return self._model
+
+    @property
+    def hash(self) -> str:
+        """The hash of the model in force, "" where none is."""
+        model = self.model()
+        return "" if model is None else model.hash
+
+    def _signature(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def _read(self) -> None:
+        signature = self._signature()
+        if signature == self._seen:  # another thread read it while this one waited
+            return
+        version = "?"
+        try:
+            version = current(self._models, "reward")
+            if not version:
+                self._model = None
+            elif self._model is None or self._model.hash != version:
+                from engine.reward import RewardModel
+
+                self._model = RewardModel.load(self._models / "reward" / version)
+                log.info("reward model %s is in force", version)
+        except (MoyouError, OSError, UnicodeDecodeError) as error:
+            log.error("reward model %s cannot be used, the one before stays in force: %s", version, error)
+        self._seen = signature
