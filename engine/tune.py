@@ -147,17 +147,23 @@ def learn(
 
 def split(judged: Sequence[JudgedText]) -> Split:
     """Who and what is kept aside; `judged` in order of time. See the module's head."""
-    votes = Counter(one.person for one in judged)
-    aside: set[str] = set()
-    for person in sorted(votes):
-        share = sum(votes[who] for who in aside) / len(judged)
-        if share >= ASIDE_BY_PERSON or len(votes) - len(aside) <= MIN_PEOPLE:
-            break
-        if (
-            share + votes[person] / len(judged) <= 1.75 * ASIDE_BY_PERSON
-        ):  # nobody who is most of the feedback
-            aside.add(person)
     cut = judged[math.floor(len(judged) * (1 - ASIDE_BY_TIME))].at if judged else 0.0
+    votes = Counter(one.person for one in judged)
+    early = Counter(one.person for one in judged if one.at < cut)
+    aside: set[str] = set()
+    by_aside = 0
+    for person in sorted(votes):
+        if by_aside >= ASIDE_BY_PERSON * len(judged):
+            break
+        if by_aside + votes[person] > 1.75 * ASIDE_BY_PERSON * len(
+            judged
+        ):  # nobody who is most of the feedback
+            continue
+        left = {who: number for who, number in early.items() if who != person and who not in aside}
+        if len(left) < MIN_PEOPLE or sum(left.values()) < MIN_TRAINING:  # few people: time alone keeps aside
+            continue
+        aside.add(person)
+        by_aside += votes[person]
     training = tuple(one for one in judged if one.person not in aside and one.at < cut)
     seen = {gate.text_of(one) for one in training}
     held_out = tuple(
@@ -186,15 +192,13 @@ def examples(judged: Sequence[JudgedText]) -> list[Example]:
 def _check_enough(judged: Sequence[JudgedText], parts: Split) -> None:
     have, people = len(judged), len({one.person for one in judged})
     train, aside = len(parts.training), len(parts.held_out)
-    if (
-        train < MIN_TRAINING
-        or aside < MIN_HELD_OUT
-        or len({one.person for one in parts.training}) < MIN_PEOPLE
-    ):
+    learnt = len({one.person for one in parts.training})
+    if train < MIN_TRAINING or aside < MIN_HELD_OUT or learnt < MIN_PEOPLE:
         # So many more as keep today's proportions.
-        factor = max(MIN_TRAINING / train if train else 1, MIN_HELD_OUT / aside if aside else 1, 1)
-        need = max(MIN_TRAINING + MIN_HELD_OUT, math.ceil(have * factor))
-        raise TooFewSignals(have=have, people=people, need=need, need_people=MIN_PEOPLE)
+        factor = max(MIN_TRAINING / train if train else 1, MIN_HELD_OUT / aside if aside else 1)
+        need = max(MIN_TRAINING + MIN_HELD_OUT, math.ceil(have * factor), have + 1)
+        need_people = MIN_PEOPLE if people < MIN_PEOPLE or learnt >= MIN_PEOPLE else people + 1
+        raise TooFewSignals(have=have, people=people, need=need, need_people=need_people)
     for part in (parts.training, parts.held_out):
         likes = sum(one.value > 0 for one in part)
         if min(likes, len(part) - likes) < MIN_EITHER:
