@@ -97,10 +97,14 @@ def test_only_the_settings_read_the_environment(file: Path) -> None:
     assert named(file) == "bot/settings.py" or not names & readers
 
 
-@pytest.mark.parametrize("file", EVERYTHING, ids=named)
-def test_every_module_says_what_it_is_and_is_short_enough_to_read(file: Path) -> None:
+@pytest.mark.parametrize("file", SOURCES, ids=named)
+def test_every_module_says_what_it_knows(file: Path) -> None:
     module = tree(file)
     assert not module.body or ast.get_docstring(module)
+
+
+@pytest.mark.parametrize("file", EVERYTHING, ids=named)
+def test_every_file_is_short_enough_to_read_and_no_drawer(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
     assert file.stem not in DRAWERS
 
@@ -142,3 +146,21 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     own = {"bot", "engine", "prompts", *sys.stdlib_module_names}
     used = {module.partition(".")[0] for file in SOURCES for module in imported(file)} - own
     assert used == declared
+
+
+def test_whatever_lies_beside_the_modules_is_installed_with_them() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    installed = {
+        file
+        for package, patterns in setuptools["package-data"].items()
+        for pattern in patterns
+        for file in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    for folder in ("bot", "engine", "prompts"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.is_dir() or "__pycache__" in file.parts:
+                continue
+            if file.suffix == ".py":
+                assert named(file.parent).replace("/", ".") in setuptools["packages"], named(file)
+            else:
+                assert file in installed, named(file)
