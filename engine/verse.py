@@ -19,7 +19,7 @@ import torch
 
 from engine.facts.pingshui import UNKNOWN, Reading, reading, rhyme_groups
 from engine.forms import FORMS, Form, form_named
-from engine.novelty import Bloom
+from engine.novelty import Bloom, Flags, letters
 from engine.verse_check import RULES, check, fits, verse_lines
 
 __all__ = [
@@ -54,26 +54,27 @@ class VerseRules:
         self.characters = tuple(characters)
         self.corpus = corpus
         entries = [reading(character) if len(character) == 1 else UNKNOWN for character in characters]
-        self.known = torch.tensor([entry.level or entry.oblique for entry in entries], dtype=torch.bool)
-        if not bool(self.known.any()):
+        self.known: Flags = np.array([entry.level or entry.oblique for entry in entries], np.bool_)
+        if not self.known.any():
             raise ValueError("the vocabulary has no Chinese character")
-        self.level = torch.tensor([entry.level for entry in entries])
-        self.oblique = torch.tensor([entry.oblique for entry in entries])
+        self.level: Flags = np.array([entry.level for entry in entries])
+        self.oblique: Flags = np.array([entry.oblique for entry in entries])
         self.group_names = rhyme_groups()
-        self.groups = torch.tensor([[name in entry.groups for entry in entries] for name in self.group_names])
-        self.codes = np.array(
-            [ord(character) if len(character) == 1 else 0 for character in characters], "u8"
+        self.groups: Flags = np.array(
+            [[name in entry.groups for entry in entries] for name in self.group_names]
         )
-        self._unions: dict[frozenset[str], torch.Tensor] = {}
+        self.letters = letters(character if len(character) == 1 else " " for character in characters)
+        self._unions: dict[frozenset[str], Flags] = {}
 
     def plan(self, form: Form) -> VersePlan:
         return VersePlan(self, form)
 
-    def rhyming(self, groups: frozenset[str]) -> torch.Tensor:
+    def rhyming(self, groups: frozenset[str]) -> Flags:
         """(V,) the characters of any of these groups. Shared: do not change it."""
         if groups not in self._unions:
             rows = [index for index, name in enumerate(self.group_names) if name in groups]
-            self._unions[groups] = self.groups[rows].any(0)
+            union: Flags = np.any(self.groups[rows], axis=0)
+            self._unions[groups] = union
         return self._unions[groups]
 
 
@@ -88,7 +89,8 @@ class VersePlan:
     def __init__(self, rules: VerseRules, form: Form) -> None:
         self.rules, self.form = rules, form
         self.lines: list[str] = [""]
-        self._free = rules.known.clone()  # (V,) known and not yet used
+        self._lengths = form.lengths
+        self._free = rules.known.copy()  # (V,) known and not yet used
         self._patterns = list(range(len(form.patterns)))
         self._groups: frozenset[str] = frozenset()  # the rhyme groups still possible; none before a rhyme
         self._rhymes: list[int] = []
@@ -98,7 +100,7 @@ class VersePlan:
 
     @property
     def done(self) -> bool:
-        return len(self.lines) == len(self.form.lengths) and self._column == self._size
+        return self._column == self._size and len(self.lines) == len(self._lengths)
 
     @property
     def position(self) -> int:
@@ -123,19 +125,20 @@ class VersePlan:
     def mask(self) -> torch.Tensor:
         """(V,) bool, fresh: the characters that may come next. All False only when `done`."""
         if self.done:
-            return torch.zeros_like(self.rules.known)
+            return torch.zeros(len(self.rules.known), dtype=torch.bool)
         choices = self._novel(self._fitting(self._states) & self._free)
         if self._groups and not self._at_rhyme and self._spare <= (left := self._rhymes_left) + SPARE_RHYMES:
             kept = choices & ~self.rules.rhyming(self._groups)
-            choices = kept if left and bool(kept.any()) else choices
-        return choices if bool(choices.any()) else self._relaxed_mask()
+            choices = kept if left and kept.any() else choices
+        # Arrays inside, a tensor outside: numpy's small operations cost a third of torch's.
+        return torch.from_numpy(choices if choices.any() else self._relaxed_choices())
 
     def advance(self, token: int) -> None:
         """Writes a character. Raises ValueError when the verse is done or the id is no character."""
         character = self.rules.characters[token]
         if self.done or len(character) != 1:
             raise ValueError("the verse is done" if self.done else f"token {token} is not one character")
-        if bool(self.rules.known[token]):
+        if self.rules.known[token]:
             self._narrow(reading(character))
             self._use(token)
         else:
@@ -145,13 +148,13 @@ class VersePlan:
         if self._column == self._size:
             if self.rules.corpus is not None and self.lines[-1] in self.rules.corpus:
                 self._broken.add("corpus")
-            if len(self.lines) < len(self.form.lengths):
+            if len(self.lines) < len(self._lengths):
                 self.lines.append("")
                 self._begin_line()
 
     def _begin_line(self) -> None:
         row = len(self.lines) - 1
-        self._column, self._size = 0, self.form.lengths[row]
+        self._column, self._size = 0, self._lengths[row]
         lines = [(index, self.form.patterns[index].lines[row]) for index in self._patterns]
         self._states: list[_State] = [(index, text) for index, line in lines for text in line.written]
         self._loose: list[_State] = [(index, line.loose) for index, line in lines]
@@ -175,7 +178,7 @@ class VersePlan:
         if self._groups:
             return self._groups
         if not self._opened:
-            counts = (self.rules.groups & self._free).sum(1).tolist()
+            counts = (self.rules.groups & self._free).sum(1)
             for least in (self._rhymes_left + SPARE_RHYMES, self._rhymes_left, 1):
                 opened = [name for name, n in zip(self.rules.group_names, counts, strict=True) if n >= least]
                 if opened:
@@ -183,7 +186,7 @@ class VersePlan:
             self._opened = frozenset(opened)
         return self._opened
 
-    def _fitting(self, states: Iterable[_State]) -> torch.Tensor:
+    def _fitting(self, states: Iterable[_State]) -> Flags:
         """(V,) the characters whose tone, and at a rhyme whose group, some state allows. Do not change."""
         rules, ends = self.rules, self._column == self._size - 1
         wanted, rhymes = set(), False
@@ -201,19 +204,18 @@ class VersePlan:
         )
         return plain | rules.rhyming(self._rhyme_groups()) if rhymes else plain
 
-    def _novel(self, choices: torch.Tensor) -> torch.Tensor:
+    def _novel(self, choices: Flags) -> Flags:
         """The choices less those that would end a line of the corpus."""
         if self.rules.corpus is None or self._column < self._size - 1:
             return choices
-        tokens = choices.nonzero().squeeze(1)
-        known = self.rules.corpus.endings(self.lines[-1], self.rules.codes[tokens.numpy()])
-        if not known.any():
-            return choices
-        novel = choices.clone()
-        novel[tokens[torch.from_numpy(known)]] = False
-        return novel
+        tokens = np.flatnonzero(choices)
+        known = self.rules.corpus.endings(self.lines[-1], self.rules.letters[tokens])
+        if known.any():
+            choices = choices.copy()
+            choices[tokens[known]] = False
+        return choices
 
-    def _relaxed_mask(self) -> torch.Tensor:
+    def _relaxed_choices(self) -> Flags:
         """What is left when constraints give way in the order of RELAXATION; never empty.
 
         A rhyme word is used twice only where no other character is left at all.
@@ -226,14 +228,14 @@ class VersePlan:
             rules.level if at_rhyme else rules.known,
             rules.known,
         ]
-        if at_rhyme and self._rhymes:
-            unrhymed = torch.ones_like(rules.known)
+        if at_rhyme:
+            unrhymed = np.ones_like(rules.known)
             unrhymed[self._rhymes] = False
             bases = [base & unrhymed for base in bases]
         for base in (*bases, rules.known):
             for choices in (self._novel(base & self._free), self._novel(base), base & self._free, base):
-                if bool(choices.any()):
-                    return choices.clone()
+                if choices.any():
+                    return choices.copy()
         raise AssertionError("VerseRules holds at least one character")
 
     def _narrow(self, entry: Reading) -> None:
@@ -257,7 +259,7 @@ class VersePlan:
         self._patterns = sorted({pattern for pattern, _ in states})
 
     def _use(self, token: int) -> None:
-        if not bool(self._free[token]):
+        if not self._free[token]:
             self._broken.add("repeat")
         self._free[token] = False
         if self._at_rhyme:
