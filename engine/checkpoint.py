@@ -7,7 +7,6 @@ Does not know: how weights were found, what they are used for.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -22,9 +21,7 @@ import safetensors.torch
 from engine.errors import ModelBroken, ModelMissing
 from engine.model import ConditionalVAE, ModelConfig
 from engine.vocabulary import Vocabulary
-
-SHIPPED = Path(__file__).parent / "weights"
-_HASHED = ("model.safetensors", "config.json", "vocabulary.json", "pieces.model")
+from engine.weights import folder_of, hash_of
 
 
 @dataclass
@@ -43,26 +40,14 @@ class Checkpoint:
         return f"{self.name}@{self.hash}"
 
 
-def folder_of(name: str, models: Path | None = None) -> Path:
-    """The folder of a model named or given as a path. Raises ModelMissing."""
-    for folder in ([models / name] if models else []) + [SHIPPED / name, Path(name)]:
-        if (folder / "model.safetensors").is_file() and (folder / "config.json").is_file():
-            return folder
-    raise ModelMissing(model=Path(name).name, folder=str(models or SHIPPED))
-
-
-def hash_of(folder: Path) -> str:
-    """First 12 hexadecimal digits of SHA-256 over everything that decides what the model writes."""
-    digest = hashlib.sha256()
-    for name in _HASHED:
-        file = folder / name
-        if file.exists():
-            digest.update(name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
 def save(
-    folder: Path, name: str, model: ConditionalVAE, vocabulary: Vocabulary, corpus: dict[str, Any], *, half: bool = True
+    folder: Path,
+    name: str,
+    model: ConditionalVAE,
+    vocabulary: Vocabulary,
+    corpus: dict[str, Any],
+    *,
+    half: bool = True,
 ) -> None:
     """Write a checkpoint beside `folder` and swap it in, so that a reader sees the old or the new one.
 
@@ -74,7 +59,9 @@ def save(
     if folder.exists():
         shutil.copytree(folder, fresh, dirs_exist_ok=True)
     weights = {
-        key: (value.half() if half and value.is_floating_point() and "running" not in key else value).contiguous().cpu()
+        key: (value.half() if half and value.is_floating_point() and "running" not in key else value)
+        .contiguous()
+        .cpu()
         for key, value in model.state_dict().items()
     }
     safetensors.torch.save_file(weights, fresh / "model.safetensors")
@@ -114,5 +101,3 @@ def load(folder: Path, *, device: str = "cpu") -> Checkpoint:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return Checkpoint(config["name"], hash_of(folder), model, vocabulary, config["corpus"], folder)
-
-

@@ -94,7 +94,12 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
         if limit is not None and count >= limit:
             return
         if row.get("split", "train") == "train":
-            yield from (_verse(row) if config.kind == "verse" else _prose(row, stem))
+            yield from of_row(row, stem, config.kind)
+
+
+def of_row(row: dict[str, Any], stem: str, kind: str) -> Iterator[Example]:
+    """Examples of one row, whatever its split. `stem`: its file's name without endings."""
+    return _verse(row) if kind == "verse" else _prose(row, stem)
 
 
 def _verse(row: dict[str, Any]) -> Iterator[Example]:
@@ -112,16 +117,17 @@ def _prose(row: dict[str, Any], stem: str) -> Iterator[Example]:
         for index in range(1, len(turns)):
             if stem.startswith("talk-") and index % 2 != first:
                 continue  # in our own dialogues Moyou speaks every second turn
-            yield Example(("chat", _style(stem)), tuple(turns[max(0, index - 4) : index]), turns[index], group=group)
+            yield Example(
+                ("chat", _style(stem)), tuple(turns[max(0, index - 4) : index]), turns[index], group=group
+            )
     elif "asks" in row:
         if not row["intent"].startswith(("crisis", "unsafe")):
-            for number, ask in enumerate(row["asks"]):
-                reply = row["replies"][number % len(row["replies"])]
-                group = f"intent:{row['intent']}"
-                yield Example(("chat", "own"), (text.clean(ask),), text.clean(reply), group=group)
-            for pair in row.get("follow", ()):
-                group = f"intent:{row['intent']}"
-                yield Example(("chat", "own"), (text.clean(pair["ask"]),), text.clean(pair["reply"]), group=group)
+            replies = row["replies"]
+            pairs = [(ask, replies[number % len(replies)]) for number, ask in enumerate(row["asks"])]
+            pairs += [(pair["ask"], pair["reply"]) for pair in row.get("follow", ())]
+            for ask, reply in pairs:
+                context, group = (text.clean(ask),), f"intent:{row['intent']}"
+                yield Example(("chat", "own"), context, text.clean(reply), group=group)
     elif isinstance(row.get("context"), str):
         yield from _continuations(text.clean(row["context"]), stem)
     elif stem.startswith("pair-en"):
@@ -145,15 +151,25 @@ def _style(stem: str) -> str:
 def _continuations(passage: str, stem: str) -> Iterator[Example]:
     """Prose gives pairs (what stands before, the next sentence); a lone sentence is cut at a comma."""
     parts = [part.strip() for part in text.sentences(passage) if part.strip()]
+    tags, group = ("continue", "other"), f"{stem}:{passage[:20]}"
     for index, part in enumerate(parts):
         before = "".join(parts[max(0, index - 2) : index])
         cut = max(part.rfind(mark, 4, max(5, len(part) * 2 // 3)) for mark in "，,；;：")
         if before:
-            yield Example(("continue", "other"), (before,), part, group=f"{stem}:{passage[:20]}")
+            yield Example(tags, (before,), part, group=group)
         elif cut > 0:
-            yield Example(("continue", "other"), (part[: cut + 1],), part[cut + 1 :].strip(), group=f"{stem}:{part}")
+            yield Example(tags, (part[: cut + 1],), part[cut + 1 :].strip(), group=group)
         elif len(part) >= 6:
-            yield Example(("continue", "other"), (), part, group=f"{stem}:{part}")
+            yield Example(tags, (), part, group=group)
+
+
+def all_lines(files: Iterable[Path]) -> Iterator[str]:
+    """Every line of five or seven characters in files of verse, whatever its poem's form."""
+    for file in files:
+        for row in rows(file):
+            for line in map(text.han_only, row.get("lines", ())):
+                if len(line) in (5, 7):
+                    yield line
 
 
 def common_pairs(lines: Iterable[str], at_least: int = 25) -> set[str]:
@@ -232,7 +248,9 @@ def batch_of(chosen: Sequence[Encoded], config: CorpusConfig, draw: random.Rando
             context = draw.sample(list(context), min(count, len(context))) if draw else ()
         if draw and example.droppable and draw.random() < config.drop_context:
             context = ()
-        conditions.append(condition_ids(example.head.tolist(), [c.tolist() for c in context], config.longest_context))
+        conditions.append(
+            condition_ids(example.head.tolist(), [c.tolist() for c in context], config.longest_context)
+        )
     targets = [example.target.tolist() for example in chosen]
     width = max(map(len, targets))
     return Batch(
@@ -249,7 +267,9 @@ def _padded(sequences: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*s, *[PAD] * (width - len(s))] for s in sequences])
 
 
-def buckets(data: Sequence[Encoded], size: int, seed: int, weights: Sequence[float] | None = None) -> list[list[int]]:
+def buckets(
+    data: Sequence[Encoded], size: int, seed: int, weights: Sequence[float] | None = None
+) -> list[list[int]]:
     """One epoch's batches of indices: shuffled, near-equal target lengths together.
 
     `weights` above 1 repeat an example, below 1 take it with that chance. The order depends on

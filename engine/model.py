@@ -49,7 +49,7 @@ class ModelConfig:
 
 
 class Encoded(NamedTuple):
-    """What the decoder keeps of a condition. memory (B, X, 2C), keys (B, X, E), mask (B, X), summary (B, 2C)."""
+    """A condition for the decoder: memory (B, X, 2C), keys (B, X, E), mask (B, X), summary (B, 2C)."""
 
     memory: Tensor
     keys: Tensor
@@ -108,7 +108,7 @@ class ConditionalVAE(nn.Module):
         super().__init__()
         self.config = config
         e, h, z, c = config.embedding, config.hidden, config.latent, 2 * config.condition_hidden
-        self.embed = nn.Embedding(config.vocabulary, e, padding_idx=PAD)
+        self.embed: nn.Embedding = nn.Embedding(config.vocabulary, e, padding_idx=PAD)
         nn.init.normal_(self.embed.weight, std=e**-0.5)
         self.condition = Bidirectional(e, config.condition_hidden)
         self.decoder = nn.LSTM(e + c + z, h, batch_first=True)
@@ -122,7 +122,9 @@ class ConditionalVAE(nn.Module):
             self.posterior_encoder = Bidirectional(e, config.posterior_hidden)
             self.posterior = nn.Linear(2 * config.posterior_hidden + c, 2 * z)
             self.normalise = nn.BatchNorm1d(z, affine=False)
-            self.bag = nn.Sequential(nn.Linear(z + c, h), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(h, e))
+            self.bag = nn.Sequential(
+                nn.Linear(z + c, h), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(h, e)
+            )
 
     def encode(self, condition: Tensor, lengths: Tensor) -> Encoded:
         """condition (B, X) ids with at least one token a row, lengths (B,)."""
@@ -157,7 +159,8 @@ class ConditionalVAE(nn.Module):
         scores = self.query(hidden) @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
         attention = scores.masked_fill(~encoded.mask[:, None], -1e9).softmax(dim=2)
         context = self.dropout(attention) @ encoded.memory
-        return self.dropout(torch.tanh(self.combine(torch.cat([hidden, context, z], dim=2))))
+        features: Tensor = torch.tanh(self.combine(torch.cat([hidden, context, z], dim=2)))
+        return functional.dropout(features, self.config.dropout, self.training)
 
     def logits(self, features: Tensor) -> Tensor:
         """features (..., E) → (..., V); embeddings are tied."""
@@ -206,7 +209,7 @@ class ConditionalVAE(nn.Module):
         negatives = self.config.sampled_softmax
         if not (self.training and negatives):
             return functional.cross_entropy(self.logits(features), target, reduction="sum")
-        seen, local = target.unique(return_inverse=True)
+        seen, local = torch.unique(target, return_inverse=True)
         rest = torch.ones(self.config.vocabulary, dtype=torch.bool, device=target.device)
         rest[seen] = False
         others = rest.nonzero().squeeze(1)

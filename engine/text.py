@@ -16,19 +16,20 @@ _LATIN = re.compile(r"[A-Za-z]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _SPACES = re.compile(r"[^\S\n]+")
 _NEWLINES = re.compile(r" *\n *(?:\n *)+")
-_SENTENCE = re.compile(
-    r"[^。！？!?…\n]*?(?:[。！？!?…]+[”’」』）)\"']*|\.(?=\s|$)[\"')]*|\n|$)", re.DOTALL
-)
+_SENTENCE = re.compile(r"[^。！？!?…\n]*?(?:[。！？!?…]+[”’」』）)\"']*|\.(?=\s|$)[\"')]*|\n|$)", re.DOTALL)
 _LINK = re.compile(r"https?://\S+|www\.\S+")
 _MENTION = re.compile(r"<(?:@[!&]?|#|a?:\w+:)\d+>|(?<!\w)@[\w.-]{2,32}")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _LONG_NUMBER = re.compile(r"\d{6,}")
 
 # Analysis only, as the mission asks (stop words and punctuation out); the generator never uses it.
-STOP_WORDS = frozenset(
-    "的 了 在 是 我 有 和 就 不 人 都 一 一个 上 也 很 到 说 要 去 你 会 着 没有 看 好 自己 这 那 吗 呢 吧 啊 "
-    "the a an and or of to in is are was were be it this that i you he she we they for on with as at by".split()
+_CHINESE_STOP_WORDS = (
+    "的 了 在 是 我 有 和 就 不 人 都 一 一个 上 也 很 到 说 要 去 你 会 着 没有 看 好 自己 这 那 吗 呢 吧 啊"
 )
+_ENGLISH_STOP_WORDS = (
+    "the a an and or of to in is are was were be it this that i you he she we they for on with as at by"
+)
+STOP_WORDS = frozenset(f"{_CHINESE_STOP_WORDS} {_ENGLISH_STOP_WORDS}".split())
 
 
 def clean(text: str) -> str:

@@ -31,7 +31,9 @@ from engine import checkpoint, corpus
 from engine.corpus import CorpusConfig, Encoded, Example
 from engine.errors import BadFile, BadOption
 from engine.model import ConditionalVAE, ModelConfig
+from engine.novelty import Bloom
 from engine.vocabulary import Vocabulary, build
+from engine.weights import LINES_FILE
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class TrainingConfig:
     validate_every: int = 500  # steps
     save_every: float = 180.0  # seconds
     patience: int = 6  # validations without gain
+    pause_at: int = 0  # stop after this many steps, as an interruption would; 0: never
     seed: int = 1
     threads: int = 1
 
@@ -91,7 +94,9 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         raise BadFile(file=path.name, reason=f"it is not TOML ({error})") from error
     except (KeyError, TypeError) as error:
-        raise BadOption(option="config", reason=f"{path.name} has a wrong or missing key ({error})") from error
+        raise BadOption(
+            option="config", reason=f"{path.name} has a wrong or missing key ({error})"
+        ) from error
 
 
 @dataclass
@@ -107,20 +112,29 @@ def _is_validation(group: str, share: float) -> bool:
 
 
 def load_data(
-    files: Sequence[Path], config: CorpusConfig, *, exclude: Sequence[Path] = (), vocabulary: Vocabulary | None = None
+    files: Sequence[Path],
+    config: CorpusConfig,
+    *,
+    exclude: Sequence[Path] = (),
+    vocabulary: Vocabulary | None = None,
 ) -> Data:
     """Read, deduplicate by target and context, split by group, encode. Raises BadFile when empty.
 
     Targets of the files in `exclude` are left out: what will be evaluated is never trained on.
     """
-    forbidden = {_key(e) for file in exclude for e in _all_examples(file, config)}
+    forbidden = {
+        example.target
+        for file in exclude
+        for row in corpus.rows(file)
+        for example in corpus.of_row(row, file.name.split(".")[0], config.kind)
+    }
     seen: set[int] = set()
     found: list[tuple[Example, float]] = []
     for file in files:
         weight = config.weights.get(file.name.split(".")[0], 1.0)
         for example in corpus.examples(file, config):
             key = hash((example.target, example.context))
-            if example.target and key not in seen and _key(example) not in forbidden:
+            if example.target and key not in seen and example.target not in forbidden:
                 seen.add(key)
                 found.append((example, weight))
     if not found:
@@ -128,7 +142,11 @@ def load_data(
     if vocabulary is None:
         texts = (part for example, _ in found for part in (example.target, *example.context))
         vocabulary = build(
-            texts, config.tags, min_count=config.min_count, pieces=config.pieces, byte_fallback=config.byte_fallback
+            texts,
+            config.tags,
+            min_count=config.min_count,
+            pieces=config.pieces,
+            byte_fallback=config.byte_fallback,
         )
     lines = (line for example, _ in found if example.keywords for line in example.target.split("\n"))
     pairs = corpus.common_pairs(lines)
@@ -151,16 +169,6 @@ def load_data(
     return data
 
 
-def _all_examples(file: Path, config: CorpusConfig) -> list[Example]:
-    rows = ({**row, "split": "train"} for row in corpus.rows(file))
-    make = corpus._verse if config.kind == "verse" else lambda row: corpus._prose(row, file.name)
-    return [example for row in rows for example in make(row)]
-
-
-def _key(example: Example) -> int:
-    return hash(example.target)
-
-
 def device_of(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -170,7 +178,9 @@ def device_of(name: str) -> torch.device:
 
 
 @torch.no_grad()
-def validate(model: ConditionalVAE, data: Sequence[Encoded], config: CorpusConfig, device: torch.device) -> dict[str, float]:
+def validate(
+    model: ConditionalVAE, data: Sequence[Encoded], config: CorpusConfig, device: torch.device
+) -> dict[str, float]:
     """Negative ELBO a token in nats, its perplexity, and KL an example, contexts kept."""
     model.eval()
     order = sorted(range(len(data)), key=lambda i: len(data[i].target))
@@ -235,6 +245,7 @@ def train(
 
     def store() -> None:
         out.mkdir(parents=True, exist_ok=True)
+        data.vocabulary.save(out)
         fresh = state_file.with_suffix(".new")
         torch.save(
             {
@@ -266,12 +277,14 @@ def train(
     figures: dict[str, float] = {}
     done = False
     while not done and progress.epoch < settings.epochs:
-        order = corpus.buckets(data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights)
+        order = corpus.buckets(
+            data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights
+        )
         for number in range(progress.batch, len(order)):
             share = progress.seconds / budget if budget else 0.0
             if settings.steps:
                 share = max(share, progress.step / settings.steps)
-            if share >= 1:
+            if share >= 1 or progress.step == settings.pause_at > 0:
                 done = True
                 break
             rate = settings.lowest_rate + (1 - settings.lowest_rate) * 0.5 * (1 + math.cos(math.pi * share))
@@ -285,13 +298,18 @@ def train(
             loss.objective.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
             optimizer.step()
-            progress.step, progress.batch, progress.tokens = progress.step + 1, number + 1, progress.tokens + loss.tokens
+            progress.step, progress.batch, progress.tokens = (
+                progress.step + 1,
+                number + 1,
+                progress.tokens + loss.tokens,
+            )
             now = time.monotonic()
             progress.seconds, last = progress.seconds + now - last, now
             bar.update()
             if progress.step % 20 == 0:
                 bar.set_postfix(
-                    nll=f"{float(loss.reconstruction) / loss.tokens:.3f}", kl=f"{float(loss.kl) / len(batch.target):.2f}"
+                    nll=f"{float(loss.reconstruction) / loss.tokens:.3f}",
+                    kl=f"{float(loss.kl) / len(batch.target):.2f}",
                 )
             if progress.step % settings.validate_every == 0:
                 figures = keep_best()
@@ -308,5 +326,7 @@ def train(
     if not progress.history or progress.history[-1]["step"] != progress.step:
         figures = keep_best()
     store()
+    if config.corpus.kind == "verse":
+        Bloom.build(corpus.all_lines(files)).save(out / LINES_FILE)
     bar.close()
     return {"name": config.name, "out": str(out), "epochs": progress.epoch, "best": progress.best, **figures}

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from engine.text import HAN
 
@@ -44,10 +45,12 @@ class Vocabulary:
             self.tokens += [f"<0x{value:02X}>" for value in range(256)]
         self._first_character = len(self.tokens)
         self.tokens += self.characters
-        self._character = {character: self._first_character + i for i, character in enumerate(self.characters)}
+        self._character = {
+            character: self._first_character + i for i, character in enumerate(self.characters)
+        }
         self._character["\n"] = LINE
         self._first_piece = len(self.tokens)
-        self._processor = None
+        self._processor: Any = None
         self._piece_ids: dict[int, int] = {}
         if pieces:
             import sentencepiece
@@ -103,7 +106,6 @@ class Vocabulary:
 
     def _encode_span(self, span: str) -> list[int]:
         processor = self._processor
-        assert processor is not None
         ids: list[int] = []
         for index in processor.encode(span):
             known = self._piece_ids.get(index)
@@ -161,7 +163,12 @@ class Vocabulary:
 
 
 def build(
-    texts: Iterable[str], tags: Sequence[str], *, min_count: int = 2, pieces: int = 0, byte_fallback: bool = False
+    texts: Iterable[str],
+    tags: Sequence[str],
+    *,
+    min_count: int = 2,
+    pieces: int = 0,
+    byte_fallback: bool = False,
 ) -> Vocabulary:
     """Count characters of `texts` (kept from `min_count` on, commonest first); train `pieces` pieces.
 
@@ -179,7 +186,9 @@ def build(
                 singles.update(part)
     singles.pop("\n", None)
     singles.pop(_SPACE, None)
-    characters = [c for c, n in sorted(singles.items(), key=lambda item: (-item[1], item[0])) if n >= min_count]
+    characters = [
+        c for c, n in sorted(singles.items(), key=lambda item: (-item[1], item[0])) if n >= min_count
+    ]
     model = _train_pieces(spans, pieces) if pieces else b""
     return Vocabulary(tags, characters, model, byte_fallback=byte_fallback)
 
@@ -188,10 +197,12 @@ def _train_pieces(spans: list[str], size: int) -> bytes:
     import sentencepiece
 
     writer = io.BytesIO()
+    # A small corpus cannot ask for fewer pieces than its characters and the 256 bytes need.
+    least = 257 + len(set("".join(spans))) + 8
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(spans),
         model_writer=writer,
-        vocab_size=size,
+        vocab_size=max(size, least),
         model_type="unigram",
         byte_fallback=True,
         normalization_rule_name="identity",

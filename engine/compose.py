@@ -1,0 +1,328 @@
+"""From a validated request to a Reply: load models when first needed, draft, judge, choose.
+
+Knows: the shipped and the owner's checkpoints, the book, the judge, the reward model in force.
+Does not know: queues, event loops, who asked, where the reply goes.
+
+A Reply replays exactly: its seed fixes the latents, the draws and the choice; `decoding` fixes the
+rest; the model's hash says whether the weights are the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine import book, checkpoint, decode, forms, judge, text, theme, verse, verse_check
+from engine.decode import Decoder, Row, Sampling
+from engine.errors import ModelBroken, NothingGood
+from engine.novelty import Bloom
+from engine.task import CONTEXT, Task
+from engine.tuned import CurrentReward
+from engine.values import Draft, Reply, Request
+from engine.weights import LINES_FILE, folder_of
+
+_TAG = re.compile(r"<(\w+)>")
+_HOLE = re.compile(r"\{(\w+)\}")
+VARY_DISTANCE = 0.45
+_CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
+_REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
+_BOOK_DRAFTS = 3
+_WORST = 0.3  # a talk reply that scores below says nothing rather than babble
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Candidate:
+    row: Row
+    draft: Draft
+
+
+class Composer:
+    """Holds the loaded models. Safe for several threads: loading is locked, decoding keeps no state."""
+
+    def __init__(self, models: Path | None, tuned: Path | None, *, use_book: bool) -> None:
+        self._models, self._use_book = models, use_book
+        self._lock = threading.Lock()
+        self._decoders: dict[str, Decoder] = {}
+        self._rules: dict[str, verse.VerseRules] = {}
+        self._book: book.Book | None = None
+        self._reward = CurrentReward(tuned) if tuned is not None else None
+        # More threads than one make small products slower and their sums depend on the machine.
+        torch.set_num_threads(1)
+
+    def decoder(self, name: str) -> Decoder:
+        """Raises ModelMissing or ModelBroken."""
+        with self._lock:
+            if name not in self._decoders:
+                self._decoders[name] = Decoder(checkpoint.load(folder_of(name, self._models)))
+            return self._decoders[name]
+
+    def loaded(self) -> dict[str, str]:
+        """Names of loaded models and their hashes."""
+        return {name: decoder.checkpoint.hash for name, decoder in list(self._decoders.items())}
+
+    @property
+    def reward_hash(self) -> str:
+        return self._reward.hash if self._reward is not None else ""
+
+    def _verse_rules(self, decoder: Decoder) -> verse.VerseRules:
+        key = decoder.checkpoint.identity
+        with self._lock:
+            if key not in self._rules:
+                file = decoder.checkpoint.folder / LINES_FILE
+                try:
+                    corpus = Bloom.load(file) if file.exists() else None
+                    rules = verse.VerseRules(decoder.vocabulary.character_list(), corpus)
+                except ValueError as error:
+                    raise ModelBroken(folder=str(file.parent), reason=str(error)) from error
+                self._rules[key] = rules
+            return self._rules[key]
+
+    def _the_book(self) -> book.Book | None:
+        if not self._use_book:
+            return None
+        with self._lock:
+            if self._book is None:
+                self._book = book.Book.load()
+            return self._book
+
+    def compose(
+        self,
+        task: Task,
+        request: Request,
+        seed: int,
+        *,
+        replayed: Mapping[str, Any] | None = None,
+        chosen: int | None = None,
+    ) -> Reply:
+        """Write for a validated request. `replayed`: decoding to use instead of the task's own.
+
+        `chosen` takes that draft whatever the scores are now: with `replayed` it writes a Reply again.
+        Raises ModelMissing, ModelBroken, UnknownForm, NothingGood.
+        """
+        began = time.perf_counter()
+        decoder = self.decoder(task.model)
+        decoding = dict(replayed) if replayed else self._decoding(task)
+        around = decoding.get("near")
+        rows = int(decoding["drafts"])
+        if around is None:
+            z = decode.latents(seed, rows, decoder.latent_size)
+        else:
+            z = decode.near(around, seed, rows, float(decoding["distance"]))
+        sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
+        make = self._verse if task.model == "verse" else self._talk
+        drafts, extra = make(task, request, decoder, z, seed, sampling)
+        drafts = self._with_reward(task, drafts)
+        drawn, propensity = _choose(drafts, seed)
+        if chosen is None and task.model == "talk" and max(draft.score for draft in drafts) < _WORST:
+            raise NothingGood()
+        chosen = drawn if chosen is None else min(chosen, len(drafts) - 1)
+        reply = Reply(
+            generation=f"{int(time.time() * 1000):011x}{secrets.token_hex(5)}",
+            task=task.name,
+            text=drafts[chosen].text,
+            origin=drafts[chosen].origin,
+            model=decoder.checkpoint.identity,
+            seed=seed,
+            decoding=decoding,
+            drafts=tuple(drafts),
+            chosen=chosen,
+            propensity=propensity,
+            reward_model=self.reward_hash,
+            milliseconds=round((time.perf_counter() - began) * 1000, 1),
+        )
+        return dataclasses.replace(reply, **extra(chosen))
+
+    def _decoding(self, task: Task) -> dict[str, Any]:
+        values = {f.name: getattr(task.decoding, f.name) for f in dataclasses.fields(Sampling)}
+        return {**values, "drafts": task.decoding.drafts, "book": self._use_book}
+
+    # --- verse -------------------------------------------------------------------------------
+
+    def _verse(
+        self, task: Task, request: Request, decoder: Decoder, z: torch.Tensor, seed: int, sampling: Sampling
+    ) -> tuple[list[Draft], Any]:
+        form = forms.form_named(task.verse_form(request))
+        rules = self._verse_rules(decoder)
+        words = verse_condition(request.text)
+        condition = decoder.condition([form.name], words)
+        plans = [rules.plan(form) for _ in z]
+        room = sum(form.lengths) + len(form.lengths) + 1
+        rows = decoder.sample(condition, z, seed, dataclasses.replace(sampling, max_tokens=room), plans)
+        checks = [
+            dataclasses.replace(verse_check.check(row.text.split("\n"), form), relaxed=row.relaxed)
+            for row in rows
+        ]
+        drafts = []
+        for row, latent in zip(rows, z.tolist(), strict=True):
+            lines = row.text.split("\n")
+            fluency = math.exp(row.log_probability / (len(row.tokens) + 1))
+            # A line is better when its theme's words are in it, and a poem that kept its form is best.
+            touched = sum(any(c in row.text for c in word) for word in words) / max(1, len(words))
+            scores = {"fluency": fluency, "theme": touched if words else 1.0, "form": float(not row.relaxed)}
+            drafts.append(
+                Draft(
+                    text=punctuated(lines),
+                    own_text=judge.copied_passages(punctuated(lines), request.text),
+                    origin="generated",
+                    latent=tuple(latent),
+                    log_probability=row.log_probability,
+                    scores=scores,
+                    score=(0.6 * min(1.0, 8 * fluency) + 0.4 * scores["theme"])
+                    * (0.2 + 0.8 * scores["form"]),
+                )
+            )
+
+        def extra(chosen: int) -> dict[str, Any]:
+            lines = tuple(rows[chosen].text.split("\n"))
+            known = rules.corpus
+            new = [known is None or line not in known for line in lines]
+            return {"lines": lines, "form": checks[chosen], "novelty": sum(new) / len(new)}
+
+        return drafts, extra
+
+    # --- talk --------------------------------------------------------------------------------
+
+    def _talk(
+        self, task: Task, request: Request, decoder: Decoder, z: torch.Tensor, seed: int, sampling: Sampling
+    ) -> tuple[list[Draft], Any]:
+        tags = _TAG.findall(task.condition)
+        context = conversation(task, request)
+        condition = decoder.condition(tags, context)
+        rows = decoder.sample(condition, z, seed, sampling)
+        rows = [row for row in rows if row.text.strip()]
+        fits = self._fit(decoder, condition, tags, z, rows)
+        drafts = [
+            self._judged(
+                row.text.strip(),
+                "generated",
+                request,
+                tuple(latent),
+                row.log_probability,
+                len(row.tokens),
+                fit,
+            )
+            for row, latent, fit in zip(rows, z.tolist(), fits, strict=False)
+        ]
+        shelf = self._the_book()
+        found = shelf.nearest(request.text, request.context, task.name, _BOOK_DRAFTS) if shelf else []
+        for entry, similarity in found:
+            drafts.append(self._judged(entry, "book", request, (), 0.0, 0, similarity))
+        drafts = list({draft.text: draft for draft in drafts}.values())
+        if not drafts:
+            raise NothingGood()
+
+        def extra(chosen: int) -> dict[str, Any]:
+            words = drafts[chosen].text
+            shared = max((_longest_shared(words, entry) for entry, _ in found), default=0)
+            return {"novelty": 1 - shared / max(1, len(words))}
+
+        return drafts, extra
+
+    def _fit(
+        self,
+        decoder: Decoder,
+        condition: Sequence[int],
+        tags: Sequence[str],
+        z: torch.Tensor,
+        rows: Sequence[Row],
+    ) -> list[float]:
+        """How much more likely each text is here than anywhere: nats a token over no context.
+
+        This is what keeps replies that would suit every asking from winning (Li et al. 2016).
+        """
+        if not rows:
+            return []
+        tokens = [row.tokens for row in rows]
+        alone = decoder.log_probabilities(decoder.condition(tags, ()), z[: len(rows)], tokens)
+        here = decoder.log_probabilities(condition, z[: len(rows)], tokens)
+        lengths = torch.tensor([len(t) + 1 for t in tokens])
+        return [float(x) for x in (here - alone) / lengths]
+
+    def _judged(
+        self,
+        words: str,
+        origin: Any,
+        request: Request,
+        latent: tuple[float, ...],
+        log_probability: float,
+        tokens: int,
+        fit: float,
+    ) -> Draft:
+        scores, quality = judge.judge(words, request.text, request.context, request.locale)
+        if origin == "book":
+            # A book reply is well written; what is in doubt is whether it fits.
+            scores = {**scores, "similarity": fit}
+            score = quality * min(1.0, fit * 1.25)
+        else:
+            fluency = math.exp(log_probability / (tokens + 1))
+            scores = {**scores, "fluency": fluency, "fit": fit}
+            score = quality * (0.25 + 0.45 * min(1.0, 2.5 * fluency) + 0.1 * max(-1.0, min(1.0, fit)))
+        own = judge.copied_passages(words, "\n".join((*request.context, request.text)))
+        return Draft(words, own, origin, latent, log_probability, scores, round(score, 6))
+
+    def _with_reward(self, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
+        model = self._reward.model() if self._reward is not None else None
+        if model is None:
+            return list(drafts)
+        liked = model.score([draft.own_text for draft in drafts], task.name)
+        return [
+            dataclasses.replace(
+                draft,
+                scores={**draft.scores, "reward": probability},
+                score=(1 - _REWARD_WEIGHT) * draft.score + _REWARD_WEIGHT * probability,
+            )
+            for draft, probability in zip(drafts, liked, strict=True)
+        ]
+
+
+def _choose(drafts: Sequence[Draft], seed: int) -> tuple[int, float]:
+    """Draw a draft by a softmax over scores, fixed by the seed: its index and its probability."""
+    scores = np.array([draft.score for draft in drafts]) / _CHOICE_TEMPERATURE
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    uniform = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2**63])).random()
+    chosen = min(int(np.searchsorted(np.cumsum(weights), uniform, side="right")), len(drafts) - 1)
+    return chosen, float(weights[chosen])
+
+
+def conversation(task: Task, request: Request) -> list[str]:
+    """The condition's parts in the order of the task's template; {context} is the earlier turns."""
+    main = task.main
+    values = {**request.options, **({main.name: request.text} if main else {})}
+    parts: list[str] = []
+    for name in _HOLE.findall(task.condition):
+        parts += request.context if name == CONTEXT else [values.get(name, "")]
+    return [text.clean(part) for part in parts if part.strip()]
+
+
+def verse_condition(asked: str) -> list[str]:
+    """Up to four image words for a theme: its own short Chinese words, then imagery near it."""
+    asked = text.simplify(text.clean(asked))
+    own = [asked] if 1 <= len(asked) <= 2 and text.han_only(asked) == asked else []
+    return [*own, *(word for word in theme.imagery(asked) if word not in own)][:4] if asked else []
+
+
+def punctuated(lines: Sequence[str]) -> str:
+    return "\n".join(line + ("，" if index % 2 == 0 else "。") for index, line in enumerate(lines))
+
+
+def _longest_shared(a: str, b: str) -> int:
+    """Length of the longest passage that two texts share."""
+    best = 0
+    row = [0] * (len(b) + 1)
+    for x in a:
+        previous = 0
+        for j, y in enumerate(b, 1):
+            row[j], previous = (previous + 1 if x == y else 0), row[j]
+            best = max(best, row[j])
+    return best

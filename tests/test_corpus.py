@@ -1,0 +1,147 @@
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import corpus
+from engine.corpus import CorpusConfig, Example
+from engine.errors import BadFile
+from engine.vocabulary import END, PAD, TURN, build
+
+CONFIG = CorpusConfig(tags=("chat", "continue", "own", "other"), min_count=1)
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    with (
+        gzip.open(path, "wt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else path.open("w", encoding="utf-8") as f
+    ):
+        f.write(lines)
+    return path
+
+
+def test_own_dialogues_teach_moyous_turns_only(tmp_path: Path) -> None:
+    file = write(tmp_path / "talk-zh.jsonl", [{"turns": ["早", "早呀", "吃了吗", "吃了"]}])
+    found = list(corpus.examples(file, CONFIG))
+    assert [(e.context, e.target) for e in found] == [(("早",), "早呀"), (("早", "早呀", "吃了吗"), "吃了")]
+    assert found[0].tags == ("chat", "own")
+    assert len({e.group for e in found}) == 1
+
+
+def test_other_dialogues_teach_every_turn_and_prose_is_continued(tmp_path: Path) -> None:
+    talk = write(tmp_path / "dialogue-x.jsonl.gz", [{"turns": ["甲", "乙", "丙"]}])
+    assert [e.target for e in corpus.examples(talk, CONFIG)] == ["乙", "丙"]
+    prose = write(tmp_path / "text-x.jsonl", [{"text": "今天天气很好，我们出门去。路上有很多花。"}])
+    first, second = corpus.examples(prose, CONFIG)
+    assert (first.context, first.target) == (("今天天气很好，",), "我们出门去。")
+    assert (second.context, second.target) == (("今天天气很好，我们出门去。",), "路上有很多花。")
+
+
+def test_danger_never_becomes_an_example(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"intent": name, "asks": ["问"], "replies": ["答"]} for name in ("crisis", "unsafe_x", "greet")
+    ]
+    assert [e.target for e in corpus.examples(write(tmp_path / "intent-zh.jsonl", rows), CONFIG)] == ["答"]
+
+
+def test_rows_of_other_splits_are_left_out(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"src": "甲", "tgt": "乙", "split": split} for split in ("train", "valid", "test")
+    ]
+    assert len(list(corpus.examples(write(tmp_path / "continue-zh.jsonl", rows), CONFIG))) == 1
+
+
+def test_csv_of_the_mission_and_plain_text(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("text,label\n今天天气很好，适合户外活动。,1\n", "utf-8")
+    (tmp_path / "mine.txt").write_text("\ufeff今天天气很好，适合户外活动。\n\n", "utf-8")
+    for name in ("mine.csv", "mine.txt"):
+        (example,) = corpus.examples(tmp_path / name, CONFIG)
+        assert example.target == "适合户外活动。"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("no.csv", b"a,b\n1,2\n", "column named text"),
+        ("bad.jsonl", b"{broken\n", "not JSON"),
+        ("gbk.txt", "今天天气".encode("gb18030"), "UTF-8"),
+        ("bad.jsonl.gz", b"not gzip", "cannot be read"),
+    ],
+)
+def test_bad_files_get_a_sentence(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadFile, match=says):
+        list(corpus.examples(tmp_path / name, CONFIG))
+
+
+def test_a_missing_file_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="no such file"):
+        list(corpus.rows(tmp_path / "none.jsonl"))
+
+
+def test_quatrains_become_lines_with_their_own_words(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"lines": ["白日依山尽，", "黄河入海流。", "欲穷千里目，", "更上一层楼。"]},
+        {"lines": ["白日依山尽，", "黄河入海流。"]},
+        {"lines": []},
+    ]
+    config = CorpusConfig(kind="verse", tags=("wujue", "qijue"), min_count=1)
+    (example,) = corpus.examples(write(tmp_path / "poem-zh.jsonl", rows), config)
+    assert example.target == "白日依山尽\n黄河入海流\n欲穷千里目\n更上一层楼"
+    vocabulary = build([example.target], config.tags, min_count=1)
+    encoded = corpus.encode(example, vocabulary, config, {"白日", "里目"})
+    assert encoded is not None
+    assert [vocabulary.decode(word.tolist()) for word in encoded.context] == ["白日", "里目"]
+    batch = corpus.batch_of([encoded], config, None)
+    assert batch.condition.tolist() == [[vocabulary.tag("wujue"), TURN]]
+    words = {
+        tuple(corpus.batch_of([encoded], config, random.Random(seed)).condition[0].tolist())
+        for seed in range(40)
+    }
+    assert len(words) >= 3
+
+
+def test_batches_shift_the_target_and_pad_with_pad() -> None:
+    vocabulary = build(["你好吗我很"], CONFIG.tags, min_count=1)
+    pair = [
+        corpus.encode(Example(("chat",), ("你",), target), vocabulary, CONFIG, set())
+        for target in ("我很好", "好")
+    ]
+    batch = corpus.batch_of([e for e in pair if e], CONFIG, None)
+    assert batch.target[1].tolist()[1:] == [END, PAD, PAD]
+    assert batch.inputs[0].tolist()[1:] == batch.target[0].tolist()[:-1]
+    assert batch.lengths.tolist() == [4, 2]
+
+
+def test_targets_that_are_empty_or_too_long_are_left_out() -> None:
+    vocabulary = build(["字"], CONFIG.tags, min_count=1)
+    for target in ("", "字" * (CONFIG.longest + 1)):
+        assert corpus.encode(Example(("chat",), (), target), vocabulary, CONFIG, set()) is None
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=200), st.integers(1, 32), st.integers())
+def test_an_epoch_holds_every_example_once_and_depends_on_the_seed_alone(
+    lengths: list[int], size: int, seed: int
+) -> None:
+    import numpy as np
+
+    empty = np.array([0])
+    data = [corpus.Encoded(empty, (), np.zeros(n, dtype=np.int32), False, True) for n in lengths]
+    batches = corpus.buckets(data, size, seed)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert batches == corpus.buckets(data, size, seed)
+    assert all(len(batch) <= size for batch in batches)
+
+
+def test_weights_repeat_examples() -> None:
+    import numpy as np
+
+    data = [corpus.Encoded(np.array([0]), (), np.zeros(3, dtype=np.int32), False, True)] * 2
+    flat = [i for batch in corpus.buckets(data, 4, 1, [3.0, 0.0]) for i in batch]
+    assert flat == [0, 0, 0]

@@ -1,0 +1,115 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.model import Bidirectional, ConditionalVAE, ModelConfig, Posterior
+
+SIZES = ModelConfig(vocabulary=40, embedding=16, hidden=20, latent=6, condition_hidden=8, posterior_hidden=8)
+
+
+def batch(rows: int = 5, width: int = 7) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    target = torch.randint(6, 40, (rows, width))
+    lengths = torch.arange(rows) % 3 + width - 2
+    target[torch.arange(width) >= lengths[:, None]] = 0
+    inputs = torch.cat([torch.full((rows, 1), 2), target[:, :-1]], dim=1)
+    condition = torch.randint(6, 40, (rows, 4))
+    return {
+        "condition": condition,
+        "condition_lengths": torch.full((rows,), 4),
+        "inputs": inputs,
+        "target": target,
+        "lengths": lengths,
+    }
+
+
+def model(**changes: object) -> ConditionalVAE:
+    torch.manual_seed(1)
+    return ConditionalVAE(ModelConfig(**{**vars(SIZES), **changes}))  # type: ignore[arg-type]
+
+
+def test_the_encoder_does_not_see_padding() -> None:
+    encoder = Bidirectional(3, 4)
+    x = torch.randn(2, 6, 3)
+    short, final = encoder(x[:, :4], torch.tensor([4, 2]))
+    padded, padded_final = encoder(x, torch.tensor([4, 2]))
+    assert torch.allclose(final, padded_final, atol=1e-6)
+    assert torch.allclose(short[1, :2], padded[1, :2], atol=1e-6)
+
+
+def test_kl_is_the_gaussian_one() -> None:
+    posterior = Posterior(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0, math.log(0.25)]]))
+    exact = torch.distributions.kl_divergence(
+        torch.distributions.Normal(posterior.mean, torch.exp(0.5 * posterior.log_variance)),
+        torch.distributions.Normal(0.0, 1.0),
+    )
+    assert torch.allclose(posterior.kl(), exact, atol=1e-6)
+
+
+def test_batch_norm_keeps_the_kl_above_its_floor() -> None:
+    net = model().train()
+    net(**batch(rows=64))
+    encoded = net.encode(batch(64)["condition"], batch(64)["condition_lengths"])
+    posterior = net.infer(encoded, batch(64)["target"], batch(64)["lengths"])
+    assert posterior.kl().sum(dim=1).mean().item() >= SIZES.latent * SIZES.gamma**2 / 2 * 0.95
+
+
+def test_free_bits_are_a_floor_of_the_objective_and_not_of_the_report() -> None:
+    free = model(free_bits=5.0, gamma=0.0, bag_of_words=0.0, dropout=0.0, word_dropout=0.0).eval()
+    given = batch()
+    torch.manual_seed(3)
+    loss = free(**given)
+    floor = 5.0 * SIZES.latent * len(given["target"])
+    assert float(loss.kl) < floor
+    assert loss.objective.item() == pytest.approx(
+        (float(loss.reconstruction) + floor) / loss.tokens, rel=1e-5
+    )
+
+
+def test_padding_costs_nothing() -> None:
+    net = model(dropout=0.0, word_dropout=0.0).eval()
+    given = batch()
+    wider = {
+        **given,
+        "inputs": torch.nn.functional.pad(given["inputs"], (0, 3)),
+        "target": torch.nn.functional.pad(given["target"], (0, 3)),
+    }
+    torch.manual_seed(5)
+    a = net(**given)
+    torch.manual_seed(5)
+    b = net(**wider)
+    assert float(a.reconstruction) == pytest.approx(float(b.reconstruction), rel=1e-5)
+    assert a.tokens == b.tokens == int(given["lengths"].sum())
+
+
+def test_sampled_softmax_with_every_negative_is_the_full_softmax() -> None:
+    sampled = model(sampled_softmax=40, dropout=0.0, word_dropout=0.0).train()
+    features, target = torch.randn(9, 16), torch.randint(0, 40, (9,))
+    full = torch.nn.functional.cross_entropy(sampled.logits(features), target, reduction="sum")
+    assert torch.allclose(sampled._cross_entropy(features, target), full, atol=1e-4)
+
+
+def test_a_few_steps_lower_the_loss_and_the_twin_without_z_has_none() -> None:
+    for latent in (6, 0):
+        net = model(latent=latent, dropout=0.0, word_dropout=0.0).train()
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+        losses = []
+        for _ in range(30):
+            loss = net(**batch())
+            optimizer.zero_grad()
+            loss.objective.backward()
+            optimizer.step()
+            losses.append(float(loss.reconstruction))
+        assert losses[-1] < 0.6 * losses[0]
+        assert (float(loss.kl) > 0) == bool(latent)
+
+
+def test_z_reaches_the_decoder() -> None:
+    net = model().eval()
+    given = batch(rows=2)
+    encoded = net.encode(given["condition"], given["condition_lengths"])
+    a = net.decode(encoded, torch.zeros(2, 6), given["inputs"])
+    b = net.decode(encoded, torch.ones(2, 6), given["inputs"])
+    assert not torch.allclose(a, b)

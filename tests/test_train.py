@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine import checkpoint, train
+from engine.errors import BadFile, BadOption, ModelBroken, ModelMissing
+from engine.train import RunConfig
+from tests import tiny
+
+
+def config(folder: Path, name: str = "verse", steps: int = 6) -> RunConfig:
+    return train.read_config(str(tiny.write_config(folder, name, steps=steps)))
+
+
+def test_training_ends_with_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    figures = train.train(
+        config(tmp_path), [tiny.write_verses(tmp_path)], tmp_path / "out", device="cpu", quiet=True
+    )
+    assert figures["step"] == 6
+    loaded = checkpoint.load(tmp_path / "out")
+    assert loaded.name == "verse"
+    assert loaded.identity == f"verse@{checkpoint.load(tmp_path / 'out').hash}"
+    assert not loaded.model.training
+    assert (tmp_path / "out" / "lines.npy").exists()
+
+
+def test_a_run_cut_in_the_middle_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    data = [tiny.write_verses(tmp_path)]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    # validation draws random numbers, so both runs validate at the same steps
+    train.train(config(tmp_path, steps=8), data, whole, device="cpu", quiet=True)
+    eight = config(tmp_path, steps=8)
+    eight.training.pause_at = 4
+    train.train(eight, data, parts, device="cpu", quiet=True)
+    train.train(config(tmp_path, steps=8), data, parts, resume=True, device="cpu", quiet=True)
+    a, b = (torch.load(folder / "state.pt", weights_only=True) for folder in (whole, parts))
+    assert a["progress"]["step"] == b["progress"]["step"] == 8
+    assert all(torch.equal(a["model"][key], b["model"][key]) for key in a["model"])
+
+
+def test_what_will_be_evaluated_is_never_trained_on(tmp_path: Path) -> None:
+    file = tiny.write_verses(tmp_path)
+    run = config(tmp_path)
+    with pytest.raises(BadFile, match="no usable text"):
+        train.load_data([file], run.corpus, exclude=[file])
+
+
+def test_bad_corpora_get_a_sentence_and_write_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("", "utf-8")
+    with pytest.raises(BadFile, match="no usable text"):
+        train.train(
+            config(tmp_path, "talk"), [tmp_path / "empty.txt"], tmp_path / "out", device="cpu", quiet=True
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_configurations_are_read_by_name_and_overridden() -> None:
+    shipped = train.read_config("verse", ["training.steps=7", "model.latent=0"])
+    assert (shipped.training.steps, shipped.model["latent"]) == (7, 0)
+    with pytest.raises(BadFile, match="no such configuration"):
+        train.read_config("nothing")
+    with pytest.raises(BadOption, match="wrong or missing key"):
+        train.read_config("talk", ["training.step=7"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="--device cpu"):
+        train.device_of("cuda")
+
+
+def test_the_held_out_part_never_shares_a_dialogue(tmp_path: Path) -> None:
+    run = config(tmp_path, "talk")
+    run.corpus.validation = 10
+    data = train.load_data([tiny.write_talk(tmp_path, 200)], run.corpus)
+    assert 0 < len(data.validation) <= 10
+    held = {tuple(e.target.tolist()) for e in data.validation}
+    assert not held & {tuple(e.target.tolist()) for e in data.train}
+
+
+def test_missing_and_broken_checkpoints_get_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="not found"):
+        checkpoint.load(tmp_path / "none")
+    train.train(config(tmp_path), [tiny.write_verses(tmp_path)], tmp_path / "out", device="cpu", quiet=True)
+    weights = tmp_path / "out" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelBroken, match="restore it from a copy"):
+        checkpoint.load(tmp_path / "out")
+
+
+def test_the_hash_changes_with_the_weights_alone(tmp_path: Path) -> None:
+    train.train(config(tmp_path), [tiny.write_verses(tmp_path)], tmp_path / "out", device="cpu", quiet=True)
+    loaded = checkpoint.load(tmp_path / "out")
+    (tmp_path / "out" / "CARD.md").write_text("words", "utf-8")
+    checkpoint.save(tmp_path / "out", "verse", loaded.model, loaded.vocabulary, loaded.corpus)
+    assert checkpoint.load(tmp_path / "out").hash == loaded.hash
+    assert (tmp_path / "out" / "CARD.md").read_text("utf-8") == "words"
+    loaded.model.bias.data += 1
+    checkpoint.save(tmp_path / "out", "verse", loaded.model, loaded.vocabulary, loaded.corpus)
+    assert checkpoint.load(tmp_path / "out").hash != loaded.hash
