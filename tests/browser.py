@@ -70,9 +70,13 @@ class Browser:
 
     async def go(self, address: str) -> None:
         """Load a page and wait until it is there."""
-        self._loaded.clear()
+        self.expect_load()
         await self.call("Page.navigate", url=address)
         await self.loaded()
+
+    def expect_load(self) -> None:
+        """What is done next loads a page: `loaded` then waits for it."""
+        self._loaded.clear()
 
     async def loaded(self) -> None:
         async with asyncio.timeout(PATIENCE):

@@ -1,4 +1,7 @@
-"""A console that listens on a loopback socket: everything is real but the engine (tests/fakes.py)."""
+"""A console that listens on a loopback socket, and visitors to it.
+
+Everything is real but the engine (tests/fakes.py).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import aiohttp
 from aiohttp import web
 
 from bot import console
@@ -18,6 +22,8 @@ from tests.fakes import FakeEngine, poem_check
 if TYPE_CHECKING:
     from engine import Engine
 
+SAME = {"Sec-Fetch-Site": "same-origin"}
+PART = {**SAME, "X-Moyou-Part": "1"}
 HASHES = {"talk": "4567ef012345", "verse": "0123abcd4567"}
 
 
@@ -76,3 +82,34 @@ async def served(folder: Path, **settings: Any) -> AsyncIterator[Served]:
             yield Served(f"http://127.0.0.1:{port}", engine, journal)
         finally:
             await runner.cleanup()
+
+
+class Visitor:
+    """A browser as far as HTTP goes: cookies, a language, the headers of a page's own requests."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.session = session
+        self.page = ""
+
+    async def get(self, path: str, **options: Any) -> aiohttp.ClientResponse:
+        return await self._request("GET", path, **options)
+
+    async def post(self, path: str, data: Any = None, **options: Any) -> aiohttp.ClientResponse:
+        return await self._request("POST", path, data=data or {}, **{"headers": SAME, **options})
+
+    async def part(self, path: str, data: Any = None) -> aiohttp.ClientResponse:
+        return await self.post(path, data, headers=PART)
+
+    async def _request(self, method: str, path: str, **options: Any) -> aiohttp.ClientResponse:
+        async with self.session.request(method, path, **options) as response:
+            self.page = await response.text()
+            return response
+
+
+@asynccontextmanager
+async def visiting(address: str, language: str = "zh-CN") -> AsyncIterator[Visitor]:
+    """Somebody new at the console."""
+    jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address without a name
+    headers = {"Accept-Language": language}
+    async with aiohttp.ClientSession(address, cookie_jar=jar, headers=headers) as session:
+        yield Visitor(session)

@@ -23,18 +23,26 @@ _CLOCK = (
 _DATE = r"\d{1,4}[-/.年]\d{1,2}(?:[-/.月]\d{1,4}日?)?"
 _DAY = rf"(?:(?:{_DATE}|昨天|今天|Today(?: at)?|Yesterday(?: at)?)[ ,，T]*)?"
 _STAMP = rf"{_DAY}{_CLOCK}"
-_NAME = r"(?P<name>[^\s:：\[\](（<>][^:：\[\]<>\n]{0,31}?)"
-_SAID = re.compile(
-    rf"^(?:[\[(（【]?{_STAMP}[\])）】]?[\s,-]*)?[<【]?{_NAME}[>】]?\s*[:：](?!//)\s*(?P<text>\S.*)$"
+_NAME = r"(?P<name>[^\s:：\[\](（<>，。！？；、,!?;“”\"][^:：\[\]<>，。！？；、,!?;“”\"\n]{0,31}?)"
+_WHEN = rf"(?:[\[(（【]?{_STAMP}[\])）】]?[\s,-]*)?"
+_SAID = (
+    re.compile(rf"^{_WHEN}<{_NAME}>\s*[:：]?(?=\s*\S)"),
+    re.compile(rf"^{_WHEN}(?!\d+[:：]\d)【?{_NAME}】?\s*[:：](?!//)(?=\s*\S)"),
 )
-_STAMPED = re.compile(rf"^[\[(（]?{_STAMP}[\])）]?\s+[<]?{_NAME}[>]?\s*[:：]?\s*$")
-_HEADED = re.compile(rf"^{_NAME}\s*(?:[—–-]+\s*|\s)[\[(（]?{_STAMP}[\])）]?\s*[:：]?\s*$")
+"""The beginning of a line that names its speaker before the words."""
+_HEADED = (
+    re.compile(rf"^[\[(（]?{_STAMP}[\])）]?\s+<?{_NAME}>?\s*[:：]?\s*$"),
+    re.compile(rf"^{_NAME}\s*(?:[—–-]+\s*|\s)[\[(（]?{_STAMP}[\])）]?\s*[:：]?\s*$"),
+)
+"""A line of a name and a time, above the words."""
 _SENTENCE_END = re.compile(
     r"(?<=[。！？!?…])(?![。！？!?….”’」』）)])|(?<=[.])(?=\s+[A-Z])|(?<=[。！？!?…][”’」』）)])"
 )
+_HEAD = 160
+"""Characters of a line that are looked at for names and times; bounds the patterns' work."""
 _LOG_SHARE = 0.6
 """Share of lines that must look like speech before a text is read as a log."""
-_PASSAGE = 40
+_PASSAGE = 30
 """Characters a passage of an article has at least, unless its paragraph ends."""
 
 
@@ -44,19 +52,31 @@ def read(text: str, file: str = "") -> list[Message]:
 
     Raises BadFile for a text that is JSON lines in part, naming the line.
     """
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = _characters(text).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip()[:1] in ("{", "["):
         records = list(_records(text, file))
         if records:
             return _messages_of(records)
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    headed = sum(1 for line in lines if _HEADED.match(line) or _STAMPED.match(line))
-    said = sum(1 for line in lines if _SAID.match(line))
-    if headed >= 2 and headed * 2 + said >= _LOG_SHARE * len(lines):
-        return _log(lines)
+    headed = sum(1 for line in lines if _match(_HEADED, line))
+    said = sum(1 for line in lines if _match(_SAID, line) and not _match(_HEADED, line))
+    if headed >= 2 and headed >= said:
+        return _log(lines, _HEADED)
     if said >= 2 and said >= _LOG_SHARE * len(lines):
-        return _log(lines)
+        return _log(lines, _SAID)
     return _article(text)
+
+
+def _match(patterns: tuple[re.Pattern[str], ...], line: str) -> re.Match[str] | None:
+    if patterns is _HEADED and len(line) > _HEAD:
+        return None
+    head = line[:_HEAD]
+    return next((found for pattern in patterns if (found := pattern.match(head))), None)
+
+
+def _characters(text: str) -> str:
+    """The text without what is no character: NUL and lone surrogates (JSON can spell them)."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def _records(text: str, file: str) -> Iterator[dict[str, Any]]:
@@ -95,7 +115,7 @@ def _messages_of(records: list[dict[str, Any]]) -> list[Message]:
     messages: list[Message] = []
     ids: dict[str, str] = {}
     for place, row in enumerate(records):
-        text = str(row.get("text", row.get("content"))).strip()
+        text = _characters(str(row.get("text", row.get("content")))).strip()
         if not text:
             continue
         author = row.get("author", "")
@@ -106,7 +126,7 @@ def _messages_of(records: list[dict[str, Any]]) -> list[Message]:
         messages.append(
             Message(
                 id=identity,
-                author=str(author or ""),
+                author=_characters(str(author or "")),
                 text=text,
                 minute=_minute(row.get("minute", row.get("time", row.get("timestamp"))), place),
                 reply_to=None if reply is None else ids.get(str(reply)),
@@ -128,41 +148,36 @@ def _minute(value: object, otherwise: float) -> float:
     return otherwise
 
 
-def _log(lines: list[str]) -> list[Message]:
-    """Lines of a log: who speaks is named in the line or above it; other lines go on."""
+def _log(lines: list[str], named: tuple[re.Pattern[str], ...]) -> list[Message]:
+    """Lines of a log: who speaks is named in the line or above it; other lines go on with what was said."""
     messages: list[Message] = []
-    author, minute, spoken, days = "", 0.0, False, 0.0
-    last_clock = 0.0
-
-    def at(found: re.Match[str]) -> float:
-        nonlocal days, last_clock
-        if found["hour"] is None:
-            return messages[-1].minute if messages else 0.0
-        hour = int(found["hour"])
-        if found["half"]:
-            hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
-        clock = float(hour * 60 + int(found["minute"]))
-        if clock < last_clock:
-            days += 24 * 60
-        last_clock = clock
-        return days + clock
-
-    def add(text: str) -> None:
-        messages.append(Message(str(len(messages) + 1), author, text, minute))
-
+    author, clock, days, open_ended = "", 0, 0, False
     for line in lines:
-        if found := _HEADED.match(line) or _STAMPED.match(line):
-            author, minute, spoken = found["name"].strip(), at(found), False
-        elif found := _SAID.match(line):
-            author, minute, spoken = found["name"].strip(), at(found), True
-            add(found["text"])
-        elif spoken and messages:
-            last = messages[-1]
-            messages[-1] = Message(last.id, last.author, f"{last.text}\n{line}", last.minute)
-        else:
-            add(line)
-            spoken = True
+        found = _match(named, line)
+        text = line
+        if found is not None:
+            author, open_ended = found["name"].strip(), False
+            if found["hour"] is not None:
+                at = _clock(found)
+                days += at < clock  # past midnight
+                clock = at
+            text = line[found.end() :].strip()
+        if not text:
+            continue
+        if open_ended and found is None:
+            last = messages.pop()
+            author, text = last.author, f"{last.text}\n{text}"
+        messages.append(Message(str(len(messages) + 1), author, text, float(days * 1440 + clock)))
+        open_ended = True
     return messages
+
+
+def _clock(found: re.Match[str]) -> int:
+    """Minutes since midnight."""
+    hour = int(found["hour"])
+    if found["half"]:
+        hour = hour % 12 + (12 if found["half"] in "Pp" else 0)
+    return hour * 60 + int(found["minute"])
 
 
 def _article(text: str) -> list[Message]:

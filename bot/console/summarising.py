@@ -6,6 +6,7 @@ Does not know: how texts are read (`paste`) or summarised (`engine`). Nothing of
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ async def post(request: web.Request, task: Task) -> web.Response:
         values, pasted, name = await _posted(request, visitor.locale)
         options = {option.name: values[option.name] for option in task.options if values.get(option.name)}
         asked = task.validate(Request(task.name, options=options, locale=visitor.locale))
-        messages = paste.read(pasted, name)
+        messages = await asyncio.to_thread(paste.read, pasted, name)
         if not messages:
             raise NothingToSummarize()
         count = int(asked.options.get("count") or len(messages))

@@ -1,0 +1,414 @@
+"""The console over HTTP: what it answers and what it keeps. No browser, a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import FormData
+
+from bot import console, wording_console
+from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, Conversations
+from bot.console.verse import sheet_of
+from engine import BadSetting, Journal, QueueFull, Request
+from tests.console_fakes import HASHES, ConsoleEngine, Served, Visitor, broken_check, served, visiting
+from tests.fakes import POEM
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Served]:
+    async with served(tmp_path) as served_here:
+        yield served_here
+
+
+@pytest.fixture
+async def visitor(place: Served) -> AsyncIterator[Visitor]:
+    async with visiting(place.address) as one:
+        yield one
+
+
+# --- the conversation
+
+
+async def test_a_conversation_carries_its_context_and_stands_after_a_reload(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.get("/")
+    assert "铺纸" in visitor.page
+    answer = await visitor.post("/chat", {"text": " 你好 "})
+    assert answer.status == 200
+    assert answer.url.path == "/"
+    assert "你好!" in visitor.page
+    await visitor.post("/chat", {"text": "再说一句"})
+    assert place.engine.asked[-1].context == ("你好", "你好!")
+    assert place.engine.asked[-1].locale == "zh-CN"
+    await visitor.get("/")
+    assert "你好!" in visitor.page
+    assert "再说一句!" in visitor.page
+    await visitor.post("/chat/new")
+    assert "你好!" not in visitor.page
+    await visitor.post("/chat", {"text": "Hello there"})
+    assert place.engine.asked[-1] == Request("chat", "Hello there", {}, "en")
+
+
+async def test_conversations_are_each_visitors_own(place: Served, visitor: Visitor) -> None:
+    await visitor.post("/chat", {"text": "只有我知道"})
+    async with visiting(place.address) as other:
+        await other.get("/")
+        assert "只有我知道" not in other.page
+        await other.post("/chat", {"text": "我是别人"})
+        assert place.engine.asked[-1].context == ()
+
+
+def test_conversations_are_let_go_when_left_alone_or_too_many() -> None:
+    now = 0.0
+    conversations = Conversations(idle=10, clock=lambda: now)
+    first = conversations.of("first")
+    assert conversations.peek("first") is first
+    now = 10.0
+    assert conversations.of("first") is first
+    now = 20.5
+    assert conversations.of("first") is not first
+    kept = conversations.of("kept")
+    for number in range(CONVERSATIONS_KEPT - 1):
+        conversations.of(f"visitor {number}")
+        assert conversations.of("kept") is kept
+    assert conversations.peek("first").turns == []
+
+
+async def test_only_the_last_turns_travel_as_context(place: Served, visitor: Visitor) -> None:
+    for number in range(TURNS_AS_CONTEXT + 2):
+        await visitor.part("/chat", {"text": f"第{number}句"})
+    context = place.engine.asked[-1].context
+    assert len(context) == 2 * TURNS_AS_CONTEXT
+    assert context[-2:] == (f"第{TURNS_AS_CONTEXT}句", f"第{TURNS_AS_CONTEXT}句!")
+
+
+async def test_what_people_type_is_text_and_never_markup(visitor: Visitor) -> None:
+    await visitor.post("/chat", {"text": "<script>alert(1)</script>\"'&"})
+    assert "<script>alert" not in visitor.page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in visitor.page
+
+
+async def test_a_fixed_answer_is_shown_and_nothing_of_it_is_kept(place: Served, visitor: Visitor) -> None:
+    await visitor.post("/chat", {"text": "我想死"})
+    assert "求助热线" in visitor.page
+    assert "aria-pressed" not in visitor.page
+    assert (await place.journal(Journal.counts)).generations == 0
+
+
+async def test_the_engine_sees_a_text_before_its_length_is_held_against_the_task(
+    place: Served, visitor: Visitor
+) -> None:
+    # danger is looked for first, so the console must not refuse a long text itself
+    await visitor.post("/chat", {"text": "长" * 5000})
+    assert visitor.page.count("长") >= 5000, "what was typed is still there"
+    assert "1000" in visitor.page
+    assert "编号" in visitor.page
+
+
+# --- tasks
+
+
+async def test_every_task_has_a_form_made_from_its_options(place: Served, visitor: Visitor) -> None:
+    for task in place.engine.tasks.values():
+        answer = await visitor.get(f"/write/{task.name}")
+        assert answer.status == 200
+        if task.name == "chat":
+            assert answer.url.path == "/"
+            continue
+        for option in task.options:
+            names = re.findall(rf'name="{option.name}"', visitor.page)
+            assert names, f"{task.name} has no field for {option.name}"
+            assert option.names["zh-CN"] in visitor.page
+            assert all(choice.names["zh-CN"] in visitor.page for choice in option.choices)
+
+
+async def test_a_poem_is_shown_with_every_mark_and_its_page_can_be_opened_again(
+    place: Served, visitor: Visitor
+) -> None:
+    answer = await visitor.post("/write/poem", {"theme": "登高", "form": "wujue"})
+    assert answer.url.path == "/reply/fake-0001"
+    assert place.engine.asked[-1].options == {"form": "wujue"}
+    for character in "".join(POEM):
+        assert f'<span class="character">{character}</span>' in visitor.page
+    assert visitor.page.count('class="cell rhyme"') == 2
+    assert visitor.page.count("十一尤") >= 3
+    assert visitor.page.count('class="mark level"') + visitor.page.count('class="mark oblique"') == 20
+    for fact in ("4 句，每句 5 字，共 20 字", "字字合律", "流楼", "五绝", "仄起首句不入韵", "合格律"):
+        assert fact in visitor.page
+    first = visitor.page
+    await visitor.get("/reply/fake-0001")
+    assert visitor.page == first
+    assert 'value="登高"' in visitor.page
+
+
+async def test_a_broken_form_is_shown_as_broken(place: Served, visitor: Visitor) -> None:
+    place.engine.form = broken_check()
+    await visitor.part("/write/poem", {"theme": "秋", "form": "wujue"})
+    assert visitor.page.count('class="cell problem"') == 1
+    for fact in ("不合格律", "第 1 句第 1 字", "平仄不合", "有字出律", "写作时放宽了"):
+        assert fact in visitor.page
+
+
+async def test_a_reply_that_is_no_verse_has_no_sheet_and_uneven_verse_stands_in_rows() -> None:
+    engine = ConsoleEngine()
+    assert sheet_of(await engine.write(Request("chat", "你好"))) is None
+    poem = await engine.write(Request("poem", "秋"))
+    sheet = sheet_of(poem)
+    assert sheet is not None
+    assert sheet.columns
+    assert sheet.rhymes == (("十一尤", "流楼"),)
+    long = dataclasses.replace(poem, form=None, lines=("红酥手", "黄縢酒", "满城春色宫墙柳，东风恶"))
+    sheet = sheet_of(long)
+    assert sheet is not None
+    assert not sheet.columns
+    assert not sheet.even
+
+
+async def test_a_wrong_option_is_said_and_the_form_keeps_its_words(visitor: Visitor) -> None:
+    answer = await visitor.post("/write/poem", {"theme": "登高", "form": "limerick"})
+    assert answer.status == 400
+    assert 'value="登高"' in visitor.page
+    assert 'role="alert"' in visitor.page
+    answer = await visitor.part("/write/continue", {"text": " "})
+    assert answer.status == 400
+    assert "<html" not in visitor.page
+
+
+async def test_again_writes_the_same_request_with_a_new_seed(place: Served, visitor: Visitor) -> None:
+    await visitor.part("/write/poem", {"theme": "雪", "form": "qijue"})
+    answer = await visitor.post("/reply/fake-0001/again")
+    assert answer.url.path == "/reply/fake-0002"
+    first, second = place.engine.asked
+    assert (first.text, first.options) == (second.text, second.options) == ("雪", {"form": "qijue"})
+    assert second.seed is None
+    await visitor.part("/chat", {"text": "你好"})
+    await visitor.part("/reply/fake-0003/again", {"place": "chat"})
+    await visitor.post("/chat", {"text": "接着说"})
+    assert visitor.page.count('class="turn"') == 2, "another reply belongs to the same turn"
+    assert place.engine.asked[-1].context == ("你好", "你好!")
+
+
+async def test_again_says_so_when_the_words_are_erased(place: Served, visitor: Visitor) -> None:
+    await visitor.part("/write/poem", {"theme": "雪"})
+    await place.journal(Journal.expire_words, 1e12)
+    answer = await visitor.post("/reply/fake-0001/again")
+    assert answer.status == 410
+    assert "已按保存期限擦去" in visitor.page
+    await visitor.get("/reply/fake-0001")
+    assert "再来一次" not in visitor.page
+    assert len(place.engine.asked) == 1
+
+
+async def test_why_tells_origin_model_seed_and_every_draft_with_its_scores(visitor: Visitor) -> None:
+    await visitor.part("/chat", {"text": "为什么"})
+    for fact in (
+        "talk@fake",
+        "fake-0001",
+        "模型自己写的",
+        "另一个草稿",
+        "0.750",
+        "0.500",
+        "-2.50",
+        "temperature",
+    ):
+        assert fact in visitor.page
+    assert visitor.page.index("为什么!</p>") < visitor.page.index("另一个草稿")
+
+
+# --- judgements
+
+
+async def test_an_opinion_reaches_the_journal_changes_and_is_taken_back(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.part("/chat", {"text": "你好"})
+    assert visitor.page.count('aria-pressed="false"') == 2
+    await visitor.part("/reply/fake-0001/opinion", {"value": "1"})
+    assert await place.signals() == [("fake-0001", 1.0, "")]
+    assert re.search(r'value="0" data-key="like" aria-pressed="true"', visitor.page)
+    await visitor.part("/reply/fake-0001/opinion", {"value": "-1"})
+    assert await place.signals() == [("fake-0001", -1.0, "")]
+    assert "哪里不好" in visitor.page
+    reasons = [("value", "-1"), ("reason", "dull"), ("reason", "off_topic"), ("reason", "<b>")]
+    await visitor.part("/reply/fake-0001/opinion", FormData(reasons))
+    assert await place.signals() == [("fake-0001", -1.0, "off_topic,dull")]
+    assert visitor.page.count("checked") == 2
+    answer = await visitor.post("/reply/fake-0001/opinion", {"value": "0", "place": "chat"})
+    assert answer.url.path == "/"
+    assert await place.signals() == []
+    assert visitor.page.count('aria-pressed="false"') == 2
+
+
+async def test_a_visitor_cannot_see_judge_or_repeat_the_reply_of_another(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.part("/chat", {"text": "私密"})
+    async with visiting(place.address) as other:
+        await other.get("/")
+        for method, path in (
+            ("get", "/reply/fake-0001"),
+            ("post", "/reply/fake-0001/opinion"),
+            ("post", "/reply/fake-0001/again"),
+        ):
+            data = {"data": {"value": "1"}} if method == "post" else {}
+            answer = await getattr(other, method)(path, **data)
+            assert answer.status == 404
+            assert "私密" not in other.page
+    assert await place.signals() == []
+    assert len(place.engine.asked) == 1
+
+
+async def test_a_value_that_is_no_opinion_is_refused(place: Served, visitor: Visitor) -> None:
+    await visitor.part("/chat", {"text": "你好"})
+    for value in ("2", "", "1.0", "nan"):
+        assert (await visitor.part("/reply/fake-0001/opinion", {"value": value})).status == 400
+    assert await place.signals() == []
+
+
+# --- summaries
+
+
+LOG = "小明：周五晚上一起吃火锅吗\n小红：好呀，六点在老地方见\n小刚：我可能晚一点到，先点菜"
+
+
+async def test_points_lead_to_their_sources(place: Served, visitor: Visitor) -> None:
+    answer = await visitor.post("/write/summary", {"pasted": LOG, "points": "2", "count": "500"})
+    assert answer.status == 200
+    links = re.findall(r'href="#(passage-\d+)" data-source', visitor.page)
+    assert links == ["passage-1", "passage-2"]
+    for link in links:
+        assert re.search(rf'<li id="{link}" tabindex="-1" class="cited">', visitor.page)
+    assert "小刚" in visitor.page
+    assert [message.author for message in place.engine.summarized[0]] == ["小明", "小红", "小刚"]
+    assert (await place.journal(Journal.counts)).generations == 0
+
+
+async def test_a_file_is_read_and_one_that_is_no_text_is_said(place: Served, visitor: Visitor) -> None:
+    form = FormData({"points": "5"})
+    form.add_field("upload", LOG.encode(), filename="log.txt", content_type="text/plain")
+    await visitor.part("/write/summary", form)
+    assert "火锅" in visitor.page
+    form = FormData({"points": "5", "pasted": LOG})
+    form.add_field("upload", b"", filename="", content_type="application/octet-stream")
+    await visitor.part("/write/summary", form)
+    assert len(place.engine.summarized) == 2, "an empty file field is what browsers send without a file"
+    form = FormData({"points": "5"}, quote_fields=False)
+    form.add_field("upload", "火锅".encode("gb18030"), filename="<b>.txt", content_type="text/plain")
+    answer = await visitor.part("/write/summary", form)
+    assert answer.status == 400
+    assert "UTF-8" in visitor.page
+    assert "&lt;b&gt;.txt" in visitor.page
+
+
+async def test_only_the_last_messages_are_read_when_asked_for(place: Served, visitor: Visitor) -> None:
+    await visitor.part("/write/summary", {"pasted": LOG, "count": "2", "points": "5"})
+    assert [message.author for message in place.engine.summarized[0]] == ["小红", "小刚"]
+    assert "读了最后 2 段，一共 3 段" in visitor.page
+    for data in ({"pasted": " "}, {"pasted": LOG, "count": "1"}, {"pasted": LOG, "points": "many"}):
+        assert (await visitor.post("/write/summary", data)).status == 400
+        assert 'role="alert"' in visitor.page
+
+
+# --- the journal's page
+
+
+async def test_counts_and_models_are_shown_and_a_visitor_is_forgotten(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.part("/chat", {"text": "你好"})
+    await visitor.part("/write/poem", {"theme": "雪"})
+    await visitor.part("/reply/fake-0001/opinion", {"value": "1"})
+    await visitor.get("/journal")
+    assert re.findall(r"<dd>(\d+)</dd>", visitor.page) == ["2", "1", "1", "0", "1"]
+    assert all(found in visitor.page for found in HASHES.values())
+    assert "排队等候：3" in visitor.page
+    await visitor.post("/forget")
+    assert "擦去了 2 则回复、1 次评价" in visitor.page
+    counts = await place.journal(Journal.counts)
+    assert (counts.generations, counts.signals) == (0, 0)
+    await visitor.get("/")
+    assert "你好!" not in visitor.page
+
+
+async def test_nothing_is_kept_of_a_visitor_who_asks_for_that(place: Served, visitor: Visitor) -> None:
+    await visitor.post("/keep", {"keep": "0"})
+    assert "现在你的回复和评价都不进簿" in visitor.page
+    answer = await visitor.post("/write/poem", {"theme": "雪"})
+    assert answer.url.path == "/write/poem"
+    assert "白" in visitor.page
+    assert "不留存" in visitor.page
+    await visitor.post("/forget")  # who is forgotten stays unrecorded
+    await visitor.post("/chat", {"text": "还在吗"})
+    assert (await place.journal(Journal.counts)).generations == 0
+    await visitor.post("/keep", {"keep": "1"})
+    await visitor.post("/chat", {"text": "记吧"})
+    assert (await place.journal(Journal.counts)).generations == 1
+
+
+# --- what goes wrong
+
+
+async def test_whatever_goes_wrong_becomes_a_sentence_with_a_number_that_is_in_the_log(
+    place: Served, visitor: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for failure, status, sentence in (
+        (QueueFull(waiting=64), 503, "64"),
+        (BadSetting(setting="MOYOU_HOST", reason="secret-path"), 500, "管理者"),
+        (RuntimeError("秘密的话"), 500, "出了点意外"),
+    ):
+        place.engine.fail = failure
+        for answer in (
+            await visitor.post("/chat", {"text": "秘密的话"}),
+            await visitor.part("/chat", {"text": "秘密的话"}),
+        ):
+            assert answer.status == status
+            assert sentence in visitor.page
+            assert "Traceback" not in visitor.page
+            assert "secret-path" not in visitor.page
+            (reference,) = re.findall(r"<code>([0-9a-f]{8})</code>", visitor.page)
+            assert reference in caplog.text
+    assert "秘密的话" not in caplog.text
+    assert "console/chat.py" in caplog.text, "where it was raised is for the log"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/write/nothing", "/reply/none", "/static/../guard.py"])
+async def test_a_page_that_is_not_there_says_so(visitor: Visitor, path: str) -> None:
+    answer = await visitor.get(path)
+    assert answer.status == 404
+    assert "这里没有这一页" in visitor.page
+
+
+# --- words
+
+
+def test_every_word_the_pages_say_exists_and_every_word_is_said() -> None:
+    folder = Path(console.__file__).parent
+    sources = [*folder.glob("*.py"), *folder.glob("templates/*.html")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    said = set(re.findall(r'["\'](console\.\w[\w-]*)["\']', text))
+    built = tuple(re.findall(r'["\'](console\.\w*_)["\'] ~', text))
+    assert built
+    whole = {key for key in said if not key.endswith("_")} - {"console.js"}
+    assert whole <= wording_console.WORDS.keys()
+    unsaid = {key for key in wording_console.WORDS if key not in said and not key.startswith(built)}
+    assert unsaid == set()
+
+
+async def test_many_visitors_at_once_get_each_their_own(place: Served) -> None:
+    async def talk(number: int) -> None:
+        async with visiting(place.address) as one:
+            await one.part("/chat", {"text": f"我是{number}"})
+            assert f"我是{number}!" in one.page
+            await one.get("/")
+            assert one.page.count('class="turn"') == 1
+
+    await asyncio.gather(*(talk(number) for number in range(20)))
+    assert (await place.journal(Journal.counts)).generations == 20
