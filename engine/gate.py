@@ -10,8 +10,9 @@ Student's with as many degrees of freedom as there are clusters, counted by weig
 With three people the interval thus reaches four standard errors to either side, as it should.
 
 A bootstrap is blind where every pair is right (two texts, ranked rightly, would look certain). So
-against no skill the standard error is never below that of guessing, √((n+m+1)/(12·n·m)) for n liked and
-m disliked texts (Mann and Whitney 1947), again counted by weight.
+against no skill the standard error by texts is never below that of guessing, √((n+m+1)/(12·n·m)) for n
+liked and m disliked texts (Mann and Whitney 1947), again counted by weight; and what was judged by fewer
+than two people's weight shows nothing.
 
 Knows: weights of people, AUC, the interval, the verdict. Does not know: models, files, journals.
 """
@@ -105,13 +106,16 @@ def gain(
         return found - (0.5 if old is None else pairwise_accuracy(old, liked, tasks, weights))
 
     value = float(difference(base[None])[0])
+    people, texts = [one.person for one in held_out], [text_of(one) for one in held_out]
+    # Judged by one person: no telling how another would judge.
+    reach = 2.0 if _effective(_sums(people, base)) < 1.5 else 0.0
     least = _error_of_guessing(held_out, base) if old is None else 0.0
-    reach = 0.0
-    for clusters in (_groups([one.person for one in held_out]), _groups([text_of(one) for one in held_out])):
+    for keys, floor in ((people, 0.0), (texts, least)):
+        clusters = _groups(keys)
         number = np.empty(len(base), int)
         for position, members in enumerate(clusters.values()):
             number[members] = position
-        effective = _effective(np.bincount(number, base))
+        effective = _effective(_sums(keys, base))
         found: list[Numbers] = []
         rows = max(1, _CHUNK // len(base))
         for start in range(0, resamples, rows):
@@ -121,29 +125,28 @@ def gain(
         spread = np.concatenate(found)
         spread = spread[~np.isnan(spread)]
         error = float(spread.std()) * math.sqrt(effective / max(effective - 1, 1e-9)) if len(spread) else 1.0
-        reach = max(reach, student(effective - 1) * max(error, least))
+        reach = max(reach, student(effective - 1) * max(error, floor))
     return Interval(value, max(-1.0, value - reach), min(1.0, value + reach))
 
 
 def _error_of_guessing(held_out: Sequence[JudgedText], weights: Numbers) -> float:
     """The standard error of the pairwise accuracy of a scorer that guesses, from the texts' weights."""
-    counts = []
-    for liked in (True, False):
-        members = [position for position, one in enumerate(held_out) if (one.value > 0) == liked]
-        sums: dict[Hashable, float] = {}
-        for position in members:
-            key = text_of(held_out[position])
-            sums[key] = sums.get(key, 0.0) + float(weights[position])
-        counts.append(_effective(np.array(list(sums.values()))))
-    liked_texts, disliked_texts = counts
-    if not min(counts) > 0:
-        return 1.0
-    return math.sqrt((liked_texts + disliked_texts + 1) / (12 * liked_texts * disliked_texts))
+    liked, disliked = (
+        _effective(_sums([text_of(held_out[n]) for n in members], weights[members]))
+        for sign in (True, False)
+        for members in [[n for n, one in enumerate(held_out) if (one.value > 0) == sign]]
+    )
+    return math.sqrt((liked + disliked + 1) / (12 * liked * disliked)) if liked and disliked else 1.0
 
 
 def _effective(weights: Numbers) -> float:
     """How many equal weights are as good as these (Kish)."""
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
+
+
+def _sums(keys: Sequence[Hashable], weights: Numbers) -> Numbers:
+    """The weight of each distinct key."""
+    return np.array([weights[members].sum() for members in _groups(keys).values()])
 
 
 def text_of(one: JudgedText) -> tuple[str, str]:

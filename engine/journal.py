@@ -205,8 +205,11 @@ class Journal:
     # Judgements
 
     def react(self, fact: Fact) -> bool:
-        """Append a fact. False: nothing changed, because the reply is not here (any more), this person
-        asked that nothing be kept, or there is nothing of theirs to withdraw."""
+        """Append a fact; the last one written counts.
+
+        False: nothing changed, because the reply is not here (any more), this person asked that nothing
+        be kept, or there is nothing of theirs to withdraw.
+        """
         values: dict[str, Any] = {
             "id": uuid.uuid4().hex,
             "generation": fact.generation,
@@ -236,10 +239,9 @@ class Journal:
         """
         with self._writing():
             standing = self._db.execute(
-                "SELECT person, label FROM (SELECT person, label, withdrawn, row_number() OVER "
-                "(PARTITION BY person, label ORDER BY at DESC, sequence DESC) AS age FROM facts "
-                "WHERE generation = ? AND kind = 'reaction' AND (? IS NULL OR label = ?)) "
-                "WHERE age = 1 AND withdrawn = 0",
+                "SELECT person, label FROM (SELECT max(sequence), person, label, withdrawn FROM facts "
+                "WHERE generation = ? AND kind = 'reaction' AND (? IS NULL OR label = ?) "
+                "GROUP BY person, label) WHERE withdrawn = 0",
                 (generation, label, label),
             ).fetchall()
             when = self._clock() if at is None else at

@@ -15,23 +15,21 @@ from sqlite_utils.migrations import Migrations
 MIGRATIONS = Migrations("moyou-journal")
 
 CURRENT_SIGNALS = """
-WITH newest AS (
-    SELECT *, row_number() OVER (
-        PARTITION BY generation, person, kind, label ORDER BY at DESC, sequence DESC
-    ) AS age
+SELECT max(sequence) AS sequence, generation, person, kind, label, value, reason, at
+FROM (
+    SELECT max(sequence) AS sequence, generation, person, kind, label, value, reason, at, withdrawn
     FROM facts
-),
-standing AS (
-    SELECT *, row_number() OVER (PARTITION BY generation, person ORDER BY at DESC, sequence DESC) AS place
-    FROM newest
-    WHERE age = 1 AND withdrawn = 0
+    GROUP BY generation, person, kind, label
 )
-SELECT sequence, generation, person, kind, label, value, reason, at
-FROM standing
-WHERE place = 1
+WHERE withdrawn = 0
+GROUP BY generation, person
 """
-"""One row a person and generation: of each kind and label only the newest fact counts, those
-withdrawn by it drop out, and the newest of what stands is the person's judgement."""
+"""One row a person and generation: of each kind and label only the last fact counts, those withdrawn
+by it drop out, and the last of what stands is the person's judgement. SQLite takes the other columns
+from the row that has the maximum (https://www.sqlite.org/lang_select.html#bareagg).
+
+Last means last written, not latest by the clock, which may jump. All facts about a reply come from
+the bot that wrote it, so a union of journals keeps their order."""
 
 
 @MIGRATIONS(name="0001_generations")
@@ -101,7 +99,7 @@ def facts(db: Database) -> None:
         foreign_keys=[("generation", "generations", "id")],
     )
     db.table("facts").create_index(["id"], unique=True)
-    db.table("facts").create_index(["generation", "person", "kind", "label", "at", "sequence"])
+    db.table("facts").create_index(["generation", "person", "kind", "label"])
     db.table("facts").create_index(["person"])
     # Rows may go (a person is forgotten) but never change.
     db.execute(

@@ -96,6 +96,14 @@ def test_one_persons_many_votes_are_not_many_witnesses() -> None:
     assert intervals[1].low < 0 < intervals[1].value
 
 
+def test_one_person_shows_nothing() -> None:
+    rows = [one("a", value, text=f"{n}{value}") for n in range(200) for value in (1.0, -1.0)]
+    rows += [one("b", 1.0, text="other")]
+    assert gate.gain([row.value for row in rows], None, rows, seed=0).low <= -1
+    perfect_against_wrong = gate.gain([r.value for r in rows], [-r.value for r in rows], rows, seed=0)
+    assert perfect_against_wrong.low <= -1
+
+
 def test_one_text_judged_by_many_is_not_many_texts() -> None:
     """A scorer that is right about two texts, each judged by forty people, has shown nothing."""
     rows = [one(f"p{n}", value, text=text) for n in range(40) for text, value in (("好", 1.0), ("坏", -1.0))]
