@@ -10,19 +10,18 @@ rest; the model's hash says whether the weights are the same.
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from engine import book, checkpoint, decode, forms, judge, text, theme, verse, verse_check
+from engine import checkpoint, decode, forms, judge, text, theme, verse, verse_check
 from engine.decode import Decoder, Row, Sampling
 from engine.errors import ModelBroken, NothingGood
 from engine.novelty import Bloom
@@ -30,6 +29,9 @@ from engine.task import CONTEXT, Task
 from engine.tuned import CurrentReward
 from engine.values import Draft, Reply, Request
 from engine.weights import LINES_FILE, folder_of
+
+if TYPE_CHECKING:
+    from engine.book import Book
 
 _TAG = re.compile(r"<(\w+)>")
 _HOLE = re.compile(r"\{(\w+)\}")
@@ -54,7 +56,7 @@ class Composer:
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
         self._rules: dict[str, verse.VerseRules] = {}
-        self._book: book.Book | None = None
+        self._book: Book | None = None
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -87,11 +89,13 @@ class Composer:
                 self._rules[key] = rules
             return self._rules[key]
 
-    def _the_book(self) -> book.Book | None:
+    def _the_book(self) -> Book | None:
         if not self._use_book:
             return None
         with self._lock:
             if self._book is None:
+                from engine import book
+
                 self._book = book.Book.load()
             return self._book
 
@@ -165,7 +169,7 @@ class Composer:
         drafts = []
         for row, latent in zip(rows, z.tolist(), strict=True):
             lines = row.text.split("\n")
-            fluency = math.exp(row.log_probability / (len(row.tokens) + 1))
+            fluency = _fluency(row.log_probability, len(row.tokens))
             # A line is better when its theme's words are in it, and a poem that kept its form is best.
             touched = sum(any(c in row.text for c in word) for word in words) / max(1, len(words))
             scores = {"fluency": fluency, "theme": touched if words else 1.0, "form": float(not row.relaxed)}
@@ -177,8 +181,7 @@ class Composer:
                     latent=tuple(latent),
                     log_probability=row.log_probability,
                     scores=scores,
-                    score=(0.6 * min(1.0, 8 * fluency) + 0.4 * scores["theme"])
-                    * (0.2 + 0.8 * scores["form"]),
+                    score=round((0.7 * fluency + 0.3 * scores["theme"]) * (0.2 + 0.8 * scores["form"]), 6),
                 )
             )
 
@@ -264,9 +267,9 @@ class Composer:
             scores = {**scores, "similarity": fit}
             score = quality * min(1.0, fit * 1.25)
         else:
-            fluency = math.exp(log_probability / (tokens + 1))
+            fluency = _fluency(log_probability, tokens)
             scores = {**scores, "fluency": fluency, "fit": fit}
-            score = quality * (0.25 + 0.45 * min(1.0, 2.5 * fluency) + 0.1 * max(-1.0, min(1.0, fit)))
+            score = quality * (0.1 + 0.6 * fluency + 0.15 * max(-1.0, min(1.0, fit)))
         own = judge.copied_passages(words, "\n".join((*request.context, request.text)))
         return Draft(words, own, origin, latent, log_probability, scores, round(score, 6))
 
@@ -283,6 +286,12 @@ class Composer:
             )
             for draft, probability in zip(drafts, liked, strict=True)
         ]
+
+
+def _fluency(log_probability: float, tokens: int) -> float:
+    """The mean log-probability of a token, 0 at -7 nats and 1 at -2 and above."""
+    mean = log_probability / (tokens + 1)
+    return min(1.0, max(0.0, (mean + 7) / 5))
 
 
 def _choose(drafts: Sequence[Draft], seed: int) -> tuple[int, float]:

@@ -1,7 +1,8 @@
-"""How good is this text, by itself and beside its request: scores in [0, 1], and what it copied.
+"""How good is this draft, seen from outside: scores in [0, 1] and one for all.
 
-Knows: repetition, unbalanced quotes, mixed languages, cut sentences, length, copying.
-Does not know: models, probabilities, people's judgements (the reward model has those).
+Knows: repetition, unclosed quotes and brackets, mixed languages, cut sentences, copied words, length.
+Does not know: models and their probabilities, people's judgements (engine.reward), danger
+(engine.danger, which comes first).
 """
 
 from __future__ import annotations
@@ -9,121 +10,180 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from engine import text
-
-COPIED = "□"
-"""Stands for each character of a passage that was copied from a request."""
-SHORTEST_PASSAGE = 6
-"""Characters from which a shared passage counts as copied."""
-SHORTEST_WORDS = 3
-"""Words of Latin script from which a shared passage counts as copied."""
-
-_PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", "（": "）", "(": ")", "《": "》", "[": "]", "【": "】"}
-_CLOSERS = frozenset(_PAIRS.values())
-_END = re.compile(r"(?:[。！？!?…～~]|\.|[^\w\s，,、；;：:]{1,4})[”’」』）)\"']*\s*$")
-_OPEN_END = re.compile(
-    r"[，,、；;：:（(“「《\-—]\s*$|\b(?:the|a|an|of|to|and|or|in|with|for|is|are)\s*$", re.IGNORECASE
+HOLE = "□"
+_PASSAGE = 6  # characters of a shared passage from which it is somebody else's
+_WORDS = 3  # the same in words of Latin script
+_PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", "《": "》", "（": "）", "(": ")", "[": "]", "【": "】", "〈": "〉", "{": "}"}
+_HAN = re.compile(r"[㐀-鿿]")
+_LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
+_END = re.compile(r"[。！？!?…~～.♪）)」』”\"'’》】]\s*$")
+_HANGING = re.compile(
+    r"(?:[，、；：,;:（(“「『《—-]|的|和|与|跟|或者?|在|把|被|让|因为|如果|虽然|而|但|但是|并且|以及|就像|比如|从|向|对于|关于|the|a|an|and|or|but|of|to|in|with|for|because|if|that|is|are|was|my|your|his|her|their|our)\s*$",
+    re.IGNORECASE,
 )
-_LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]*")
-_HAN = re.compile(f"[{text.HAN}]")
+_WEIGHTS: Mapping[str, float] = {
+    "repetition": 1.5, "balance": 1.0, "language": 1.5, "ending": 1.0, "novelty": 1.5, "length": 1.0,
+}  # fmt: skip
 
 
-def judge(words: str, asked: str, context: Sequence[str], locale: str) -> tuple[dict[str, float], float]:
-    """Scores of a draft and their product, the draft's quality in [0, 1].
+def judge(
+    draft: str,
+    request: str = "",
+    context: Sequence[str] = (),
+    locale: str = "zh-CN",
+    log_probabilities: Sequence[float] | None = None,
+) -> tuple[dict[str, float], float]:
+    """The scores of a draft by name, each in [0, 1] (1 is good), and one in [0, 1] for all.
 
-    `asked` and `context` are the request's; `locale` decides the language where the request shows none.
+    `log_probabilities` are natural logarithms, one a token; with them `fluency` is scored too. The
+    one score is a weighted geometric mean, so that a single bad fault cannot be bought off.
     """
-    wanted = text.locale_of(asked or " ".join(context[-1:]), locale)
+    text = draft.strip()
     scores = {
-        "repetition": _repetition(words),
-        "balance": _balance(words),
-        "language": _language(words, wanted),
-        "ending": _ending(words),
-        "length": _length(words),
-        "own": 1.0 - copy_rate(words, "\n".join((*context, asked))),
+        "repetition": repetition(text),
+        "balance": balance(text),
+        "language": language(text, request, context, locale),
+        "ending": ending(text),
+        "novelty": 1 - copy_rate(text, request, context),
+        "length": length(text),
     }
-    return scores, math.prod(scores.values())
+    weights = dict(_WEIGHTS)
+    if log_probabilities:
+        mean = sum(log_probabilities) / len(log_probabilities)
+        scores["fluency"] = math.exp(max(-20.0, min(0.0, mean)))
+        weights["fluency"] = 0.5
+    total = sum(weight * math.log(max(scores[name], 1e-3)) for name, weight in weights.items())
+    scores = {name: round(value, 6) for name, value in scores.items()}
+    return scores, round(math.exp(total / sum(weights.values())), 6) if text else 0.0
 
 
-def _repetition(words: str) -> float:
-    """1 with no character 4-gram written twice; less with each that is, and with runs of one sign."""
-    plain = re.sub(r"\s+", " ", words)
-    grams = Counter(plain[i : i + 4] for i in range(len(plain) - 3))
-    repeated = sum(count - 1 for count in grams.values())
-    runs = sum(len(run.group()) - 3 for run in re.finditer(r"([^\s.…—])\1{3,}", plain))
-    chinese = text.is_chinese(words)
-    # Words of Latin script share many 4-grams without repeating anything; whole words tell there.
-    if not chinese:
-        tokens = [token.lower() for token in _LATIN_WORD.findall(plain)]
-        triples = Counter(zip(tokens, tokens[1:], tokens[2:], strict=False))
-        repeated = sum(count - 1 for count in triples.values())
-    return math.exp(-0.35 * (repeated + runs))
+def tokens_of(text: str) -> list[str]:
+    """Han characters and Latin words, lower case, without punctuation and blanks."""
+    return re.findall(r"[㐀-鿿]|[^\W㐀-鿿_]+(?:['’-][^\W㐀-鿿_]+)*", text.lower())
 
 
-def _balance(words: str) -> float:
-    """1 when every bracket and quote that opens closes, in order; 0.3 otherwise."""
-    waiting: list[str] = []
-    for character in words:
-        if character in _PAIRS:
-            waiting.append(_PAIRS[character])
-        elif character in _CLOSERS and character != "’":
-            if not waiting or waiting.pop() != character:
-                return 0.3
-    odd = words.count('"') % 2
-    return 0.3 if odd or any(mark != "’" for mark in waiting) else 1.0
+def repetition(text: str) -> float:
+    """1 without a repeated n-gram of 4 tokens, falling with the share of repeated ones.
 
-
-def _language(words: str, locale: str) -> float:
-    """The share of the text that is in the language wanted; a few foreign words cost nothing."""
-    han, latin = len(_HAN.findall(words)), len(_LATIN_WORD.findall(words))
-    if not han and not latin:
-        return 0.5
-    foreign = latin / (han / 1.5 + latin) if locale.startswith("zh") else han / 1.5 / (han / 1.5 + latin)
-    return 1.0 - max(0.0, foreign - 0.15) / 0.85
-
-
-def _ending(words: str) -> float:
-    """1 with a closing mark at the end, 0.2 when it breaks off, 0.7 for words without a mark."""
-    if _OPEN_END.search(words):
-        return 0.2
-    return 1.0 if _END.search(words) else 0.7
-
-
-def _length(words: str) -> float:
-    """1 for a sentence or more; less for fragments of a character or two."""
-    size = len(_HAN.findall(words)) + 2 * len(_LATIN_WORD.findall(words))
-    return min(1.0, 0.3 + 0.2 * size)
-
-
-def copy_rate(words: str, asked: str) -> float:
-    """The share of the text's characters that stand in passages copied from the request."""
-    return copied_passages(words, asked).count(COPIED) / max(1, len(words))
-
-
-def copied_passages(words: str, asked: str) -> str:
-    """The text with every passage shared with the request blanked: what tuning may see of it.
-
-    A passage is SHORTEST_PASSAGE characters or SHORTEST_WORDS Latin words, whatever its case, or the
-    whole text when it is shorter than that and stands in the request.
+    A token three times in a row, or one sentence said twice, counts as well; 哈哈哈 is laughter.
     """
-    source, lowered = asked.casefold(), words.casefold()
-    if not source.strip() or len(lowered) != len(words):
-        # Case folding that changes the length would shift every place: compare as it stands.
-        source, lowered = asked, words
-    hidden = [False] * len(words)
-    for start in range(len(words) - SHORTEST_PASSAGE + 1):
-        if lowered[start : start + SHORTEST_PASSAGE] in source:
-            hidden[start : start + SHORTEST_PASSAGE] = [True] * SHORTEST_PASSAGE
-    spoken = [token.group().casefold() for token in _LATIN_WORD.finditer(asked)]
-    heard = set(zip(*(spoken[i:] for i in range(SHORTEST_WORDS)), strict=False))
-    tokens = list(_LATIN_WORD.finditer(words))
-    for index in range(len(tokens) - SHORTEST_WORDS + 1):
-        run = tokens[index : index + SHORTEST_WORDS]
-        if tuple(token.group().casefold() for token in run) in heard:
-            place = slice(run[0].start(), run[-1].end())
-            hidden[place] = [True] * len(hidden[place])
-    if 1 < len(words) < SHORTEST_PASSAGE and lowered in source:
-        hidden = [True] * len(words)
-    return "".join(COPIED if gone else c for c, gone in zip(words, hidden, strict=True))
+    tokens = tokens_of(text)
+    repeated = 0.0
+    for size, harm in ((4, 3.0), (2, 0.6)):
+        pieces = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
+        if pieces:
+            repeated += harm * (len(pieces) - len(set(pieces))) / len(pieces)
+    stutters = sum(
+        1 for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False) if a == b == c and a not in "哈呵嘿啊h"
+    )
+    clauses = [c for c in re.split(r"[，。！？；,.!?;\n]+", text.lower()) if len(c.strip()) > 3]
+    twice = len(clauses) - len({clause.strip() for clause in clauses})
+    return max(0.0, 1.0 - repeated - 0.3 * stutters - 0.3 * twice)
+
+
+def balance(text: str) -> float:
+    """1 when every quote and bracket closes in order, less for each that does not."""
+    opened: list[str] = []
+    faults = 0
+    closing = set(_PAIRS.values())
+    for index, character in enumerate(text):
+        if character == "’" and index and text[index - 1].isalpha():
+            continue  # an apostrophe
+        if character in _PAIRS:
+            opened.append(_PAIRS[character])
+        elif character in closing:
+            if opened and opened[-1] == character:
+                opened.pop()
+            elif not (character == ")" and index and text[index - 1] in ":;1234567890abcdefgh"):
+                faults += 1  # :) and a) need no partner
+    faults += len(opened) + text.count('"') % 2
+    return max(0.0, 1 - 0.5 * faults)
+
+
+def language(text: str, request: str, context: Sequence[str], locale: str) -> float:
+    """1 when the draft is in one language, the conversation's; names and short borrowings are free.
+
+    The request's script decides, then the context's, then the locale.
+    """
+    han = len(_HAN.findall(text))
+    asked = "\n".join([*context, request]).lower()
+    foreign = [word for word in _LATIN_WORD.findall(text) if len(word) > 1 and word.lower() not in asked]
+    if not han and not foreign:
+        return 1.0
+    chinese = _wants_chinese(request, context, locale)
+    if chinese:
+        share = 2 * len(foreign) / (han + 2 * len(foreign))
+        return max(0.0, 1 - 1.5 * max(0.0, share - 0.1))
+    strange = sum(1 for character in _HAN.findall(text) if character not in asked)
+    share = strange / (strange + 2 * len(_LATIN_WORD.findall(text)))
+    return max(0.0, 1 - 2 * share)
+
+
+def _wants_chinese(request: str, context: Sequence[str], locale: str) -> bool:
+    for text in (request, *reversed(context)):
+        han, latin = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text))
+        if han or latin > 1:
+            return han >= latin
+    return locale.startswith("zh")
+
+
+def ending(text: str) -> float:
+    """1 when the draft ends a sentence, 0.8 without a full stop, 0.1 when it breaks off in the middle."""
+    if not text:
+        return 0.0
+    if _HANGING.search(text) and not re.search(r"(?:是|好|真|我|你|他|她|它|们)的$", text):
+        return 0.1
+    return 1.0 if _END.search(text) or not text[-1].isalnum() else 0.8
+
+
+def length(text: str) -> float:
+    """1 from 4 to 200 tokens; shorter and longer drafts score less."""
+    count = len(tokens_of(text))
+    if count == 0:
+        return 0.3 if text else 0.0
+    if count < 4:
+        return 0.55 + 0.1 * count
+    return 1.0 if count <= 200 else max(0.2, 200 / count)
+
+
+def copy_rate(text: str, request: str, context: Sequence[str]) -> float:
+    """Share of the draft's letters in passages that the request or its context holds too."""
+    letters = sum(character.isalnum() for character in text)
+    if not letters:
+        return 0.0
+    held = copied_passages(text, "\n".join((*context, request)))
+    kept = sum(character.isalnum() for character in held.replace(HOLE, ""))
+    return min(1.0, (letters - kept) / letters)
+
+
+def copied_passages(text: str, request: str) -> str:
+    """`text` with every passage that `request` holds too blanked by □, letter by letter.
+
+    A passage is 6 or more letters in a row (blanks, punctuation and case do not count), 6 or more
+    characters of any kind, or 3 or more words of Latin script. What is left holds no such passage.
+    """
+    places = [index for index, character in enumerate(text) if character.isalnum()]
+    said = "".join(text[index] for index in places).casefold()
+    if len(said) != len(places):  # a letter whose folded form has another length, such as ß
+        said = "".join((text[index].casefold() or text[index])[0] for index in places)
+    source = "".join((c.casefold() or c)[0] for c in request if c.isalnum())
+    blank = [False] * len(text)
+    known = Counter(source[i : i + _PASSAGE] for i in range(len(source) - _PASSAGE + 1))
+    for start in range(len(said) - _PASSAGE + 1):
+        if said[start : start + _PASSAGE] in known:
+            for index in places[start : start + _PASSAGE]:
+                blank[index] = True
+    exact = {request[i : i + _PASSAGE] for i in range(len(request) - _PASSAGE + 1)}
+    for start in range(len(text) - _PASSAGE + 1):
+        if text[start : start + _PASSAGE] in exact:
+            blank[start : start + _PASSAGE] = [True] * _PASSAGE
+    words = list(_LATIN_WORD.finditer(text))
+    asked = [word.casefold() for word in _LATIN_WORD.findall(request)]
+    phrases = {tuple(asked[i : i + _WORDS]) for i in range(len(asked) - _WORDS + 1)}
+    for start in range(len(words) - _WORDS + 1):
+        if tuple(word.group().casefold() for word in words[start : start + _WORDS]) in phrases:
+            for word in words[start : start + _WORDS]:
+                blank[word.start() : word.end()] = [True] * (word.end() - word.start())
+    return "".join(HOLE if blank[index] else character for index, character in enumerate(text))

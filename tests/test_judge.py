@@ -50,7 +50,7 @@ def test_what_shares_nothing_is_unchanged(words: str) -> None:
 def test_latin_passages_are_found_by_words_in_any_case() -> None:
     own = judge.copied_passages("So MY SECRET PLAN is fine", "tell no one my secret plan, ok")
     assert "SECRET" not in own
-    assert own.startswith("So ")
+    assert own.startswith("So")
     assert own.endswith(" is fine")
 
 

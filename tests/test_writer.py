@@ -1,0 +1,139 @@
+"""The engine through its one door, with real models that are tiny."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import Engine, Message, ModelMissing, NothingToSummarize, Reply, Request, UnknownTask, load_tasks
+from engine.compose import conversation, verse_condition
+from tests import tiny
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from engine import Engine, Request
+engine = Engine(models=Path(sys.argv[1]))
+reply = engine.write_now(Request("poem", "秋夜", seed=11))
+print(json.dumps([reply.text, list(reply.latent), [d.log_probability for d in reply.drafts]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.tiny_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def engine(models: Path) -> Engine:
+    return Engine(models=models)
+
+
+def test_a_poem_keeps_its_form_and_says_everything_needed_to_replay_it(engine: Engine) -> None:
+    request = Request("poem", "秋夜", {"form": "五绝"}, seed=5)
+    reply = engine.write_now(request)
+    assert reply.form is not None
+    assert reply.form.ok or reply.form.relaxed
+    assert reply.lines is not None
+    assert [len(line) for line in reply.lines] == [5] * 4
+    assert len(reply.latent) == 4
+    assert 0 < reply.propensity <= 1
+    again = engine.replay(request, Reply.from_json(reply.to_json()))
+    assert (again.text, again.latent, again.chosen) == (reply.text, reply.latent, reply.chosen)
+    assert again.drafts == reply.drafts
+
+
+def test_the_same_seed_gives_the_same_reply_in_another_process(engine: Engine, models: Path) -> None:
+    reply = engine.write_now(Request("poem", "秋夜", seed=11))
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(models)], capture_output=True, text=True, check=True
+    )
+    other = json.loads(done.stdout)
+    assert other == [reply.text, list(reply.latent), [d.log_probability for d in reply.drafts]]
+
+
+def test_no_seed_draws_a_new_one(engine: Engine) -> None:
+    assert engine.write_now(Request("poem")).seed != engine.write_now(Request("poem")).seed
+
+
+def test_talk_answers_with_judged_drafts(engine: Engine) -> None:
+    reply = engine.write_now(Request("chat", "你好", seed=1))
+    assert reply.text
+    assert {draft.origin for draft in reply.drafts} <= {"generated", "book"}
+    assert "book" in {draft.origin for draft in reply.drafts}
+    assert all("repetition" in draft.scores for draft in reply.drafts)
+    assert engine.replay(Request("chat", "你好"), reply).text == reply.text
+
+
+@pytest.mark.parametrize("task", ["chat", "continue", "poem"])
+def test_danger_is_answered_before_anything_is_generated(models: Path, task: str) -> None:
+    fresh = Engine(models=models)
+    reply = fresh.write_now(Request(task, "我不想活了"))
+    assert reply.origin == "fixed"
+    assert fresh.status()["models"]["talk"]["loaded"] is False
+    assert reply.draft.own_text == ""
+    assert len({fresh.write_now(Request(task, "我不想活了", seed=seed)).text for seed in range(5)}) == 1
+
+
+async def test_varying_stays_near_and_is_replayable(engine: Engine) -> None:
+    request = Request("poem", "月", seed=3)
+    first = engine.write_now(request)
+    varied = await engine.vary(Request("poem", "月", seed=4), first)
+    assert varied.decoding["near"] == list(first.latent)
+    again = engine.replay(Request("poem", "月"), varied)
+    assert (again.text, again.latent) == (varied.text, varied.latent)
+
+
+async def test_many_at_once_are_all_answered_as_they_are_alone(engine: Engine) -> None:
+    requests = [Request("poem", "山", seed=seed) for seed in range(6)]
+    together = await asyncio.gather(*(engine.write(request) for request in requests))
+    assert [reply.text for reply in together] == [engine.write_now(request).text for request in requests]
+
+
+async def test_an_unknown_task_gets_a_sentence_that_names_the_others(engine: Engine) -> None:
+    with pytest.raises(UnknownTask, match="chat"):
+        await engine.write(Request("song", "x"))
+
+
+def test_a_model_that_is_nowhere_is_missing(tmp_path: Path) -> None:
+    from engine.weights import folder_of
+
+    with pytest.raises(ModelMissing, match="python -m engine train"):
+        folder_of("absent", tmp_path)
+
+
+async def test_summaries_quote_their_sources(engine: Engine) -> None:
+    messages = [
+        Message("1", "甲", "周六下午三点在图书馆开会，讨论下个月的诗会。", 0),
+        Message("2", "乙", "好的，我来负责订场地，预算是三百元。", 2),
+        Message("3", "丙", "我负责写海报，周五之前交给大家看。", 5),
+        Message("4", "甲", "那就这么定了：周六下午三点，图书馆二楼。", 7),
+    ]
+    summary = await engine.summarize(messages, points=2)
+    assert summary.points
+    texts = {message.id: message.text for message in messages}
+    for point in summary.points:
+        assert any(point.text.strip("。") in texts[source] for source in point.sources)
+    with pytest.raises(NothingToSummarize):
+        await engine.summarize([Message("1", "甲", "  ")])
+
+
+@given(st.text(max_size=80))
+def test_any_theme_gives_at_most_four_image_words(theme: str) -> None:
+    words = verse_condition(theme)
+    assert len(words) <= 4
+    assert all(1 <= len(word) <= 2 for word in words)
+
+
+def test_a_conversation_is_its_turns_then_the_text() -> None:
+    task = load_tasks()["chat"]
+    assert conversation(task, Request("chat", "第三句", context=("第一句", "第二句"))) == [
+        "第一句",
+        "第二句",
+        "第三句",
+    ]
