@@ -278,7 +278,7 @@ events = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(events)
 def test_the_view_agrees_with_a_plain_account_of_the_facts(
     tmp_path_factory: pytest.TempPathFactory, happened: list[Any]

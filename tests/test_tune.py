@@ -59,7 +59,7 @@ def test_the_whole_circle(loving_the_moon: Path, tmp_path: Path) -> None:
     drafts = ["江花山水云", "江花月水云", "江花霜水云"]
     assert in_force.model() is None
 
-    dry = tune(loving_the_moon, tmp_path, dry_run=True, seed=1)
+    dry = tune(loving_the_moon, tmp_path, dry_run=True, seed=1, config=QUICK)
     assert dry.refusal is None
     assert (dry.model, dry.promoted) == ("", False)
     assert list(tmp_path.iterdir()) == []
@@ -131,14 +131,14 @@ def test_more_judgements_replace_a_model_that_is_worse(tmp_path: Path) -> None:
 
 
 def test_likes_that_have_nothing_to_do_with_the_text_promote_nothing() -> None:
-    """An A/A run: 40 populations that like at random. Of a nominal 2.5 % at most 5 % get past the gate."""
+    """An A/A run: 24 populations that like at random. Of a nominal 2.5 % at most 5 % get past the gate."""
     passed, gains = 0, []
-    for seed in range(40):
+    for seed in range(24):
         judged = judgements(1000 + seed, number=260, people=12, taste=0.0)
         _, report = learn(judged, config=TINY, seed=seed)
         passed += report.refusal is None
         gains.append(report.over_nothing.value)
-    assert passed <= 2
+    assert passed <= 1
     assert abs(sum(gains) / len(gains)) < 0.05  # and the measure itself leans to neither side
 
 
