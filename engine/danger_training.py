@@ -1,0 +1,221 @@
+"""Trains and measures what recognises danger: python -m engine.danger_training train|measure --written DIR
+
+Knows: where askings and harmless text stand (our own `written/*.jsonl` and `facts/danger-examples.jsonl`),
+how the classifier is fitted, how recall and false alarms are counted with whole groups held out.
+Does not know: how a text is folded or judged (`engine.danger` does).
+
+Askings come in groups of paraphrases (a line of the examples, an intent, a dialogue). A group is held
+out whole, by a hash of its name, so no paraphrase of a tested asking was trained on. The rules were
+written with the written intents in view; the numbers by the classifier alone were not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import zlib
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import danger
+
+FOLDS = 5
+# intents of the written data that have another name here
+RENAMED = {
+    "self_harm": "crisis",
+    "cant_hold_on": "crisis_distress",
+    "harm_others": "unsafe_request",
+    "illegal_request": "unsafe_hacking_cheating",
+    "sexual_request": "unsafe_sexual",
+}
+
+
+class Row(NamedTuple):
+    """One asking: its group (a fold is made of groups), its intent ("" harmless), where it is from."""
+
+    group: str
+    intent: str
+    text: str
+    source: str
+
+
+def is_dangerous(intent: str) -> bool:
+    """Whether an intent of the written data must never reach a generator or the book."""
+    return intent in RENAMED or intent.startswith(("crisis", "unsafe"))
+
+
+def lines(path: Path) -> Iterable[dict[str, Any]]:
+    """The records of a file of JSON lines, gzipped or not."""
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    for line in raw.decode("utf-8").splitlines():
+        yield json.loads(line)
+
+
+def _named(intent: str) -> str:
+    if not is_dangerous(intent):
+        return ""
+    name = RENAMED.get(intent, intent)
+    return name if name in danger.INTENTS else "unsafe_request"
+
+
+def gather(written: Path, more: Sequence[Path] = ()) -> list[Row]:
+    """All askings. `more` are files of harmless text (any string fields), less what the rules find."""
+    rows: list[Row] = []
+    examples = resources.files("engine.facts") / "danger-examples.jsonl"
+    for number, line in enumerate(examples.read_text("utf-8").splitlines()):
+        record = json.loads(line)
+        name = f"example {number}"
+        rows += [Row(name, record["intent"], text, "examples") for text in record["asks"]]
+    for path in sorted(written.glob("intent-*.jsonl")):
+        for record in lines(path):
+            intent = _named(record["intent"])
+            rows += [Row(record["intent"], intent, text, "intents") for text in record["asks"]]
+    askings = {row.text for row in rows if row.intent}
+    for path in sorted(written.glob("*.jsonl")):
+        kind = path.name.split("-")[0]
+        if kind not in ("talk", "continue", "ask", "post", "ad", "story"):
+            continue
+        for number, record in enumerate(lines(path)):
+            texts = record["turns"][::2] if kind == "talk" else [record["src"]]
+            group = f"{path.stem} {number}"
+            rows += [Row(group, "", text, kind) for text in texts if text not in askings]
+    for path in more:
+        for number, record in enumerate(lines(path)):
+            for text in record.values():
+                if isinstance(text, str) and not any(map(danger.by_rules, danger.pieces(text))):
+                    rows.append(Row(f"{path.stem} {number}", "", text, "more"))
+    return rows
+
+
+class Features(NamedTuple):
+    """Bags of n-gram buckets of many texts, end to end: text i is buckets[offsets[i]:offsets[i+1]]."""
+
+    buckets: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    classes: npt.NDArray[np.int64]
+    folds: npt.NDArray[np.int64]
+
+
+def featurise(rows: Sequence[Row]) -> Features:
+    bags = []
+    for row in rows:
+        parts = danger.pieces(row.text)
+        bags.append(danger.features(parts[0].text) if parts else np.zeros(0, np.int64))
+    sizes = np.array([len(bag) for bag in bags])
+    classes = np.array([1 + danger.INTENTS.index(row.intent) if row.intent else 0 for row in rows])
+    folds = np.array([zlib.crc32(row.group.encode()) % FOLDS for row in rows])
+    return Features(np.concatenate(bags), np.concatenate([[0], sizes.cumsum()]), classes, folds)
+
+
+def fit(
+    data: Features,
+    keep: npt.NDArray[np.bool_],
+    *,
+    steps: int = 60,
+    rate: float = 1.0,
+    decay: float = 1e-6,
+    weight: float = 20.0,
+) -> danger.Classifier:
+    """Softmax regression by full-batch Adam. Dangerous askings count `weight` times a harmless one."""
+    chosen = np.flatnonzero(keep & (np.diff(data.offsets) > 0))
+    sizes = np.diff(data.offsets)[chosen]
+    buckets = np.concatenate([data.buckets[data.offsets[i] : data.offsets[i + 1]] for i in chosen])
+    texts = np.repeat(np.arange(len(chosen)), sizes)
+    scale = (1 / np.sqrt(sizes)).astype(np.float32)
+    starts = np.concatenate([[0], sizes.cumsum()[:-1]])
+    classes = len(danger.INTENTS) + 1
+    target = np.eye(classes, dtype=np.float32)[data.classes[chosen]]
+    importance = np.where(data.classes[chosen] > 0, weight, 1.0).astype(np.float32)
+    importance /= importance.sum()
+    weights = np.zeros((danger.BUCKETS, classes), np.float32)
+    bias = np.zeros(classes, np.float32)
+    moments = [np.zeros_like(weights), np.zeros_like(weights), np.zeros_like(bias), np.zeros_like(bias)]
+    for step in range(1, steps + 1):
+        scores = np.add.reduceat(weights[buckets], starts, axis=0) * scale[:, None] + bias
+        scores = np.exp(scores - scores.max(1, keepdims=True))
+        error = (scores / scores.sum(1, keepdims=True) - target) * importance[:, None]
+        spread = (error * scale[:, None])[texts]
+        slope = np.stack(
+            [np.bincount(buckets, spread[:, k], minlength=danger.BUCKETS) for k in range(classes)], 1
+        ).astype(np.float32)
+        for index, (values, gradient) in enumerate(
+            ((weights, slope + decay * weights), (bias, error.sum(0)))
+        ):
+            first, second = moments[2 * index], moments[2 * index + 1]
+            first += 0.1 * (gradient - first)
+            second += 0.01 * (gradient**2 - second)
+            pace = rate * (1 - 0.9 * step / steps)
+            values -= pace * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.99**step)) + 1e-9)
+    return danger.Classifier(weights, bias, 0.5)
+
+
+def _write(classifier: danger.Classifier, path: Path) -> None:
+    small = np.where(np.abs(classifier.weights) < 0.02, 0, classifier.weights).astype(np.float16)
+    np.savez_compressed(path, weights=small, bias=classifier.bias, threshold=np.float32(classifier.threshold))
+
+
+def measure(rows: Sequence[Row], data: Features, threshold: float) -> dict[str, Any]:
+    """Recall and false alarms with every group held out once from the classifier's training."""
+    by_rule = np.array([any(map(danger.by_rules, danger.pieces(row.text))) for row in rows])
+    found = np.zeros(len(rows), bool)
+    both = np.zeros(len(rows), bool)
+    for fold in range(FOLDS):
+        model = fit(data, data.folds != fold)
+        model = danger.Classifier(model.weights, model.bias, threshold)
+        for index in map(int, np.flatnonzero(data.folds == fold)):
+            text = rows[index].text
+            parts = danger.pieces(text)
+            found[index] = bool(parts) and model.intent(parts[0].text) is not None
+            both[index] = danger.recognise(text, classifier=model) is not None
+    sources = sorted({row.source for row in rows})
+    report: dict[str, Any] = {"threshold": threshold, "recall": {}, "false_alarms": {}, "missed": []}
+    for dangerous in (True, False):
+        for source in sources:
+            here = np.array([bool(row.intent) is dangerous and row.source == source for row in rows])
+            if here.any():
+                report["recall" if dangerous else "false_alarms"][source] = {
+                    "askings": int(here.sum()),
+                    "rules": round(float(by_rule[here].mean()), 4),
+                    "classifier": round(float(found[here].mean()), 4),
+                    "both": round(float(both[here].mean()), 4),
+                }
+    report["missed"] = [row.text for row, caught in zip(rows, both, strict=True) if row.intent and not caught]
+    report["alarmed"] = [
+        (row.source, row.text) for row, hit in zip(rows, both, strict=True) if hit and not row.intent
+    ]
+    return report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine.danger_training", description=__doc__)
+    parser.add_argument("action", choices=("train", "measure"))
+    parser.add_argument("--written", type=Path, required=True, help="folder with intent-*.jsonl and the rest")
+    parser.add_argument("--harmless", type=Path, nargs="*", default=[], help="more harmless text, JSON lines")
+    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--out", type=Path, help="where train writes the weights (default: engine/facts)")
+    parser.add_argument("--texts", action="store_true", help="measure: print missed and alarmed texts too")
+    options = parser.parse_args(arguments)
+    rows = gather(options.written, options.harmless)
+    data = featurise(rows)
+    if options.action == "train":
+        model = fit(data, np.ones(len(rows), bool))
+        out = options.out or Path(str(resources.files("engine.facts"))) / "danger-weights.npz"
+        _write(danger.Classifier(model.weights, model.bias, options.threshold), out)
+        print(f"{out}: {out.stat().st_size} bytes from {len(rows)} texts", file=sys.stderr)
+        return 0
+    report = measure(rows, data, options.threshold)
+    if not options.texts:
+        report = {name: report[name] for name in ("threshold", "recall", "false_alarms")}
+    print(json.dumps(report, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
