@@ -15,7 +15,19 @@ from collections.abc import Mapping, Sequence
 HOLE = "□"
 _PASSAGE = 6  # characters of a shared passage from which it is somebody else's
 _WORDS = 3  # the same in words of Latin script
-_PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", "《": "》", "（": "）", "(": ")", "[": "]", "【": "】", "〈": "〉", "{": "}"}
+_PAIRS = {
+    "“": "”",
+    "‘": "’",
+    "「": "」",
+    "『": "』",
+    "《": "》",
+    "（": "）",
+    "(": ")",
+    "[": "]",
+    "【": "】",
+    "〈": "〉",
+    "{": "}",
+}
 _HAN = re.compile(r"[㐀-鿿]")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
 _END = re.compile(r"[。！？!?…~～.♪）)」』”\"'’》】]\s*$")
@@ -76,7 +88,9 @@ def repetition(text: str) -> float:
         if pieces:
             repeated += harm * (len(pieces) - len(set(pieces))) / len(pieces)
     stutters = sum(
-        1 for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False) if a == b == c and a not in "哈呵嘿啊h"
+        1
+        for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False)
+        if a == b == c and a not in "哈呵嘿啊h"
     )
     clauses = [c for c in re.split(r"[，。！？；,.!?;\n]+", text.lower()) if len(c.strip()) > 3]
     twice = len(clauses) - len({clause.strip() for clause in clauses})

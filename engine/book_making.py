@@ -1,0 +1,167 @@
+"""Makes the book from our own written rows, and measures it: python -m engine.book_making make|measure
+
+Knows: the written files (`talk-*`, `intent-*`, `continue-*`, `post-*`, `ad-*`, `ask-*`, `story-*`), which
+statements about the bot are no longer true (`facts/book-corrections.jsonl` replaces them, a filter
+drops the rest), which rows are kept aside for development.
+Does not know: how likeness is computed (`engine.book`).
+
+Askings of danger never enter: `engine.danger` answers them before a book is opened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import danger
+from engine.book import Book, Entry
+from engine.danger_training import is_dangerous, lines
+
+COMMANDS = ("chat", "continue", "poem", "summary", "privacy")
+_DEVELOPMENT = 10  # one name in so many is kept aside
+_COMMAND = re.compile(r"(?<![\w.])/([a-z]+)")
+# statements about menus, buttons, options and storage that do not hold for the bot as it is built
+_UNTRUE = re.compile(
+    r"🔁|❓|右键消息|私密(?:选项)?，|选私密|藏头填|藏头(?:那一格|可选)|安静时间|/settings|导出一份|先导出|把消息翻译|能翻译"
+    r"|我(?:能|会|可以)翻译|in (?:the|that) message'?s menu|I keep (?:ratings|nothing)|don'?t store your"
+    r"|aren'?t kept|我(?:没存|不存|什么都不存|不会保存|不保存)|不会留下你的"
+    r"|\bI don'?t (?:keep|save|store) (?:what|any|your|messages)",
+    re.IGNORECASE,
+)
+
+
+def is_true(text: str) -> bool:
+    """Whether a reply names only commands that exist and nothing that `_UNTRUE` knows."""
+    return not _UNTRUE.search(text) and all(name in COMMANDS for name in _COMMAND.findall(text))
+
+
+def is_development(name: str) -> bool:
+    """Whether an intent or dialogue is kept aside when the book is measured (and from training)."""
+    return zlib.crc32(name.encode("utf-8")) % _DEVELOPMENT == 0
+
+
+def _corrections() -> dict[tuple[str, str], dict[str, Any]]:
+    text = (resources.files("engine.facts") / "book-corrections.jsonl").read_text("utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    return {(row["locale"], row["intent"]): row for row in rows}
+
+
+def entries(written: Path) -> list[Entry]:
+    """All entries of the book in the order of the files. Names are those of intents and dialogues."""
+    found: list[Entry] = []
+    corrections = _corrections()
+    for path in sorted(written.glob("*.jsonl")):
+        kind, locale = path.stem.split("-")[:2]
+        for number, row in enumerate(lines(path)):
+            if kind == "intent" and not is_dangerous(row["intent"]):
+                row = {**row, **corrections.get((locale, row["intent"]), {})}
+                found += _of_intent(row, f"{locale} {row['intent']}")
+            elif kind == "talk":
+                found += _of_dialogue(row["turns"], f"{path.stem} {number}")
+            elif kind in ("continue", "post", "ad", "ask", "story"):
+                # an answer to a question is one more thing to say in a conversation
+                tasks = (kind, "chat") if kind == "ask" else (kind,)
+                for task in tasks:
+                    found += _kept(Entry(task, f"{path.stem} {number}", (row["src"],), (row["tgt"],)))
+    return found
+
+
+def _of_intent(row: dict[str, Any], name: str) -> Iterable[Entry]:
+    yield from _kept(Entry("chat", name, tuple(row["asks"]), tuple(row["replies"])))
+    for follow in row["follow"]:
+        before = tuple(reply for reply in row["replies"] if is_true(reply))
+        yield from _kept(Entry("chat", name, (follow["ask"],), (follow["reply"],), before))
+
+
+def _of_dialogue(turns: Sequence[str], name: str) -> Iterable[Entry]:
+    for index in range(0, len(turns) - 1, 2):
+        before = (turns[index - 1],) if index else ()
+        yield from _kept(Entry("chat", name, (turns[index],), (turns[index + 1],), before))
+
+
+def _kept(entry: Entry) -> Iterable[Entry]:
+    """The entry without untrue replies and dangerous askings; nothing when none are left."""
+    replies = tuple(reply for reply in entry.replies if is_true(reply))
+    asks = tuple(a for a in entry.asks if not any(map(danger.by_rules, danger.pieces(a))))
+    if asks and replies:
+        yield Entry(entry.task, entry.name, asks, replies, entry.before)
+
+
+def write(found: Sequence[Entry], path: Path) -> None:
+    """Writes the same bytes for the same entries."""
+    text = "".join(entry.to_json() + "\n" for entry in found)
+    path.write_bytes(gzip.compress(text.encode("utf-8"), 9, mtime=0))
+
+
+def measure(found: Sequence[Entry]) -> dict[str, Any]:
+    """How often the book finds the right intent for an asking that it lacks.
+
+    known: one asking of each intent left out. unknown: the development intents left out whole; no
+    entry is right for them, so their likeness says where a caller should abstain.
+    """
+    intents = [e for e in found if e.task == "chat" and not e.before and len(e.asks) > 3]
+    aside: dict[str, str] = {}
+    shorter: list[Entry] = []
+    for entry in found:
+        if is_development(entry.name):
+            continue
+        if entry in intents:
+            number = zlib.crc32(entry.name.encode()) % len(entry.asks)
+            aside[entry.name] = entry.asks[number]
+            asks = (*entry.asks[:number], *entry.asks[number + 1 :])
+            entry = Entry(entry.task, entry.name, asks, entry.replies)
+        shorter.append(entry)
+    book = Book(shorter)
+    right, known = [], []
+    for name, ask in aside.items():
+        likeness = book.likenesses(ask)
+        best = int(likeness.argmax())
+        right.append(book.entries[best].name == name)
+        known.append(float(likeness[best]))
+    unknown = [
+        float(book.likenesses(ask).max())
+        for entry in intents
+        if is_development(entry.name)
+        for ask in entry.asks
+    ]
+    at = {
+        str(level): {
+            "known_answered": round(float(np.mean(np.array(known) >= level)), 3),
+            "known_right_if_answered": round(
+                float(np.mean([r for r, k in zip(right, known, strict=True) if k >= level] or [False])), 3
+            ),
+            "unknown_answered": round(float(np.mean(np.array(unknown) >= level)), 3),
+        }
+        for level in (0.0, 0.3, 0.4, 0.5, 0.6, 0.7)
+    }
+    return {"askings": len(aside), "right_intent": round(float(np.mean(right)), 4), "at_likeness": at}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine.book_making", description=__doc__)
+    parser.add_argument("action", choices=("make", "measure"))
+    parser.add_argument("--written", type=Path, required=True, help="folder with the written rows")
+    parser.add_argument("--out", type=Path, help="where make writes the book (default: engine/facts)")
+    options = parser.parse_args(arguments)
+    found = entries(options.written)
+    if options.action == "measure":
+        print(json.dumps(measure(found)))
+        return 0
+    out = options.out or Path(str(resources.files("engine.facts"))) / "book.jsonl.gz"
+    write(found, out)
+    print(f"{out}: {out.stat().st_size} bytes, {len(found)} entries", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
