@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 PART = {**SAME, "X-Moyou-Part": "1"}
-HASHES = {"talk": "4567ef012345", "verse": "0123abcd4567"}
+TALK_HASH = "4567ef012345"
 
 
 class ConsoleEngine(FakeEngine):
@@ -39,11 +39,8 @@ class ConsoleEngine(FakeEngine):
         return replace(reply, form=self.form) if reply.form and self.form else reply
 
     def status(self) -> dict[str, Any]:
-        models = {"talk": {"hash": HASHES["talk"], "loaded": True}, "verse": {"hash": "", "loaded": False}}
+        models = {"talk": {"hash": TALK_HASH, "loaded": True}, "verse": {"hash": "", "loaded": False}}
         return {"models": models, "reward_model": "", "waiting": 3}
-
-    def model_hashes(self) -> dict[str, str]:
-        return HASHES
 
 
 def broken_check() -> FormCheck:

@@ -83,6 +83,14 @@ async def test_a_chat_goes_round_without_leaving_the_page(browser: Browser, plac
     assert await texts(browser, ".prose") == ["你好!", "今天下雨!"], "it stands after a reload"
 
 
+async def test_a_line_to_begin_with_begins(browser: Browser, place: Served) -> None:
+    await browser.click(".starter")
+    await browser.until("document.querySelector('.turn .prose')")
+    assert place.engine.asked[0].text == (await texts(browser, ".said p"))[0]
+    assert await browser.run("document.querySelector('.welcome') === null")
+    assert await browser.run("document.activeElement.id") == "main", "the focus is not lost"
+
+
 async def test_words_stand_at_once_and_a_second_press_sends_nothing(browser: Browser, place: Served) -> None:
     place.engine.gate = asyncio.Event()
     await browser.click("#text")

@@ -5,7 +5,6 @@ Knows: which counts and models are shown. Does not know: how anything is counted
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
 from aiohttp import web
@@ -58,7 +57,6 @@ async def _journal_page(request: web.Request, forgotten: Forgotten | None = None
     counts = await console.journal(Journal.counts)
     tasks = console.engine.tasks
     status = console.engine.status()
-    hashes = await asyncio.to_thread(console.engine.model_hashes)
     return console.pages.answer(
         "journal.html",
         visitor,
@@ -69,7 +67,7 @@ async def _journal_page(request: web.Request, forgotten: Forgotten | None = None
             (titled(named(visitor.locale, tasks[name].names, name)) if name in tasks else name, row)
             for name, row in sorted(counts.by_task.items())
         ],
-        models=[(name, found, status["models"][name]["loaded"]) for name, found in hashes.items()],
+        models=[(name, model["hash"], model["loaded"]) for name, model in status["models"].items()],
         reward_model=status["reward_model"],
         waiting=status["waiting"],
         forgotten=forgotten,

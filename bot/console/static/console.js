@@ -63,6 +63,7 @@ const places = {
       document.getElementById("welcome")?.remove();
       document.getElementById("log").append(turn);
       if ("clears" in form.dataset) form.elements.text.value = "";
+      else document.getElementById("main").focus({ preventScroll: true }); // the button is gone
       toEnd();
       return turn;
     },
