@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
-from engine.facts.pingshui import UNKNOWN, Reading, reading, rhyme_groups
+from engine.facts.pingshui import UNKNOWN, Reading, reading, readings, rhyme_groups
 from engine.forms import FORMS, Form, form_named
 from engine.novelty import Bloom, Flags, letters
 from engine.verse_check import RULES, check, fits, verse_lines
@@ -53,7 +53,8 @@ class VerseRules:
     def __init__(self, characters: Sequence[str], corpus: Bloom | None = None) -> None:
         self.characters = tuple(characters)
         self.corpus = corpus
-        entries = [reading(character) if len(character) == 1 else UNKNOWN for character in characters]
+        # Writing keeps to the tables; only the checker guesses at characters that they lack.
+        entries = [readings().get(character, UNKNOWN) for character in characters]
         self.known: Flags = np.array([entry.level or entry.oblique for entry in entries], np.bool_)
         if not self.known.any():
             raise ValueError("the vocabulary has no Chinese character")

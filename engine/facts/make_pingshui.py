@@ -14,7 +14,8 @@ Three steps, in this order:
    tones otherwise fit a template, the positions 2, 4, 6 and the line's end tell level from oblique.
    Level ones get their rhyme group from the company in which they rhyme, where it is clear.
 3. A level or oblique reading that practically never occurs in verse is dropped (梦 as level: 28 of
-   15,253), since a reader would call its use a mistake.
+   15,253), and so is a rhyme group in which a character practically never rhymes (逢 in 三江), since
+   a reader would call its use a mistake.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ MENDS: tuple[tuple[str, str, str], ...] = (
 
 ENOUGH_USES, CLEAR_RHYMES, CLEAR_SHARE = 15, 10, 0.7
 BOTH_WAYS = 0.2  # an unknown character used this often either way counts as read both ways
-DORMANT_USES, DORMANT_SHARE = 150, 0.006
+DORMANT_USES, DORMANT_RHYMES, DORMANT_SHARE = 150, 60, 0.006
 
 Groups = dict[str, dict[str, list[str]]]  # tone → group → members
 
@@ -222,6 +223,23 @@ def drop_dormant(groups: Groups, uses: Mapping[str, list[int]]) -> list[str]:
     return dropped
 
 
+def drop_dormant_rhymes(groups: Groups, company: Mapping[str, Counter[str]]) -> list[str]:
+    """Removes level groups in which verse does not use a character; returns what was removed."""
+    dropped = []
+    for name, members in groups["level"].items():
+        for character in list(members):
+            rhymes = company.get(character, Counter())
+            total = sum(rhymes[other] for other in groups["level"] if character in groups["level"][other])
+            if (
+                total >= DORMANT_RHYMES
+                and rhymes[name] / total < DORMANT_SHARE
+                and name not in UNPLACED.values()
+            ):
+                members.remove(character)
+                dropped.append(f"{character}{name}")
+    return dropped
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) < 2:
         print("usage: python -m engine.facts.make_pingshui TABLES POEMS...", file=sys.stderr)
@@ -231,7 +249,7 @@ def main(arguments: list[str]) -> int:
     mend(groups)
     uses, company = observe(groups, poems)
     supplement(groups, uses, company)
-    dropped = drop_dormant(groups, uses)
+    dropped = drop_dormant(groups, uses) + drop_dormant_rhymes(groups, company)
     data = {
         "source": "charlesix59/chinese_word_rhyme (MIT), mended and supplemented by make_pingshui.py",
         "dropped": " ".join(dropped),
