@@ -125,10 +125,10 @@ class Composer:
         sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
         make = self._verse if task.model == "verse" else self._talk
         drafts, extra = make(task, request, decoder, z, seed, sampling)
-        drafts = self._with_reward(task, drafts)
-        drawn, propensity = _choose(drafts, seed)
         if chosen is None and task.model == "talk" and max(draft.score for draft in drafts) < _WORST:
             raise NothingGood()
+        drafts = self._with_reward(task, drafts)
+        drawn, propensity = _choose(drafts, seed)
         chosen = drawn if chosen is None else min(chosen, len(drafts) - 1)
         reply = Reply(
             generation=f"{int(time.time() * 1000):011x}{secrets.token_hex(5)}",

@@ -1,0 +1,111 @@
+"""python -m engine.card FOLDER: the card of a checkpoint, with samples that nobody picked.
+
+Knows: how a run's configuration, history, evaluations and words about data become CARD.md.
+Does not know: how any figure was measured; figures are JSON lines of `evaluate` and the benches.
+
+    python -m engine.card engine/weights/verse --command "python -m engine train …" --about about.md \\
+        --figures figures.jsonl
+
+`about.md` holds what a person must say: what it is for, data and licences, what was tried, limits.
+Samples are the first drafts of seeds 1 to 20, in order, at T = 0.8, contexts fixed below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine import checkpoint, decode
+from engine.forms import FORMS
+from engine.novelty import Bloom
+from engine.verse import VerseRules
+from engine.weights import LINES_FILE
+
+SAMPLES = 20
+_CONTEXTS = (
+    ("chat", ("你好",)),
+    ("chat", ("今天有点累",)),
+    ("chat", ("Do you like rain?",)),
+    ("continue", ("今天天气很好，适合户外活动，",)),
+    ("continue", ("The old clock on the wall",)),
+)
+
+
+def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
+    """(what it was given, what it wrote) for seeds 1 to SAMPLES, the first draft of each."""
+    writer = decode.Decoder(loaded)
+    found = []
+    for seed in range(1, SAMPLES + 1):
+        z = decode.latents(seed, 1, writer.latent_size)
+        if loaded.corpus["kind"] == "verse":
+            form = FORMS["qijue" if seed % 2 else "wujue"]
+            lines = loaded.folder / LINES_FILE
+            corpus = Bloom.load(lines) if lines.exists() else None
+            plan = VerseRules(writer.vocabulary.character_list(), corpus).plan(form)
+            sampling = decode.Sampling(0.8, 0.9, 40, 0)
+            (row,) = writer.sample(writer.condition([form.name], []), z, seed, sampling, [plan])
+            found.append((form.title, row.text.replace("\n", "，")))
+        else:
+            task, context = _CONTEXTS[(seed - 1) % len(_CONTEXTS)]
+            sampling = decode.Sampling(0.8, 0.9, 60, 3)
+            (row,) = writer.sample(writer.condition([task, "own"], context), z, seed, sampling)
+            found.append((f"{task}: {context[-1]}", row.text.replace("\n", " ")))
+    return found
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Figures as a Markdown table, one column a row's `name`; numbers to four digits."""
+    keys = list(dict.fromkeys(key for row in rows for key in row if key != "name"))
+    head = "| | " + " | ".join(str(row.get("name", "")) for row in rows) + " |"
+    lines = [head, "|---" * (len(rows) + 1) + "|"]
+    for key in keys:
+        values = (row.get(key, "") for row in rows)
+        shown = (f"{value:.4g}" if isinstance(value, float) else str(value) for value in values)
+        lines.append(f"| {key} | " + " | ".join(shown) + " |")
+    return "\n".join(lines)
+
+
+def card(folder: Path, command: str, about: str, figures: Sequence[dict[str, Any]]) -> str:
+    loaded = checkpoint.load(folder)
+    config = loaded.model.config
+    parameters = sum(p.numel() for p in loaded.model.parameters())
+    written = "\n".join(f"| {n} | {given} | {text} |" for n, (given, text) in enumerate(samples(loaded), 1))
+    return (
+        "\n\n".join(
+            (
+                f"# {loaded.name}@{loaded.hash}",
+                about.strip(),
+                "## Command",
+                f"```\n{command.strip()}\n```",
+                f"{parameters / 1e6:.1f} M parameters; vocabulary {config.vocabulary}; "
+                f"embedding {config.embedding}, "
+                f"decoder {config.hidden}, latent {config.latent}; dropout {config.dropout}; "
+                f"γ {config.gamma}, "
+                f"bag of words {config.bag_of_words}, sampled softmax {config.sampled_softmax}.",
+                "## Figures",
+                table(figures),
+                "## Twenty samples that nobody picked",
+                "Seeds 1 to 20 in order, one draft each, T 0.8, nucleus 0.9, before any re-ranking.",
+                "| seed | given | written |\n|---|---|---|\n" + written,
+            )
+        )
+        + "\n"
+    )
+
+
+@click.command(help=__doc__)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--command", required=True)
+@click.option("--about", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--figures", type=click.Path(exists=True, path_type=Path), required=True)
+def main(folder: Path, command: str, about: Path, figures: Path) -> None:
+    rows = [json.loads(line) for line in figures.read_text("utf-8").splitlines() if line.strip()]
+    (folder / "CARD.md").write_text(card(folder, command, about.read_text("utf-8"), rows), "utf-8")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m engine.card")
