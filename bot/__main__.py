@@ -23,7 +23,7 @@ from bot.client import MoyouClient
 from bot.settings import Settings
 from bot.supervisor import supervise
 from bot.wording import say, sentence_of
-from engine import JournalThread, MoyouError
+from engine import JournalThread, MoyouError, TooSlow
 
 log = logging.getLogger("bot")
 
@@ -69,7 +69,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
     """Runs until SIGTERM, SIGINT or `stop`. Raises SetupError when a part does not start or cannot go on."""
     stop = asyncio.Event() if stop is None else stop
     async with contextlib.AsyncExitStack() as parts:
-        parts.enter_context(_signals_set(stop))
+        parts.enter_context(signals_set(stop))
         engine = make_engine(settings)
         closed_options = {name: task.closed_options for name, task in engine.tasks.items()}
         # the journal outlives everything that writes to it
@@ -77,8 +77,13 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             JournalThread(settings.journal, settings.keep_words_hours, closed_options=closed_options)
         )
         parts.push_async_callback(engine.close)
-        await engine.start()
-        await parts.enter_async_context(_console(console.build(engine, journal, settings), settings))
+        # the port first: a busy one is said before models are loaded, and early visitors wait in the queue
+        app = console.build(engine, journal, settings)
+        address = await parts.enter_async_context(_console(app, settings))
+        with contextlib.suppress(TooSlow):
+            # a slow machine: the worker goes on loading, and requests wait for it
+            await engine.start()
+        print(say("start.serving", settings.locale, address=address), flush=True)
         ends = [await parts.enter_async_context(_task(stop.wait()))]
         if settings.discord_token:
             make_client = functools.partial(MoyouClient, engine, journal, settings)
@@ -90,8 +95,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _console(app: web.Application, settings: Settings) -> AsyncIterator[None]:
-    """The console, listening. Raises BadSetting when its port is taken."""
+async def _console(app: web.Application, settings: Settings) -> AsyncIterator[str]:
+    """The console's address, listening. Raises BadSetting when its port is taken."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE)
     await runner.setup()
     try:
@@ -100,9 +105,7 @@ async def _console(app: web.Application, settings: Settings) -> AsyncIterator[No
             await site.start()
         except OSError as error:
             raise port_problem(settings, error) from error
-        port = runner.addresses[0][1]
-        print(say("start.serving", settings.locale, address=address_of(settings, port)), flush=True)
-        yield
+        yield address_of(settings, runner.addresses[0][1])
     finally:
         await runner.cleanup()
 
@@ -119,7 +122,7 @@ async def _task(work: Coroutine[object, object, object]) -> AsyncIterator[asynci
 
 
 @contextlib.contextmanager
-def _signals_set(stop: asyncio.Event) -> Iterator[None]:
+def signals_set(stop: asyncio.Event) -> Iterator[None]:
     """The first SIGTERM or SIGINT asks for an orderly end, a second one ends at once."""
     loop = asyncio.get_running_loop()
     wanted = (signal.SIGTERM, signal.SIGINT)

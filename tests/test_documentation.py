@@ -106,3 +106,10 @@ def test_every_link_leads_somewhere() -> None:
 def test_the_rule_on_members_words_is_stated_in_both_languages() -> None:
     assert "第 21 条" in CHINESE
     assert "rule 21" in ENGLISH
+
+
+def test_every_shipped_model_has_a_card_that_says_how_it_was_made() -> None:
+    for weights in (ROOT / "engine" / "weights").glob("*/model.safetensors"):
+        card = (weights.parent / "CARD.md").read_text(encoding="utf-8")
+        assert "python -m engine train" in card
+        assert re.search("licen[cs]e", card, re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import os
 import shutil
 import signal
@@ -13,11 +15,13 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import discord
 import pytest
 
+from bot.__main__ import serve, signals_set
 from bot.check import address_of, plan, port_problem, problems_of
 from bot.settings import Settings
-from engine import BadSetting, JournalUnreadable, ModelMissing, PromptBroken
+from engine import BadSetting, Engine, JournalThread, JournalUnreadable, ModelMissing, PromptBroken
 from engine.journal import Journal
 from tests.tiny import tiny_models
 
@@ -80,17 +84,13 @@ def test_a_journal_that_is_none_or_cannot_be_made_is_a_problem(settings: Setting
     (tmp_path / "file").write_text("x")
     settings.data.mkdir()
     settings.journal.write_bytes(b"not a database, but longer than a header of one hundred bytes" * 9)
-    for wrong in (settings, Settings(**{**kept(settings), "data": tmp_path / "file" / "below"})):
+    for wrong in (settings, dataclasses.replace(settings, data=tmp_path / "file" / "below")):
         (problem,) = problems_of(wrong)
         assert isinstance(problem, JournalUnreadable)
         assert problem.fields["file"] == wrong.journal
     settings.journal.unlink()
     settings.journal.mkdir()
     assert isinstance(problems_of(settings)[0], JournalUnreadable)
-
-
-def kept(settings: Settings) -> dict[str, object]:
-    return {"models": settings.models, "port": settings.port, "locale": settings.locale}
 
 
 def test_a_damaged_journal_is_a_problem(settings: Settings) -> None:
@@ -117,7 +117,7 @@ def test_missing_models_and_a_broken_prompt_are_two_problems(settings: Settings,
     shutil.copytree(ROOT / "prompts", prompts)
     with (prompts / "poem.toml").open("a", encoding="utf-8") as file:
         file.write("colour = 1\n")
-    settings = Settings(**{**kept(settings), "models": tmp_path / "none", "prompts": prompts})
+    settings = dataclasses.replace(settings, models=tmp_path / "none", prompts=prompts)
     found = problems_of(settings)
     assert isinstance(found[0], PromptBroken)
     assert found[0].fields["key"] == "decoding.colour"
@@ -134,7 +134,7 @@ def busy_port() -> Iterator[int]:
 
 
 def test_a_busy_port_is_a_problem(settings: Settings, busy_port: int) -> None:
-    busy = Settings(**{**kept(settings), "data": settings.data, "port": busy_port})
+    busy = dataclasses.replace(settings, port=busy_port)
     (problem,) = problems_of(busy)
     assert problem.fields["setting"] == "MOYOU_PORT"
     assert str(busy_port) in str(problem)
@@ -235,15 +235,21 @@ def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subpr
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_asked_to_stop(
-    serving: tuple[subprocess.Popen[str], str], tmp_path: Path, number: signal.Signals
+def test_it_serves_until_it_is_asked_to_stop_and_a_second_one_finds_the_port_busy(
+    serving: tuple[subprocess.Popen[str], str], environment: dict[str, str], tmp_path: Path
 ) -> None:
     process, address = serving
     with urllib.request.urlopen(address, timeout=30) as page:
         assert page.status == 200
-        assert "墨友" in page.read().decode()
-    process.send_signal(number)
+        assert "Moyou" in page.read().decode()
+
+    port = address.rstrip("/").rpartition(":")[2]
+    second = bot({**environment, "MOYOU_PORT": port, "MOYOU_DATA": str(tmp_path / "other")}, tmp_path)
+    assert second.returncode == 1
+    assert port in second.stderr.splitlines()[-1]
+    assert "Traceback" not in second.stderr
+
+    process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in errors
@@ -254,11 +260,44 @@ def test_it_serves_until_it_is_asked_to_stop(
     assert not (tmp_path / "data" / "journal.db-wal").exists()
 
 
-def test_a_second_one_on_the_same_port_ends_in_one_line(
-    serving: tuple[subprocess.Popen[str], str], environment: dict[str, str], tmp_path: Path
+class Refused:
+    """A Discord client whose token is refused."""
+
+    def __init__(self, engine: Engine, journal: JournalThread, settings: Settings) -> None:
+        assert "chat" in engine.tasks
+
+    async def __aenter__(self) -> Refused:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def start(self, token: str) -> None:
+        raise discord.LoginFailure(f"Improper token {token}")
+
+
+async def test_a_refused_token_ends_everything_in_order(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, busy_port: int
 ) -> None:
-    port = serving[1].rstrip("/").rpartition(":")[2]
-    done = bot({**environment, "MOYOU_PORT": port, "MOYOU_DATA": str(tmp_path / "other")}, tmp_path)
-    assert done.returncode == 1
-    assert port in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    monkeypatch.setattr("bot.__main__.MoyouClient", Refused)
+    with_token = dataclasses.replace(settings, discord_token="the token")
+    with pytest.raises(BadSetting, match="refuses this token") as caught:
+        await serve(with_token)
+    assert "the token" not in str(caught.value)
+    assert not settings.journal.with_name("journal.db-wal").exists()
+    # nor does a port that is taken leave anything open
+    with pytest.raises(BadSetting, match=str(busy_port)):
+        await serve(dataclasses.replace(settings, port=busy_port))
+    assert not settings.journal.with_name("journal.db-wal").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_either_signal_asks_for_an_end_and_a_second_one_is_not_caught(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    stop = asyncio.Event()
+    with signals_set(stop):
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(stop.wait(), 10)
+        # the default again (for SIGINT Python's own): the next one ends the process at once
+        assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    signal.signal(number, before)
