@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-HOLE = "□"
+COPIED = "□"
+"""Stands for each character of a passage that was copied from a request."""
 _PASSAGE = 6  # characters of a shared passage from which it is somebody else's
 _WORDS = 3  # the same in words of Latin script
 _PAIRS = {
@@ -30,14 +31,13 @@ _PAIRS = {
 }
 _HAN = re.compile(r"[㐀-鿿]")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
+_LAUGHTER = re.compile(r"([哈呵嘿嘻啊呜])\1+")
 _END = re.compile(r"[。！？!?…~～.♪）)」』”\"'’》】]\s*$")
 _HANGING = re.compile(
-    r"(?:[，、；：,;:（(“「『《—-]|的|和|与|跟|或者?|在|把|被|让|因为|如果|虽然|而|但|但是|并且|以及|就像|比如|从|向|对于|关于|the|a|an|and|or|but|of|to|in|with|for|because|if|that|is|are|was|my|your|his|her|their|our)\s*$",
+    r"(?:[，、；：,;:（(“「『《—-]|的|和|与|跟|或者?|在|把|被|让|因为|如果|虽然|而|但|但是|并且|以及|就像|比如|从|向|对于|关于"
+    r"|\b(?:the|a|an|and|or|but|of|to|in|with|for|because|if|that|is|are|was|my|your|his|her|their|our))\s*$",
     re.IGNORECASE,
 )
-_WEIGHTS: Mapping[str, float] = {
-    "repetition": 1.5, "balance": 1.0, "language": 1.5, "ending": 1.0, "novelty": 1.5, "length": 1.0,
-}  # fmt: skip
 
 
 def judge(
@@ -47,10 +47,11 @@ def judge(
     locale: str = "zh-CN",
     log_probabilities: Sequence[float] | None = None,
 ) -> tuple[dict[str, float], float]:
-    """The scores of a draft by name, each in [0, 1] (1 is good), and one in [0, 1] for all.
+    """The scores of a draft by name, each in [0, 1] (1 is good), and their product, its quality.
 
-    `log_probabilities` are natural logarithms, one a token; with them `fluency` is scored too. The
-    one score is a weighted geometric mean, so that a single bad fault cannot be bought off.
+    A product, so that a single bad fault cannot be bought off. `log_probabilities` are natural
+    logarithms, one a token; with them the scores name the draft's `fluency`, which is no part of the
+    product: models differ in how sure they are.
     """
     text = draft.strip()
     scores = {
@@ -61,14 +62,11 @@ def judge(
         "novelty": 1 - copy_rate(text, request, context),
         "length": length(text),
     }
-    weights = dict(_WEIGHTS)
+    quality = math.prod(scores.values())
     if log_probabilities:
         mean = sum(log_probabilities) / len(log_probabilities)
         scores["fluency"] = math.exp(max(-20.0, min(0.0, mean)))
-        weights["fluency"] = 0.5
-    total = sum(weight * math.log(max(scores[name], 1e-3)) for name, weight in weights.items())
-    scores = {name: round(value, 6) for name, value in scores.items()}
-    return scores, round(math.exp(total / sum(weights.values())), 6) if text else 0.0
+    return {name: round(value, 6) for name, value in scores.items()}, round(quality, 6)
 
 
 def tokens_of(text: str) -> list[str]:
@@ -81,17 +79,13 @@ def repetition(text: str) -> float:
 
     A token three times in a row, or one sentence said twice, counts as well; 哈哈哈 is laughter.
     """
-    tokens = tokens_of(text)
+    tokens = tokens_of(_LAUGHTER.sub(r"\1", text))
     repeated = 0.0
     for size, harm in ((4, 3.0), (2, 0.6)):
         pieces = [tuple(tokens[i : i + size]) for i in range(len(tokens) - size + 1)]
         if pieces:
             repeated += harm * (len(pieces) - len(set(pieces))) / len(pieces)
-    stutters = sum(
-        1
-        for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False)
-        if a == b == c and a not in "哈呵嘿啊h"
-    )
+    stutters = sum(1 for a, b, c in zip(tokens, tokens[1:], tokens[2:], strict=False) if a == b == c)
     clauses = [c for c in re.split(r"[，。！？；,.!?;\n]+", text.lower()) if len(c.strip()) > 3]
     twice = len(clauses) - len({clause.strip() for clause in clauses})
     return max(0.0, 1.0 - repeated - 0.3 * stutters - 0.3 * twice)
@@ -124,32 +118,32 @@ def language(text: str, request: str, context: Sequence[str], locale: str) -> fl
     han = len(_HAN.findall(text))
     asked = "\n".join([*context, request]).lower()
     foreign = [word for word in _LATIN_WORD.findall(text) if len(word) > 1 and word.lower() not in asked]
-    if not han and not foreign:
-        return 1.0
+    if len(foreign) <= 2 and all(word[0].isupper() for word in foreign):
+        foreign = []  # a name
     chinese = _wants_chinese(request, context, locale)
     if chinese:
-        share = 2 * len(foreign) / (han + 2 * len(foreign))
+        share = 2 * len(foreign) / max(1, han + 2 * len(foreign))
         return max(0.0, 1 - 1.5 * max(0.0, share - 0.1))
     strange = sum(1 for character in _HAN.findall(text) if character not in asked)
-    share = strange / (strange + 2 * len(_LATIN_WORD.findall(text)))
+    share = strange / max(1, strange + 2 * len(_LATIN_WORD.findall(text)))
     return max(0.0, 1 - 2 * share)
 
 
 def _wants_chinese(request: str, context: Sequence[str], locale: str) -> bool:
     for text in (request, *reversed(context)):
         han, latin = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text))
-        if han or latin > 1:
+        if han or latin:
             return han >= latin
     return locale.startswith("zh")
 
 
 def ending(text: str) -> float:
-    """1 when the draft ends a sentence, 0.8 without a full stop, 0.1 when it breaks off in the middle."""
+    """1 when the draft ends a sentence, 0.7 without a full stop, 0.1 when it breaks off in the middle."""
     if not text:
         return 0.0
     if _HANGING.search(text) and not re.search(r"(?:是|好|真|我|你|他|她|它|们)的$", text):
         return 0.1
-    return 1.0 if _END.search(text) or not text[-1].isalnum() else 0.8
+    return 1.0 if _END.search(text) or not text[-1].isalnum() else 0.7
 
 
 def length(text: str) -> float:
@@ -165,10 +159,10 @@ def length(text: str) -> float:
 def copy_rate(text: str, request: str, context: Sequence[str]) -> float:
     """Share of the draft's letters in passages that the request or its context holds too."""
     letters = sum(character.isalnum() for character in text)
-    if not letters:
-        return 0.0
+    if letters < _PASSAGE:
+        return 0.0  # 晚安 answers 晚安
     held = copied_passages(text, "\n".join((*context, request)))
-    kept = sum(character.isalnum() for character in held.replace(HOLE, ""))
+    kept = sum(character.isalnum() for character in held.replace(COPIED, ""))
     return min(1.0, (letters - kept) / letters)
 
 
@@ -176,8 +170,11 @@ def copied_passages(text: str, request: str) -> str:
     """`text` with every passage that `request` holds too blanked by □, letter by letter.
 
     A passage is 6 or more letters in a row (blanks, punctuation and case do not count), 6 or more
-    characters of any kind, or 3 or more words of Latin script. What is left holds no such passage.
+    characters of any kind, or 3 or more words of Latin script; a shorter text that stands in the
+    request is one as a whole. What is left holds no such passage.
     """
+    if 1 < len(text.strip()) < _PASSAGE and text.strip().casefold() in request.casefold():
+        return COPIED * len(text)
     places = [index for index, character in enumerate(text) if character.isalnum()]
     said = "".join(text[index] for index in places).casefold()
     if len(said) != len(places):  # a letter whose folded form has another length, such as ß
@@ -200,4 +197,4 @@ def copied_passages(text: str, request: str) -> str:
         if tuple(word.group().casefold() for word in words[start : start + _WORDS]) in phrases:
             for word in words[start : start + _WORDS]:
                 blank[word.start() : word.end()] = [True] * (word.end() - word.start())
-    return "".join(HOLE if blank[index] else character for index, character in enumerate(text))
+    return "".join(COPIED if blank[index] else character for index, character in enumerate(text))

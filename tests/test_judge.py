@@ -1,3 +1,5 @@
+"""The judge: faults cost, good text does not, and nothing copied from a request is left in own_text."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +59,43 @@ def test_latin_passages_are_found_by_words_in_any_case() -> None:
 def test_a_short_echo_is_blanked_whole() -> None:
     assert judge.copied_passages("小明", "我叫小明") == "□□"
     assert judge.copied_passages("好", "你好") == "好"
+
+
+PLAIN = st.text(alphabet="ab cd你好吗世界，。!\n", max_size=30)
+
+
+@given(PLAIN, PLAIN, PLAIN, st.sampled_from(["zh-CN", "en", "zh-TW"]))
+def test_every_score_is_between_0_and_1(draft: str, asked: str, before: str, locale: str) -> None:
+    scores, quality = judge.judge(draft, asked, [before], locale, [-0.5, -2.0])
+    assert all(0 <= score <= 1 for score in scores.values())
+    assert 0 <= quality <= 1
+    assert 0 < scores["fluency"] < 1
+
+
+def test_passages_are_found_over_blanks_and_punctuation() -> None:
+    own = judge.copied_passages("他说：昨天，我在 河边丢了钥匙。", "昨天我在河边丢了钥匙")
+    assert not set("昨天我在河边丢了钥匙") & set(own)
+    assert own.startswith("他说")
+
+
+def test_an_echo_of_the_request_scores_low() -> None:
+    asked = "昨天我在河边丢了一把钥匙"
+    scores, quality = judge.judge("昨天我在河边丢了一把钥匙。", asked)
+    assert scores["novelty"] == 0
+    assert quality == 0
+
+
+def test_names_in_another_script_are_no_mixture() -> None:
+    assert judge.judge("我叫 Moyou，喜欢写诗。", "你是谁")[0]["language"] == 1.0
+    assert judge.judge("他用 Python 写的。", "Python 难吗")[0]["language"] == 1.0
+
+
+def test_laughter_is_no_stutter_and_a_stutter_is() -> None:
+    assert judge.repetition("哈哈哈哈，真有你的。") == 1.0
+    assert judge.repetition("好好好好好，真有你的。") < 0.7
+
+
+def test_a_smile_needs_no_partner() -> None:
+    assert judge.balance("See you :)") == 1.0
+    assert judge.balance("a) tea b) milk") == 1.0
+    assert judge.balance("（未完") == 0.5
