@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import multiprocessing
 import sqlite3
-import stat
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,39 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from engine import migrations
-from engine.errors import JournalUnreadable, ShuttingDown, TextTooLong
+from engine.errors import TextTooLong
 from engine.journal import Counts, Fact, Forgotten, Journal, Place, TaskCounts
-from engine.journal_thread import JournalThread
-from engine.values import Draft, FormCheck, Mark, Problem, Reply, Request, Signal
-
-HERE = Place("discord", guild="900001", channel="800002")
-WORDS = "我的钥匙藏在花盆底下"  # what a member wrote; must be nowhere once erased
-
-
-def draft(text: str = "云来云去", own_text: str | None = None, **more: Any) -> Draft:
-    values: dict[str, Any] = {
-        "origin": "generated",
-        "latent": (0.1, -2.5e-7),
-        "log_probability": -31.25,
-        "scores": {"fluency": 1 / 3},
-        "score": 0.7,
-    }
-    return Draft(text=text, own_text=text if own_text is None else own_text, **{**values, **more})
-
-
-def reply(generation: str = "g1", text: str = "云来云去", **more: Any) -> Reply:
-    values: dict[str, Any] = {
-        "task": "chat",
-        "text": text,
-        "origin": "generated",
-        "model": "talk@0123456789ab",
-        "seed": 7,
-        "decoding": {"temperature": 0.8},
-        "drafts": (draft(text),),
-        "chosen": 0,
-    }
-    return Reply(generation=generation, **{**values, **more})
+from engine.values import Draft, FormCheck, Mark, Problem, Reply, Request
+from tests.replies import HERE, WORDS, draft, reply
 
 
 class Clock:
@@ -444,137 +411,3 @@ def test_nothing_is_kept_of_a_person_who_refuses_but_they_can_take_back(journal:
     journal.set_keep("1", True)
     assert journal.may_keep("1")
     assert journal.react(replace(up, at=4))
-
-
-# The file
-
-
-def at_version(path: Path, version: int) -> None:
-    """A journal as the Moyou of that version left it."""
-    with Database(path) as db:
-        db.enable_wal()
-        names = migrations.known()
-        if version:
-            migrations.apply(db, stop_before=names[version] if version < len(names) else None)
-        if version >= 1:
-            db.table("secret").insert({"id": 1, "key": b"k" * 32})
-            row = dict.fromkeys(("person", "surface", "guild", "channel", "task", "locale", "model"), "x")
-            row |= dict.fromkeys(("reward_model", "origin", "own_text", "request_hash", "text_hash"), "x")
-            row |= {"id": "old", "options": "{}", "body": reply("old").to_json()}
-            db.table("generations").insert({**row, "at": 1.0})
-        if version >= 2:
-            fact = {"id": "f", "generation": "old", "person": "p", "kind": "button", "label": "up"}
-            db.table("facts").insert({**fact, "value": 1.0, "reason": "", "at": 1.0, "withdrawn": 0})
-
-
-@pytest.mark.parametrize("version", range(len(migrations.known()) + 1))
-def test_a_journal_of_any_earlier_version_opens(tmp_path: Path, version: int) -> None:
-    at_version(tmp_path / "j.db", version)
-    with Journal(tmp_path / "j.db") as journal, Journal(tmp_path / "new.db") as new:
-        assert journal.record(Request("chat"), reply("g1"), "1", HERE)
-        assert (journal.reply("old") == reply("old")) == (version >= 1)
-        assert [s for s in journal.signals()] == (
-            [Signal("old", "p", "button", 1.0, "", 1.0)] if version >= 2 else []
-        )
-        with Database(journal.path) as db, Database(new.path) as fresh:
-            assert db.schema == fresh.schema
-            assert db.execute("PRAGMA user_version").fetchone() == (len(migrations.known()),)
-
-
-def test_a_journal_of_a_newer_moyou_is_left_alone(tmp_path: Path) -> None:
-    Journal(tmp_path / "j.db").close()
-    with Database(tmp_path / "j.db") as db:
-        row = {"migration_set": "moyou-journal", "name": "9999_later", "applied_at": ""}
-        db.table("_sqlite_migrations").insert(row)
-    with pytest.raises(JournalUnreadable, match="9999_later"):
-        Journal(tmp_path / "j.db")
-
-
-def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "file").write_text("this is not a database, only some words in a file " * 99)
-    for path in (tmp_path / "folder", tmp_path / "file", tmp_path / "file" / "j.db"):
-        with pytest.raises(JournalUnreadable, match=str(path.name)):
-            Journal(path)
-    assert (tmp_path / "file").read_text().startswith("this is not")
-
-
-def test_others_on_the_machine_cannot_read_it_and_power_cuts_take_nothing(journal: Journal) -> None:
-    assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
-    pragma = {
-        name: journal._db.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("journal_mode", "synchronous", "secure_delete", "foreign_keys")
-    }
-    assert pragma == {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
-
-
-def _write_many(path: Path, who: int, ready: Any) -> None:
-    ready.wait()
-    with Journal(path) as journal:
-        for number in range(25):
-            journal.record(Request("chat"), reply(f"{who}-{number}"), str(who), HERE)
-            journal.react(Fact(f"{who}-{number}", "9", "reaction", 1.0, "👍"))
-
-
-def test_two_processes_open_and_write_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ready = context.Barrier(2)
-    writers = [context.Process(target=_write_many, args=(tmp_path / "j.db", who, ready)) for who in range(2)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join(60)
-    assert [writer.exitcode for writer in writers] == [0, 0]
-    with Journal(tmp_path / "j.db") as journal:
-        counts = journal.counts()
-        assert (counts.generations, counts.signals, counts.people) == (50, 50, 1)
-
-
-# The thread
-
-
-async def test_the_thread_runs_everything_on_one_thread_that_is_not_ours(tmp_path: Path) -> None:
-    seen = set()
-
-    def where(journal: Journal) -> int:
-        seen.add(threading.get_ident())
-        return 3
-
-    async with JournalThread(tmp_path / "j.db") as journal:
-        assert await journal(where) == 3
-        assert await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
-        results = await asyncio.gather(
-            *(journal(Journal.react, Fact("g1", str(n), "reaction", 1.0, "👍")) for n in range(20)),
-            journal(where),
-        )
-        assert results == [True] * 20 + [3]
-        signals = await journal(Journal.signals)
-        assert len(list(signals)) == 20
-        with pytest.raises(sqlite3.IntegrityError):
-            await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
-    assert len(seen) == 1
-    assert threading.get_ident() not in seen
-    await journal.close()
-    with pytest.raises(ShuttingDown):
-        await journal(Journal.counts)
-
-
-async def test_the_thread_opens_with_the_first_call_and_says_why_it_cannot(tmp_path: Path) -> None:
-    lazy = JournalThread(tmp_path / "j.db")
-    assert (await lazy(Journal.counts)).generations == 0
-    await lazy.close()
-    with pytest.raises(JournalUnreadable):
-        async with JournalThread(tmp_path):
-            pass
-
-
-async def test_the_thread_erases_expired_words_while_nobody_asks(tmp_path: Path) -> None:
-    async with JournalThread(tmp_path / "j.db", keep_words_hours=0.05 / 3600, expiry_seconds=0.02) as journal:
-        await journal(Journal.record, Request("chat", text=WORDS), reply("g1"), "1", HERE)
-        for _ in range(500):
-            await asyncio.sleep(0.02)
-            if WORDS.encode() not in (tmp_path / "j.db").read_bytes() + (tmp_path / "j.db-wal").read_bytes():
-                break
-        else:
-            pytest.fail("the words are still there")
-        assert await journal(Journal.given_again, "g1", Request("chat", text=WORDS))

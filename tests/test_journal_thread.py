@@ -1,0 +1,63 @@
+"""The journal's own thread: one for everything, opened and closed in order, erasing while idle."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import JournalUnreadable, ShuttingDown
+from engine.journal import Fact, Journal
+from engine.journal_thread import JournalThread
+from engine.values import Request
+from tests.replies import HERE, WORDS, reply
+
+
+async def test_the_thread_runs_everything_on_one_thread_that_is_not_ours(tmp_path: Path) -> None:
+    seen = set()
+
+    def where(journal: Journal) -> int:
+        seen.add(threading.get_ident())
+        return 3
+
+    async with JournalThread(tmp_path / "j.db") as journal:
+        assert await journal(where) == 3
+        assert await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
+        results = await asyncio.gather(
+            *(journal(Journal.react, Fact("g1", str(n), "reaction", 1.0, "👍")) for n in range(20)),
+            journal(where),
+        )
+        assert results == [True] * 20 + [3]
+        signals = await journal(Journal.signals)
+        assert len(list(signals)) == 20
+        with pytest.raises(sqlite3.IntegrityError):
+            await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
+    assert len(seen) == 1
+    assert threading.get_ident() not in seen
+    await journal.close()
+    with pytest.raises(ShuttingDown):
+        await journal(Journal.counts)
+
+
+async def test_the_thread_opens_with_the_first_call_and_says_why_it_cannot(tmp_path: Path) -> None:
+    lazy = JournalThread(tmp_path / "j.db")
+    assert (await lazy(Journal.counts)).generations == 0
+    await lazy.close()
+    with pytest.raises(JournalUnreadable):
+        async with JournalThread(tmp_path):
+            pass
+
+
+async def test_the_thread_erases_expired_words_while_nobody_asks(tmp_path: Path) -> None:
+    async with JournalThread(tmp_path / "j.db", keep_words_hours=0.05 / 3600, expiry_seconds=0.02) as journal:
+        await journal(Journal.record, Request("chat", text=WORDS), reply("g1"), "1", HERE)
+        for _ in range(500):
+            await asyncio.sleep(0.02)
+            if WORDS.encode() not in (tmp_path / "j.db").read_bytes() + (tmp_path / "j.db-wal").read_bytes():
+                break
+        else:
+            pytest.fail("the words are still there")
+        assert await journal(Journal.given_again, "g1", Request("chat", text=WORDS))
