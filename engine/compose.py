@@ -32,6 +32,7 @@ from engine.weights import LINES_FILE, folder_of
 
 if TYPE_CHECKING:
     from engine.book import Book
+    from engine.reward import RewardModel
 
 _TAG = re.compile(r"<(\w+)>")
 _HOLE = re.compile(r"\{(\w+)\}")
@@ -68,13 +69,18 @@ class Composer:
                 self._decoders[name] = Decoder(checkpoint.load(folder_of(name, self._models)))
             return self._decoders[name]
 
+    def warm(self, name: str) -> None:
+        """Loads all that a first reply of this model needs. Raises ModelMissing or ModelBroken."""
+        decoder = self.decoder(name)
+        if name == "verse":
+            self._verse_rules(decoder)
+            theme.imagery("月")
+        else:
+            self._the_book()
+
     def loaded(self) -> dict[str, str]:
         """Names of loaded models and their hashes."""
         return {name: decoder.checkpoint.hash for name, decoder in list(self._decoders.items())}
-
-    @property
-    def reward_hash(self) -> str:
-        return self._reward.hash if self._reward is not None else ""
 
     def _verse_rules(self, decoder: Decoder) -> verse.VerseRules:
         key = decoder.checkpoint.identity
@@ -127,7 +133,9 @@ class Composer:
         drafts, extra = make(task, request, decoder, z, seed, sampling)
         if chosen is None and task.model == "talk" and max(draft.score for draft in drafts) < _WORST:
             raise NothingGood()
-        drafts = self._with_reward(task, drafts)
+        reward = self._reward.model() if self._reward is not None else None
+        if reward is not None:
+            drafts = _with_reward(reward, task, drafts)
         drawn, propensity = _choose(drafts, seed)
         chosen = drawn if chosen is None else min(chosen, len(drafts) - 1)
         reply = Reply(
@@ -141,7 +149,7 @@ class Composer:
             drafts=tuple(drafts),
             chosen=chosen,
             propensity=propensity,
-            reward_model=self.reward_hash,
+            reward_model=reward.hash if reward is not None else "",
             milliseconds=round((time.perf_counter() - began) * 1000, 1),
         )
         return dataclasses.replace(reply, **extra(chosen))
@@ -273,19 +281,18 @@ class Composer:
         own = judge.copied_passages(words, "\n".join((*request.context, request.text)))
         return Draft(words, own, origin, latent, log_probability, scores, round(score, 6))
 
-    def _with_reward(self, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
-        model = self._reward.model() if self._reward is not None else None
-        if model is None:
-            return list(drafts)
-        liked = model.score([draft.own_text for draft in drafts], task.name)
-        return [
-            dataclasses.replace(
-                draft,
-                scores={**draft.scores, "reward": probability},
-                score=(1 - _REWARD_WEIGHT) * draft.score + _REWARD_WEIGHT * probability,
-            )
-            for draft, probability in zip(drafts, liked, strict=True)
-        ]
+
+def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts with the reward model's probability of being liked in their scores."""
+    liked = model.score([draft.own_text for draft in drafts], task.name)
+    return [
+        dataclasses.replace(
+            draft,
+            scores={**draft.scores, "reward": probability},
+            score=(1 - _REWARD_WEIGHT) * draft.score + _REWARD_WEIGHT * probability,
+        )
+        for draft, probability in zip(drafts, liked, strict=True)
+    ]
 
 
 def _fluency(log_probability: float, tokens: int) -> float:

@@ -103,7 +103,10 @@ class SetupError(MoyouError):
 
 class ModelMissing(SetupError):
     code = "model_missing"
-    sentence = "The model {model} was not found in {folder}; install Moyou again or train it with: python -m engine train."
+    sentence = (
+        "The model {model} was not found in {folder}; install Moyou again or train it with: "
+        "python -m engine train."
+    )
 
 
 class ModelBroken(SetupError):
@@ -134,7 +137,10 @@ class TuneError(MoyouError):
 
 class TooFewSignals(TuneError):
     code = "too_few_signals"
-    sentence = "There are {have} usable judgements from {people} people; tuning needs at least {need} from {need_people}."
+    sentence = (
+        "There are {have} usable judgements from {people} people; "
+        "tuning needs at least {need} from {need_people}."
+    )
 
 
 class OneSided(TuneError):

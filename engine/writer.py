@@ -183,9 +183,12 @@ class Engine:
         return self._composer
 
     def _load_all(self) -> None:
+        from engine import danger
+
+        danger.recognise("你好")
         composer = self._load()
         for name in sorted({task.model for task in self.tasks.values()} - {"extract"}):
-            composer.decoder(name)
+            composer.warm(name)
 
     def model_hashes(self) -> dict[str, str]:
         """Hashes of the checkpoints that would be loaded, read from their files."""

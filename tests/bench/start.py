@@ -39,18 +39,17 @@ async def main() -> None:
             base = f"http://127.0.0.1:{port}"
             async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
                 page = await _first_page(session, base)
-                token = re.search(r'name="csrf" value="([^"]+)"', page)
+                token = re.search(r'name="form_token" value="([^"]+)"', page)
                 headers = {"Origin": base, "Sec-Fetch-Site": "same-origin"}
-                for task, text in (("poem", "秋夜"), ("chat", "你好"), ("continue", "今天天气很好，")):
-                    fields = {
-                        "task": task,
-                        "text": text,
-                        "theme": text,
-                        "csrf": token.group(1) if token else "",
-                    }
-                    async with session.post(f"{base}/write", data=fields, headers=headers) as answer:
+                field = {"form_token": token.group(1) if token else ""}
+                for path, words in (
+                    ("/write/poem", {"theme": "秋夜"}),
+                    ("/chat", {"text": "你好"}),
+                    ("/write/continue", {"text": "今天天气很好，"}),
+                ):
+                    async with session.post(base + path, data={**field, **words}, headers=headers) as answer:
                         answer.raise_for_status()
-                    if task == "poem":
+                    if path == "/write/poem":
                         first = time.perf_counter() - began
             memory = resident(process.pid)
         finally:
