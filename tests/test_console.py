@@ -154,7 +154,7 @@ async def test_a_broken_form_is_shown_as_broken(place: Served, visitor: Visitor)
     place.engine.form = broken_check()
     await visitor.part("/write/poem", {"theme": "秋", "form": "wujue"})
     assert visitor.page.count('class="cell problem"') == 1
-    for fact in ("不合格律", "第 1 句第 1 字", "平仄不合", "有字出律", "写作时放宽了"):
+    for fact in ("不合格律", "第 1 句第 1 字", "平仄不合", "有字出律", "写作时放宽了：平仄"):
         assert fact in visitor.page
 
 

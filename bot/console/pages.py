@@ -7,7 +7,7 @@ Does not know: requests, the engine, what a page is about.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class Pages:
             visitor=visitor,
             locale=locale,
             say=partial(_say, locale),
+            listed=partial(_listed, locale),
             named=partial(named, locale),
             titled=lambda names, otherwise="": titled(named(locale, names, otherwise)),
             **values,
@@ -77,6 +78,11 @@ def _say(locale: str, key: str, /, otherwise: str | None = None, **fields: objec
         return say(key, locale, **fields)
     except KeyError:
         return otherwise
+
+
+def _listed(locale: str, prefix: str, names: Iterable[str]) -> str:
+    """The words of several keys that begin alike, as a list within a sentence."""
+    return say("console.list_comma", locale).join(_say(locale, prefix + name, name) for name in names)
 
 
 def named(locale: str, names: Mapping[str, str], otherwise: str = "") -> str:
