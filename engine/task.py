@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -157,20 +156,6 @@ class Task:
                 option=sorted(options)[0], reason=f"the task {self.name} has these options: {known}"
             )
         return dataclasses.replace(request, text=text, options=filled)
-
-    def render(self, request: Request) -> str:
-        """What the condition encoder reads for a validated request; {context} is one turn a line.
-
-        Nothing in a value is read as a placeholder again; an empty value leaves no double space.
-        """
-        values = {CONTEXT: "\n".join(request.context), **request.options}
-        if self.main is not None:
-            values[self.main.name] = request.text
-        text = ""
-        for literal, name, _, _ in string.Formatter().parse(self.condition):
-            text += literal if text and not text[-1].isspace() else literal.lstrip()
-            text += values.get(name, "") if name else ""
-        return text.strip()
 
     def verse_form(self, request: Request) -> str:
         """The form asked for, "" where the task is no verse."""

@@ -315,18 +315,20 @@ def test_a_required_option_must_be_there_and_a_task_without_text_refuses_text() 
         task.validate(Request("post", "雨", {"topic": "a"}))
 
 
-def test_the_condition_holds_tags_values_and_earlier_turns(post: Task) -> None:
-    assert post.render(post.validate(Request("post", "雨 天"))) == "<post> 雨 天 calm"
-    chat = load_tasks()["chat"]
-    assert chat.render(Request("chat", "c", context=("a", "b"))) == "<chat> a\nb c"
-    assert chat.render(Request("chat", "c")) == "<chat> c"
+def test_the_options_whose_values_are_nobodys_words_are_known(post: Task) -> None:
+    assert post.closed_options == {"mood", "length"}
 
 
-@given(st.text(min_size=1, max_size=60).filter(str.strip))
-def test_no_text_is_read_as_a_template(text: str) -> None:
-    chat = load_tasks()["chat"]
-    checked = chat.validate(Request("chat", text))
-    assert chat.render(checked) == f"<chat> {text.strip()}"
+@given(st.text(max_size=70))
+def test_a_text_is_kept_as_it_is_but_for_its_ends_or_refused(text: str) -> None:
+    task = Task("post", "talk", {}, {}, (Option("topic", {}, {}, main=True, max_length=60),))
+    try:
+        checked = task.validate(Request("post", text))
+    except TextTooLong:
+        assert len(text.strip()) > 60
+        return
+    assert checked.text == text.strip()
+    assert task.validate(checked) == checked
 
 
 VALUES = st.recursive(
