@@ -66,8 +66,8 @@ def test_a_tiny_vocabulary_relaxes_and_says_so(form: Form, seed: int, size: int)
     assert repeated == ("repeat" in plan.relaxed)
     if not set(plan.relaxed) - {"repeat", "corpus"}:
         assert {problem.rule for problem in result.problems} <= {"repeat"}
-    else:
-        assert not result.ok
+    # The other way round does not hold: with five characters that are all read both ways, what breaks
+    # the pattern the plan had settled on may turn out to fit another.
     if not plan.relaxed:
         assert faults(plan.lines, form.lengths[0]) == []
 
