@@ -61,7 +61,7 @@ def read(text: str, file: str = "") -> list[Message]:
     headed = sum(1 for line in lines if _match(_HEADED, line))
     said = sum(1 for line in lines if _match(_SAID, line) and not _match(_HEADED, line))
     if headed >= 2 and headed >= said:
-        return _log(lines, _HEADED)
+        return _log(lines, _HEADED) or _article(text)
     if said >= 2 and said >= _LOG_SHARE * len(lines):
         return _log(lines, _SAID)
     return _article(text)
