@@ -136,7 +136,7 @@ class Chat:
         reference: discord.MessageReference | None = message.to_reference(fail_if_not_exists=False)
         for index, part in enumerate(parts):
             last = index == len(parts) - 1
-            # the nonce lets Discord drop a second copy when a request is repeated after a lost answer
+            # one nonce for one prompt: Discord drops a second answer, also that of another process
             nonce = f"{message.id}-{index}"
             try:
                 each = await _send_one(message.channel, part, nonce, reference, view if last else None)

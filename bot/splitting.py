@@ -170,6 +170,8 @@ def _fill(units: Iterator[str], limit: int, best: dict[int, int], text: str) -> 
 
 
 def _quality(before: str, after: str) -> int:
+    if before[-1].isalnum():
+        return _WORST  # by far the most frequent place
     if before.endswith("\n"):
         return _PARAGRAPH if before.endswith("\n\n") else _LINE
     if after and after in _CLOSING:

@@ -151,9 +151,12 @@ async def test_a_lost_answer_does_not_make_a_second_message(
 ) -> None:
     async with connected(tmp_path, monkeypatch) as line:
         line.server.lose_answer_to_next("POST", MESSAGES)
-        await line.server.write(line.alice, f"{ME} 你好")
+        asked = await line.server.write(line.alice, f"{ME} 你好")
         await line.server.until(lambda: len(line.server.made("POST", MESSAGES)) == 2)
-        assert [call.status for call in line.server.made("POST", MESSAGES)] == [502, 200]
+        first, second = line.server.made("POST", MESSAGES)
+        assert (first.status, second.status) == (502, 200)
+        assert first.body["nonce"] == second.body["nonce"] == f"{asked['id']}-0"
+        assert first.body["enforce_nonce"]
         assert len(line.server.said()) == 1
 
 
