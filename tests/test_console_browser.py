@@ -198,9 +198,14 @@ async def test_a_judgement_toggles_and_reaches_the_journal(browser: Browser, pla
 
 
 async def test_reasons_are_asked_for_and_told(browser: Browser, place: Served) -> None:
-    await say(browser, "你好")
+    await browser.size(360, 500, touch=True)
+    await say(browser, "你好" * 60)
     await browser.click("[data-key=dislike]")
     await browser.until("document.querySelector('.reasons')")
+    await browser.until(
+        "document.querySelector('.reasons').getBoundingClientRect().bottom"
+        " <= document.querySelector('.composer').getBoundingClientRect().top"
+    )
     await browser.click(".reasons input[value=dull]")
     await browser.click("[data-key=reasons]")
     await browser.until("document.querySelector('.reasons input[value=dull]').defaultChecked")

@@ -109,7 +109,9 @@ const places = {
     before() { return null; },
     after(form, waiting, part, key) {
       form.closest("[data-part]").replaceWith(part);
-      part.querySelector(`[data-key="${key}"]`)?.focus();
+      part.querySelector(`[data-key="${key}"]`)?.focus({ preventScroll: true });
+      const reasons = part.querySelector(".reasons");
+      if (reasons) show(reasons);
     },
   },
 };
