@@ -26,7 +26,7 @@ Encoder = Callable[[Sequence[str]], npt.NDArray[np.floating]]
 _DIVERSITY = 0.5  # how much of a unit's worth its likeness to a chosen one takes away
 _CROWDING = 0.12  # what a neighbour of a chosen unit loses: points should come from everywhere
 _NEAR = 2  # units on either side that count as neighbours
-_QUIET = 0.6  # a log whose best unit has less salience has no news: between idle chatter and real logs
+_QUIET = 0.68  # a log whose best unit has less salience has no news: between idle chatter and real logs
 _FLOOR = 0.12  # a point of less salience would only fill the number
 _LATENT = 0.35  # share of the encoder's likeness in all likeness
 _LOOK_BACK = 60  # units in which an overturned statement is looked for
@@ -64,7 +64,7 @@ def summarize(
         central = latents @ latents.mean(0)
         worth = worth * (1 + 0.1 * (central - central.mean()) / (central.std() + 1e-9)).clip(0.8, 1.2)
     article = len({unit.messages for unit in candidates}) == 1 and len(candidates) > 1
-    if not article and (worth.max() < _QUIET or len(candidates) < 2):
+    if not article and worth.max() < _QUIET:
         return Summary("", (), len(messages), quiet=True)
     allowed = np.ones(len(candidates), bool) if article else worth >= _FLOOR
     allowed[list(overturned(candidates, ordered))] = False

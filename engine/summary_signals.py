@@ -139,6 +139,7 @@ def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) ->
     written = Counter(unit.author for unit in units)
     table = np.zeros((len(units), len(NAMES)))
     place = {name: column for column, name in enumerate(NAMES)}
+    long = len(units) >= 12  # a short log has neither opening nor closing words
     for row, unit in enumerate(units):
         for column, pattern in enumerate(_PATTERNS.values()):
             found = len(pattern.findall(unit.text))
@@ -154,8 +155,8 @@ def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) ->
             "fragments": min(len(unit.messages) - 1, 2) * 0.5,
             "replies": min(sum(replies[messages[i].id] for i in unit.messages), 3) / 3,
             "is_reply": float(first.reply_to is not None),
-            "opening": float(row < 2),
-            "closing": float(row >= len(units) - 2),
+            "opening": float(row < 2 and long),
+            "closing": float(row >= len(units) - 2 and long),
             "talker": min(written[unit.author] / len(units), 0.3),
         }
         if first.reply_to in position:

@@ -21,7 +21,7 @@ from engine.text import sentences
 from engine.values import Message
 
 LONGEST = 220  # characters of a unit's text; longer prose is cut into sentences, a longer word cut
-_ARTICLE = 160  # a message of more characters is read sentence by sentence
+_ARTICLE = 130  # a message of more characters is read sentence by sentence
 _JOINED = 120  # characters up to which fragments are joined
 _MINUTES = 2.0  # between fragments of one thought
 

@@ -1,0 +1,202 @@
+"""A summary says only what somebody wrote, leaves out what was overturned, and can say that nothing was."""
+
+import json
+import string
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import summary_training, summary_units
+from engine.summarize import summarize
+from engine.summary_signals import Terms
+from engine.values import Message
+
+WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"
+
+
+def log(*lines: str) -> list[Message]:
+    """Messages from "author: text" lines, a minute apart; "author>3: text" replies to message 3."""
+    messages = []
+    for number, line in enumerate(lines, start=1):
+        head, text = line.split(": ", 1)
+        author, _, reply = head.partition(">")
+        messages.append(Message(str(number), author, text, float(number), reply or None))
+    return messages
+
+
+MEETING = log(
+    "阿宁: 大家早",
+    "老周: 早早早",
+    "阿宁: 这周的读书会定在哪天？",
+    "老周: 周六下午三点，还在老地方青木茶社",
+    "小满: 哈哈哈哈我又要迟到了",
+    "阿宁: 更正：青木茶社周六包场，改到周日下午三点",
+    "老周: 好",
+    "小满: 报名截止周五晚上十点，最多十六个人",
+    "路人: 😂😂😂",
+    "老周: 我负责带投影仪和两本样书",
+    "小满: https://example.org/a",
+    "阿宁: !roll 6",
+)
+
+
+def is_found(point_text: str, sources: Sequence[str], messages: Sequence[Message]) -> bool:
+    texts = {message.id: message.text for message in messages}
+    return point_text in " ".join(texts[source].strip() for source in sources)
+
+
+def test_points_carry_the_decisions_in_order_of_time() -> None:
+    summary = summarize(MEETING, points=3)
+    text = " ".join(point.text for point in summary.points)
+    assert not summary.quiet
+    assert "改到周日下午三点" in text
+    assert "十点" in text
+    order = [int(point.sources[0]) for point in summary.points]
+    assert order == sorted(order)
+    assert summary.messages == len(MEETING)
+    assert summary.title
+
+
+def test_what_was_overturned_is_no_point() -> None:
+    summary = summarize(MEETING, points=8)
+    assert all("4" not in point.sources for point in summary.points)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("海盐要放200克，别忘了，先腌一晚上", "更正一下，海盐不是200克，是20克，腌一晚上"),
+        ("聚餐时间是18:00，在河边餐馆，一共12个人", "聚餐改到19:30，还是河边餐馆，12个人不变"),
+        ("the meetup is at 13:00 at the Tin Heron", "correction: the Tin Heron meetup is 15:00, not 13:00"),
+        (
+            "release 4.2 ships friday with the new sync",
+            "release 4.2 moved to monday, friday is off, sync is late",
+        ),
+    ],
+)
+def test_a_correction_takes_the_place_of_what_it_corrects(wrong: str, right: str) -> None:
+    messages = log(
+        f"a: {wrong}", "b: 收到，那我去通知其他人准备材料", f"a: {right}", "c: the budget is 3450 in total"
+    )
+    summary = summarize(messages, points=4)
+    sources = {source for point in summary.points for source in point.sources}
+    assert "1" not in sources
+    assert "3" in sources
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        log("a: 哈哈哈", "b: 早", "c: 😂", "d: 吃了吗", "e: 晚安"),
+        log("a: lol", "b: good morning", "c: brb", "d: 👍👍"),
+        log("a: https://example.org/1", "b: https://example.org/2"),
+        log("a: !play song", "b: /poem 秋", "a: .help"),
+        log(*["spammer: buy buy buy"] * 50),
+        log("a: ", "b:  "),
+        [],
+    ],
+)
+def test_idle_chatter_is_called_quiet(messages: list[Message]) -> None:
+    summary = summarize(messages)
+    assert summary.quiet
+    assert summary.points == ()
+
+
+ANY_TEXT = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from([m.text for m in MEETING]),
+    st.text(alphabet=string.ascii_letters + " .。，0123456789周定改", min_size=20, max_size=400),
+)
+MESSAGES = st.lists(
+    st.tuples(st.sampled_from("甲乙丙"), ANY_TEXT, st.integers(0, 3), st.integers(0, 30)), max_size=25
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(MESSAGES, st.integers(1, 8))
+def test_every_point_stands_in_its_sources(rows: list[tuple[str, str, int, int]], points: int) -> None:
+    minute = 0
+    messages = []
+    for number, (author, text, pause, reply) in enumerate(rows):
+        minute += pause
+        messages.append(Message(str(number), author, text, minute, str(reply) if reply < number else None))
+    summary = summarize(messages, points=points)
+    assert len(summary.points) <= points
+    for point in summary.points:
+        assert is_found(point.text, point.sources, messages)
+        assert point.author in "甲乙丙"
+    assert summary == summarize(messages, points=points)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(10, 300))
+def test_a_budget_of_characters_is_kept(characters: int) -> None:
+    summary = summarize(MEETING, characters=characters)
+    assert sum(len(point.text) for point in summary.points) <= characters
+
+
+def test_an_article_is_summarised_by_its_sentences() -> None:
+    article = (
+        "研究人员发现，城市里的树木能让夏天的街道平均降温三度。这项研究在五个城市进行了两年，一共测量了四百条街。"
+        "降温最明显的是梧桐和榕树，它们的树冠大，叶子密。不过树木也需要水，研究建议优先种在有积水的地方。"
+        "市政府表示，明年春天会在三十条街上种下两千棵树，预算是八百万元。居民可以在网上提出自己的街道。"
+    )
+    summary = summarize([Message("1", "报纸", article)], points=2)
+    assert len(summary.points) == 2
+    assert all(point.text in article and point.sources == ("1",) for point in summary.points)
+
+
+def test_fragments_of_one_author_are_joined() -> None:
+    messages = log("a: 桌子他们出", "a: 所以摊位费降到10块，卖旧书的不收")
+    assert [unit.messages for unit in summary_units.units(messages)] == [(0, 1)]
+    apart = log("a: 桌子他们出", "b: 真的？", "a: 所以摊位费降到10块")
+    assert len(summary_units.units(apart)) == 3
+
+
+def test_an_encoder_is_one_more_view() -> None:
+    asked: list[int] = []
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        asked.append(len(texts))
+        return np.array([[len(text), text.count("三"), 1.0] for text in texts])
+
+    summary = summarize(MEETING, points=3, encode=encode)
+    assert asked
+    assert len(summary.points) == 3
+
+
+def test_hostile_input_gets_an_honest_summary() -> None:
+    words = [Message(str(n), "a", "x" * 4000 + str(n), n) for n in range(3)]
+    for point in summarize([*words, *MEETING], points=5).points:
+        assert len(point.text) <= summary_units.LONGEST
+    spam = [Message(f"s{n}", "spammer", "BUY NOW 50% OFF today only", n) for n in range(300)]
+    chosen = summarize([*MEETING, *spam], points=5).points
+    assert sum(point.author == "spammer" for point in chosen) <= 1
+
+
+def test_the_sparse_matrix_agrees_with_a_dense_one() -> None:
+    terms = Terms(["苹果 梨 apple", "苹果 桃子", "banana apple pie"])
+    dense = np.zeros((3, len(terms.words)))
+    dense[terms.rows, terms.columns] = terms.values
+    for row in range(3):
+        assert terms.similar(row) == pytest.approx(dense @ dense[row])
+    vector = np.arange(len(terms.words), dtype=float)
+    assert terms.dot(vector) == pytest.approx(dense @ vector)
+
+
+@pytest.mark.skipif(not WRITTEN.exists(), reason="the written data is not here")
+def test_held_out_recall_on_annotated_channels() -> None:
+    logs = [
+        summary_training.Log(json.loads(line))
+        for name in ("channel-zh.jsonl", "channel-en.jsonl")
+        for line in (WRITTEN / name).read_text("utf-8").splitlines()
+    ]
+    numbers = summary_training.measure(logs, summary_training.held_out(logs))
+    assert numbers["gold_number"] >= 0.75
+    assert numbers["equal_length"] >= 0.75
+    assert numbers["noise"] <= 0.03
+    assert numbers["gold_number"] > numbers["longest"]
