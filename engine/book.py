@@ -38,7 +38,10 @@ Numbers = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One meaning: askings, replies that each fit every asking, and the turns they answer, if any."""
+    """One meaning: askings, replies that each fit every asking, and the turns they answer, if any.
+
+    `asks` and `before` are as `plain` leaves them: nothing of them is shown.
+    """
 
     task: str
     name: str
@@ -153,8 +156,8 @@ class Book:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = list(entries)
         self._entry = np.array([n for n, entry in enumerate(self.entries) for _ in entry.asks], np.int64)
-        self._index = Index([plain(ask) for entry in self.entries for ask in entry.asks])
-        befores = [" ".join(map(plain, entry.before)) for entry in self.entries]
+        self._index = Index([ask for entry in self.entries for ask in entry.asks])
+        befores = [" ".join(entry.before) for entry in self.entries]
         self._answering = [number for number, before in enumerate(befores) if before]
         self._before = Index([befores[number] for number in self._answering])
         self._tasks = {

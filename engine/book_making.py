@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from engine import danger
-from engine.book import Book, Entry
+from engine.book import Book, Entry, plain
 from engine.danger_training import is_dangerous, lines
 
 COMMANDS = ("chat", "continue", "poem", "summary", "privacy")
@@ -32,7 +32,7 @@ _DEVELOPMENT = 10  # one name in so many is kept aside
 _COMMAND = re.compile(r"(?<![\w.])/([a-z]+)")
 # statements about menus, buttons, options and storage that do not hold for the bot as it is built
 _UNTRUE = re.compile(
-    r"🔁|❓|右键消息|私密(?:选项)?，|选私密|藏头填|藏头(?:那一格|可选)|安静时间|/settings|导出一份|先导出|把消息翻译|能翻译"
+    r"🔁|❓|右键消息|私密(?:选项)?，|选私密|藏头填|藏头(?:那一格|可选)|安静时间|/settings|导出一份|先导出|把消息翻译"
     r"|我(?:能|会|可以)翻译|in (?:the|that) message'?s menu|I keep (?:ratings|nothing)|don'?t store your"
     r"|aren'?t kept|我(?:没存|不存|什么都不存|不会保存|不保存)|不会留下你的"
     r"|\bI don'?t (?:keep|save|store) (?:what|any|your|messages)",
@@ -92,9 +92,10 @@ def _of_dialogue(turns: Sequence[str], name: str) -> Iterable[Entry]:
 def _kept(entry: Entry) -> Iterable[Entry]:
     """The entry without untrue replies and dangerous askings; nothing when none are left."""
     replies = tuple(reply for reply in entry.replies if is_true(reply))
-    asks = tuple(a for a in entry.asks if not any(map(danger.by_rules, danger.pieces(a))))
+    safe = [ask for ask in entry.asks if not any(map(danger.by_rules, danger.pieces(ask)))]
+    asks = tuple(dict.fromkeys(text for text in map(plain, safe) if text))
     if asks and replies:
-        yield Entry(entry.task, entry.name, asks, replies, entry.before)
+        yield Entry(entry.task, entry.name, asks, replies, tuple(map(plain, entry.before)))
 
 
 def write(found: Sequence[Entry], path: Path) -> None:
