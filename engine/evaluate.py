@@ -75,7 +75,7 @@ def likelihood(
     order = sorted(range(len(data)), key=lambda i: len(data[i].target))
     sums: dict[str, float] = collections.defaultdict(float)
     means, log_variances = [], []
-    rows = 16 if model.config.latent else 64
+    rows = 64
     for start in range(0, len(order), rows):
         batch = corpus.batch_of([data[i] for i in order[start : start + rows]], config, None)
         real = batch.target != PAD
@@ -118,8 +118,15 @@ def _log_p(
     model: ConditionalVAE, encoded: Any, z: Tensor, inputs: Tensor, target: Tensor, real: Tensor
 ) -> Tensor:
     """log p(y|x,z) of each row, in nats: (B,)."""
-    log_p = model.logits(model.decode(encoded, z, inputs)).log_softmax(dim=2)
-    return (log_p.gather(2, target[..., None]).squeeze(2) * real).sum(dim=1)
+    features = model.decode(encoded, z, inputs)[real]  # (N, E), padding left out
+    wanted = target[real]
+    # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
+    found = [
+        torch.nn.functional.cross_entropy(model.logits(part), ids, reduction="none")
+        for part, ids in zip(features.split(128), wanted.split(128), strict=True)
+    ]
+    log_p = torch.zeros(target.shape).masked_scatter(real, -torch.cat(found))
+    return log_p.sum(dim=1)
 
 
 def evaluate(

@@ -7,6 +7,7 @@ Does not know: what the work is.
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
 import time
@@ -42,11 +43,11 @@ class Workers:
         """Jobs accepted and not finished. Only the event loop's thread changes it."""
         return self._waiting
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, patient: bool = False) -> T:
         """The result of `work`, done on a worker thread.
 
         Raises QueueFull at once, TooSlow when the deadline passes first, ShuttingDown. A caller that
-        is cancelled, or too late, costs no work if it had not begun.
+        is cancelled, or too late, costs no work if it had not begun. `patient` work has no deadline.
         """
         if self._closed:
             raise ShuttingDown()
@@ -56,9 +57,11 @@ class Workers:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._waiting += 1
-        self._jobs.put(_Job(work, loop, future, time.monotonic() + self.deadline))
+        limit = None if patient else self.deadline
+        last = math.inf if limit is None else time.monotonic() + limit
+        self._jobs.put(_Job(work, loop, future, last))
         try:
-            async with asyncio.timeout(self.deadline):
+            async with asyncio.timeout(limit):
                 return await future
         except TimeoutError as error:
             raise TooSlow(seconds=self.deadline) from error

@@ -58,7 +58,7 @@ class Engine:
 
     async def start(self) -> None:
         """Loads every model on a worker thread, so that the first reply comes quickly."""
-        await self._workers.run(self._load_all)
+        await self._workers.run(self._load_all, patient=True)
 
     async def close(self) -> None:
         await self._workers.close()

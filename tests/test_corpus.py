@@ -1,3 +1,5 @@
+"""Rows of every shape become examples, examples become batches."""
+
 import gzip
 import json
 import random

@@ -1,3 +1,5 @@
+"""Sampling: the same in any process, in agreement with the likelihood, within its masks."""
+
 import subprocess
 import sys
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The model alone: padding, the KL term, what keeps z alive."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Cleaning, sentences, segmentation and masks: laws over any text."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

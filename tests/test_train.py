@@ -1,3 +1,5 @@
+"""Runs that end, runs that are cut and go on, corpora that cannot be used."""
+
 from pathlib import Path
 
 import pytest

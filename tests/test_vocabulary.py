@@ -1,3 +1,5 @@
+"""Text to ids and back, nothing lost."""
+
 from pathlib import Path
 
 import pytest

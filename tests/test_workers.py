@@ -1,3 +1,5 @@
+"""The bounded queue: full, late, cancelled, closed."""
+
 import asyncio
 import threading
 

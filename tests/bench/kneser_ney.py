@@ -95,19 +95,24 @@ def main() -> None:
     parser.add_argument("--exclude", type=Path, nargs="*", default=[])
     parser.add_argument("--valid", type=Path, required=True)
     parser.add_argument("--order", type=int, default=4)
+    parser.add_argument(
+        "--examples", type=int, default=0, help="so many, evenly taken as evaluate does; 0: all"
+    )
     options = parser.parse_args()
     values = json.loads((options.model / "config.json").read_text("utf-8"))["corpus"]
     config = CorpusConfig(**{**values, "tags": tuple(values["tags"])})
     vocabulary = Vocabulary.load(options.model)
     data = train.load_data(options.data, config, exclude=options.exclude, vocabulary=vocabulary)
     model = KneserNey([e.target.tolist() for e in data.train], len(vocabulary), options.order)
-    held, characters = [], 0
+    read: list[tuple[list[int], int]] = []
     for row in corpus.rows(options.valid):
         for example in corpus.of_row(row, options.valid.name.split(".")[0], config.kind):
             encoded = corpus.encode(example, vocabulary, config, set())
             if encoded is not None:
-                held.append(encoded.target.tolist())
-                characters += len(example.target.replace("\n", ""))
+                read.append((encoded.target.tolist(), len(example.target.replace("\n", ""))))
+    if options.examples:
+        read = read[:: max(1, len(read) // options.examples)][: options.examples]
+    held, characters = [target for target, _ in read], sum(count for _, count in read)
     nll = -model.log_probability(held)
     tokens = sum(map(len, held))
     report = {
