@@ -46,6 +46,8 @@ class Writer(Protocol):
 
     async def write(self, request: Request) -> Reply: ...
 
+    async def vary(self, request: Request, reply: Reply) -> Reply: ...
+
     async def summarize(
         self, messages: Sequence[Message], *, points: int = 5, characters: int | None = None
     ) -> Summary: ...
@@ -97,7 +99,13 @@ class Answering:
         A fixed answer (danger) is not recorded: nothing is kept of such a moment or learnt from it.
         Nor is that of a person who asked for nothing to be kept.
         """
-        reply = await self.engine.write(request)
+        return await self._keep(request, await self.engine.write(request), asker)
+
+    async def vary(self, request: Request, reply: Reply, asker: Asker) -> Answer:
+        """A reply near `reply`, which answered the same request; kept as `write` keeps it."""
+        return await self._keep(request, await self.engine.vary(request, reply), asker)
+
+    async def _keep(self, request: Request, reply: Reply, asker: Asker) -> Answer:
         kept = reply.origin != "fixed" and await self.journal(
             Journal.record, request, reply, asker.person, asker.place
         )

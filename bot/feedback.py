@@ -24,7 +24,7 @@ from bot.answering import Answer, Answering, asker_of, guarded
 from bot.rendering import reply_text, why
 from bot.splitting import split
 from bot.wording import say
-from engine import Fact, Journal
+from engine import Fact, Journal, Reply
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ VALUES = {"👍": 1.0, "👎": -1.0}
 BUTTON_LABEL = "buttons"
 """One label for both buttons: the later press replaces the earlier one."""
 
-_TEMPLATE = r"moyou:(?P<action>up|down|undo|again|why):(?P<generation>[\w.-]{1,80})"
+_TEMPLATE = r"moyou:(?P<action>up|down|undo|again|vary|why):(?P<generation>[\w.-]{1,80})"
+_EMOJI = {"up": "👍", "down": "👎", "undo": "↩️", "again": "🔁", "vary": "🎲", "why": "❓"}
 _SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 
 
@@ -128,12 +129,11 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
     def __init__(self, action: str, generation: str, locale: str) -> None:
         self.action = action
         self.generation = generation
-        emoji = {"up": "👍", "down": "👎", "again": "🔁", "why": "❓", "undo": "↩️"}[action]
-        label = say(f"button.{action}", locale) if action in ("again", "why", "undo") else None
+        label = None if action in ("up", "down") else say(f"button.{action}", locale)
         super().__init__(
             discord.ui.Button(
                 style=discord.ButtonStyle.secondary,
-                emoji=emoji,
+                emoji=_EMOJI[action],
                 label=label,
                 custom_id=f"moyou:{action}:{generation}",
             )
@@ -152,8 +152,8 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
                 await self._judge(interaction, answering)
             elif self.action == "undo":
                 await self._undo(interaction, answering)
-            elif self.action == "again":
-                await self._again(interaction, answering)
+            elif self.action in ("again", "vary"):
+                await self._write(interaction, answering)
             else:
                 await self._why(interaction, answering)
 
@@ -187,15 +187,21 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
         text = say("feedback.undone", str(interaction.locale))
         await interaction.response.edit_message(content=text, view=None)
 
-    async def _again(self, interaction: discord.Interaction[Any], answering: Answering) -> None:
+    async def _write(self, interaction: discord.Interaction[Any], answering: Answering) -> None:
+        """The same request once more: anew, or near the reply that this button is under."""
         request = await answering.journal(Journal.request, self.generation)
-        if request is None:
+        reply = await answering.journal(Journal.reply, self.generation)
+        if request is None or reply is None:
             text = say("again.words_gone", str(interaction.locale))
             await interaction.response.send_message(text, ephemeral=True)
             return
         private = is_private(interaction.message)
         await interaction.response.defer(thinking=True, ephemeral=private)
-        answer = await answering.write(dataclasses.replace(request, seed=None), asker_of(interaction))
+        request, who = dataclasses.replace(request, seed=None), asker_of(interaction)
+        if self.action == "vary":
+            answer = await answering.vary(request, reply, who)
+        else:
+            answer = await answering.write(request, who)
         await deliver(interaction, answering, answer, private=private)
 
     async def _why(self, interaction: discord.Interaction[Any], answering: Answering) -> None:
@@ -207,14 +213,22 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
             await interaction.followup.send(part, ephemeral=True)
 
 
+def can_vary(reply: Reply) -> bool:
+    return reply.origin == "generated" and bool(reply.latent)
+
+
 def is_private(message: discord.Message | None) -> bool:
     return message is not None and message.flags.ephemeral
 
 
 def reply_view(answer: Answer) -> discord.ui.View:
-    """👍 👎 again why. They hold the generation's id alone, so they outlive the process."""
+    """👍 👎 again vary why. They hold the generation's id alone, so they outlive the process.
+
+    Only what was written from a latent has a neighbourhood to vary in.
+    """
     view = discord.ui.View(timeout=None)
-    for action in ("up", "down", "again", "why"):
+    varied = ("vary",) if can_vary(answer.reply) else ()
+    for action in ("up", "down", "again", *varied, "why"):
         view.add_item(ReplyButton(action, answer.reply.generation, answer.request.locale))
     return view
 

@@ -69,6 +69,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "verse.relaxed.character": ("读音已知", "known readings"),
     # --- buttons and feedback
     "button.again": ("再来", "again"),
+    "button.vary": ("变一变", "vary"),
     "button.why": ("缘由", "why"),
     "button.undo": ("收回", "take back"),
     "feedback.up": ("记下了，谢谢你的 👍。", "Noted, thank you for the 👍."),
@@ -83,8 +84,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "You asked for nothing to be kept, so this was not noted. To change that, use /privacy.",
     ),
     "again.words_gone": (
-        "原来的请求已经不再保留，请重新说一遍。",
-        "The words of that request are no longer kept; please ask again.",
+        "当初说的话已经擦去，不能照着再写；请重新说一遍。",
+        "The words of that request have been erased, so nothing can be written from them; please ask again.",
     ),
     # --- why
     "why.gone": ("这条回复的记录已经删除。", "The record of this reply was erased."),
@@ -131,8 +132,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "What Moyou keeps, and how to make it forget you",
     ),
     "privacy.words_kept": (
-        "你对我说的话保留 {hours} 小时，好让“再来”和“缘由”能用，然后删除",
-        "What you say to me is kept for {hours} hours, so that again and why work, and then erased",
+        "你对我说的话保留 {hours} 小时，好让“再来”“变一变”和“缘由”能用，然后删除",
+        "What you say to me is kept for {hours} hours, so that again, vary and why work, and then erased",
     ),
     "privacy.words_not_kept": ("你对我说的话不保留", "What you say to me is not kept"),
     "privacy.policy": (

@@ -34,6 +34,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.tasks: Mapping[str, Task] = load_tasks()
         self.asked: list[Request] = []
+        self.varied: list[Reply] = []
         self.summarized: list[Sequence[Message]] = []
         self.fail: BaseException | None = None
         self.text: Callable[[Request], str] = lambda request: f"{request.text}!"
@@ -50,9 +51,15 @@ class FakeEngine:
             raise self.fail
         if "想死" in request.text:
             return self._reply(request, "我很担心你。请拨打求助热线。", origin="fixed")
+        if "背一句" in request.text:
+            return self._reply(request, "这是书里的一句。", origin="book")
         if task.model == "verse":
             return self._reply(request, "\n".join(POEM), lines=POEM, form=poem_check())
         return self._reply(request, self.text(request))
+
+    async def vary(self, request: Request, reply: Reply) -> Reply:
+        self.varied.append(reply)
+        return await self.write(request)
 
     async def summarize(
         self, messages: Sequence[Message], *, points: int = 5, characters: int | None = None
@@ -75,8 +82,9 @@ class FakeEngine:
         number = next(self._numbers)
         origin = fields.pop("origin", "generated")
         seed = number if request.seed is None else request.seed
-        draft = Draft(text, text, origin, (0.25,), -1.5, {"fit": 0.5}, 0.75)
-        worse = Draft("另一个草稿", "另一个草稿", "book", (0.5,), -2.5, {"fit": 0.25}, 0.5)
+        latent = (0.25,) if origin == "generated" else ()
+        draft = Draft(text, text, origin, latent, -1.5, {"fit": 0.5}, 0.75)
+        worse = Draft("另一个草稿", "另一个草稿", "book", (), -2.5, {"fit": 0.25}, 0.5)
         return Reply(
             generation=f"fake-{number:04d}",
             task=request.task,

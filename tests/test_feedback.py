@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from bot.client import MoyouClient
 from bot.settings import Settings
-from engine import Fact, Journal, Place
+from engine import Fact, Journal, Place, QueueFull
 from tests.discord_world import World, world
 
 
@@ -142,8 +143,59 @@ async def test_again_says_when_the_words_are_gone(tmp_path: Path) -> None:
         answer = await answered(w)
         result = await w.bob.click(answer, custom_id="moyou:again:fake-0001")
         assert result.ephemeral
-        assert "no longer kept" in result.response.content
+        assert "have been erased" in result.response.content
+        assert "ask again" in result.response.content
         assert len(w.engine.asked) == 1
+
+
+async def test_vary_writes_near_the_reply_it_is_under_after_a_restart_too(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.env.restart_bot(MoyouClient(w.engine, w.journal, Settings(), shard_count=1))
+        result = await w.bob.click(answer, custom_id="moyou:vary:fake-0001")
+        assert result.response is not None
+        assert not result.ephemeral
+        (near,) = w.engine.varied
+        assert near.generation == "fake-0001"
+        assert near.latent == (0.25,)
+        first, second = w.engine.asked
+        assert (first.text, first.context, second.seed) == (second.text, second.context, None)
+        assert await w.journal(Journal.generation_of, result.response.id) == "fake-0002"
+        await w.alice.click(result.response, custom_id="moyou:up:fake-0002")
+        assert await values(w) == [1.0]
+
+
+async def test_when_nothing_can_be_varied_a_sentence_says_why(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        w.engine.fail = QueueFull(waiting=64)
+        result = await w.bob.click(answer, custom_id="moyou:vary:fake-0001")
+        assert "Too many people are waiting (64)" in result.response.content
+        assert await w.journal(Journal.generation_of, result.response.id) is None
+
+
+async def test_vary_says_when_the_words_are_gone_and_what_to_do(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.journal(Journal.expire_words, math.inf)
+        result = await w.bob.click(answer, custom_id="moyou:vary:fake-0001")
+        assert result.ephemeral
+        assert "have been erased" in result.response.content
+        assert "ask again" in result.response.content
+        assert w.engine.varied == []
+
+
+async def test_only_what_was_written_from_a_latent_can_be_varied(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        written = await answered(w)
+        found = await answered(w, "背一句")
+        assert actions(written) == ["up", "down", "again", "vary", "why"]
+        assert actions(found) == ["up", "down", "again", "why"]
+
+
+def actions(message: discord.Message) -> list[str]:
+    """What the buttons under a message do, in their order."""
+    return [button.custom_id.split(":")[1] for row in message.components for button in row.children]
 
 
 async def test_why_shows_model_seed_origin_drafts_and_scores(tmp_path: Path) -> None:
