@@ -289,8 +289,14 @@ def _recognise(text: str, classifier: Classifier | None) -> str | None:
     for part in parts:
         if (name := by_rules(part)) is not None:
             return name
-    classifier = classifier or _classifier()
-    if len(parts) == 1 or (parts and len(parts[0].text) <= _SHORT):
+    return by_classifier(parts, classifier or _classifier())
+
+
+def by_classifier(parts: Sequence[Folded], classifier: Classifier) -> str | None:
+    """The intent that the classifier sees in the pieces of a text."""
+    if not parts:
+        return None
+    if len(parts[0].text) <= _SHORT:
         return classifier.intent(parts[0].text)
     # every further sentence is one more chance of a false alarm
     stricter = 1 - (1 - classifier.threshold) / 3

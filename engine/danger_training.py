@@ -163,17 +163,15 @@ def _write(classifier: danger.Classifier, path: Path) -> None:
 
 def measure(rows: Sequence[Row], data: Features, threshold: float) -> dict[str, Any]:
     """Recall and false alarms with every group held out once from the classifier's training."""
-    by_rule = np.array([any(map(danger.by_rules, danger.pieces(row.text))) for row in rows])
+    pieces = [danger.pieces(row.text) for row in rows]
+    by_rule = np.array([any(map(danger.by_rules, parts)) for parts in pieces])
     found = np.zeros(len(rows), bool)
-    both = np.zeros(len(rows), bool)
     for fold in range(FOLDS):
         model = fit(data, data.folds != fold)
         model = danger.Classifier(model.weights, model.bias, threshold)
         for index in map(int, np.flatnonzero(data.folds == fold)):
-            text = rows[index].text
-            parts = danger.pieces(text)
-            found[index] = bool(parts) and model.intent(parts[0].text) is not None
-            both[index] = danger.recognise(text, classifier=model) is not None
+            found[index] = danger.by_classifier(pieces[index], model) is not None
+    both = by_rule | found
     sources = sorted({row.source for row in rows})
     report: dict[str, Any] = {"threshold": threshold, "recall": {}, "false_alarms": {}, "missed": []}
     for dangerous in (True, False):
