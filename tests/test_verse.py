@@ -21,6 +21,8 @@ torch.set_num_threads(1)
 
 CHARACTERS = ["", "<line>", "，", *sorted(readings())]
 RULES_OF_ALL = VerseRules(CHARACTERS)
+# Without characters that are read both ways a verse has one reading, so a fault has one place.
+RULES_OF_CERTAIN = VerseRules([c for c in CHARACTERS if reading(c).tone in ("平", "仄")])
 SEEDS = st.integers(0, 2**32)
 FORM = st.sampled_from(sorted(FORMS)).map(FORMS.__getitem__)
 
@@ -189,7 +191,7 @@ def test_an_old_style_poem_is_told_from_regulated_verse() -> None:
 @given(FORM, SEEDS, st.data())
 @settings(max_examples=100, deadline=None)
 def test_one_wrong_tone_is_reported_where_it_stands(form: Form, seed: int, data: st.DataObject) -> None:
-    lines = list(write(RULES_OF_ALL, form, seed).lines)
+    lines = list(write(RULES_OF_CERTAIN, form, seed).lines)
     result = check(lines, form)
     row = data.draw(st.integers(0, 3))
     # The positions that alternate; a wrong first line's end is another pattern's right one.
@@ -214,7 +216,7 @@ WRONG = {
 @given(FORM, SEEDS, st.sampled_from([1, 3]))
 @settings(max_examples=60, deadline=None)
 def test_one_wrong_rhyme_is_reported_where_it_stands(form: Form, seed: int, row: int) -> None:
-    lines = list(write(RULES_OF_ALL, form, seed).lines)
+    lines = list(write(RULES_OF_CERTAIN, form, seed).lines)
     groups = (
         reading(lines[4 - row][-1]).groups | reading(lines[row][-1]).groups | reading(lines[0][-1]).groups
     )
