@@ -100,8 +100,9 @@ class Chat:
     async def _converse(self, message: discord.Message) -> None:
         async with typing(message.channel):
             turns = merged([await self._turn(earlier) for earlier in await self._chain(message)])
-            everything = " ".join(turn.text for turn in turns)
-            otherwise = language_of(everything, self._answering.settings.locale)
+            # our own words are kept in simplified characters, so they do not tell how somebody writes
+            said = [turn.text for turn in turns if not turn.mine] or [turn.text for turn in turns]
+            otherwise = language_of(" ".join(said), self._answering.settings.locale)
             locale = language_of(self._words(message, None), otherwise)
             text = self._words(message, locale)
             task = self._answering.engine.tasks["chat"]

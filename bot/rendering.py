@@ -1,6 +1,7 @@
 """How a reply looks in Discord: verse with its form check, a quoted question, and the answer to "why?".
 
-Knows: markdown, what a form check and a draft hold. Does not know: sending, the journal, the engine.
+Knows: markdown, what a form check and a draft hold, and that zh-TW reads traditional characters: only
+what is shown is converted. Does not know: sending, the journal, the engine.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 
 from discord.utils import escape_markdown
 
-from bot.wording import say
+from bot.wording import in_characters_of, say
 from engine import FormCheck, Reply, Request
 
 TITLE_LIMIT = 40
@@ -31,11 +32,12 @@ ASPECTS = {
 def reply_text(request: Request, reply: Reply, *, quoted: bool = False) -> str:
     """The message for a reply. `quoted`: a slash command, whose question nobody else sees, is repeated."""
     locale = request.locale
+    if reply.origin == "fixed":
+        return reply.text  # people wrote it for this locale
     if reply.form is not None and reply.lines:
         return verse(reply.lines, reply.form, request.text, locale)
-    if quoted and request.text and reply.origin != "fixed":
-        return f"{quote(request.text)}\n{reply.text}"
-    return reply.text
+    text = in_characters_of(reply.text, locale)
+    return f"{quote(request.text)}\n{text}" if quoted and request.text else text
 
 
 def quote(text: str) -> str:
@@ -52,15 +54,16 @@ def verse(lines: tuple[str, ...], form: FormCheck, theme: str, locale: str) -> s
     theme = shortened(re.sub(r"\s+", " ", theme).strip(), TITLE_LIMIT)
     title = [f"**{escape_markdown(theme)}**"] if theme else []
     marked = [f"```\n{marks(form, locale)}\n```"] if form.lines else []
-    return "\n".join([*title, *(escape_markdown(line) for line in lines), *marked, *verdict(form, locale)])
+    shown = [escape_markdown(in_characters_of(line, locale)) for line in lines]
+    return "\n".join([*title, *shown, *marked, *verdict(form, locale)])
 
 
 def marks(form: FormCheck, locale: str) -> str:
     """Each line over its tones: ○ 平, ● 仄, ◎ both; × under what its form does not allow."""
     rows: list[str] = []
     for line in form.lines:
-        rows.append("".join(mark.character for mark in line))
-        rhyme = next((mark.rhyme for mark in reversed(line) if mark.rhyme), "")
+        rows.append(in_characters_of("".join(mark.character for mark in line), locale))
+        rhyme = in_characters_of(next((mark.rhyme for mark in reversed(line) if mark.rhyme), ""), locale)
         tones = "".join(TONES.get(mark.tone, "？") if mark.ok else "×" for mark in line)
         rows.append(tones + (f" {say('verse.rhyme_of', locale, group=rhyme)}" if rhyme else ""))
     return "\n".join(rows)
@@ -71,7 +74,7 @@ def verdict(form: FormCheck, locale: str) -> list[str]:
     broken = {problem.rule for problem in form.problems}
     parts = [say(f"verse.form.{form.name}", locale) if form.name in NAMED else form.name]
     if form.pattern:
-        parts.append(form.pattern)
+        parts.append(in_characters_of(form.pattern, locale))
     for key, rules in ASPECTS.items():
         parts.append(f"{say(key, locale)} {'✗' if broken & rules else '✓'}")
     rows = [f"-# {' · '.join(parts)}"]
@@ -101,7 +104,8 @@ def why(reply: Reply, locale: str) -> str:
     order = sorted(range(len(reply.drafts)), key=lambda index: -reply.drafts[index].score)
     for index in order:
         draft = reply.drafts[index]
-        text = escape_markdown(shortened(re.sub(r"\s+", " ", draft.text).strip(), DRAFT_LIMIT))
+        shown = in_characters_of(draft.text, locale)
+        text = escape_markdown(shortened(re.sub(r"\s+", " ", shown).strip(), DRAFT_LIMIT))
         parts = " ".join(f"{name} {value:.2f}" for name, value in sorted(draft.scores.items()))
         chosen = " ✓" if index == reply.chosen else ""
         rows.append(f"{draft.score:.2f}{chosen} {text}\n-# {say(f'why.from.{draft.origin}', locale)} {parts}")

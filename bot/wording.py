@@ -6,6 +6,7 @@ code of the engine. Does not know: Discord, the console, or when a sentence is s
     say("chat.busy", "zh-TW")                 one sentence, fields filled in
     sentence_of(error, "en")                  the sentence for an exception
     language_of("你好, Moyou")                 "zh-CN": the locale a text is answered in
+    in_characters_of("头发", "zh-TW")          "頭髮": words that are not ours, in a locale's characters
 
 Add keys under the heading of your own area, as `"area.key": ("中文", "English")`.
 """
@@ -17,6 +18,7 @@ import functools
 import opencc
 
 from bot import wording_console, wording_discord
+from engine import simplify
 
 DEFAULT_LOCALE = "zh-CN"
 _TRADITIONAL = ("zh-TW", "zh-HK", "zh-MO", "zh-Hant")
@@ -211,19 +213,34 @@ def language(locale: str) -> str:
 
 
 def language_of(text: str, otherwise: str = "en") -> str:
-    """The locale to answer a text in: zh-CN with any Han character, en with any other letter.
+    """The locale to answer a text in: Chinese with any Han character, en with any other letter.
 
-    A text of neither (emoji, numbers, nothing) gets `otherwise`.
+    zh-TW when it is written in traditional characters; where all its characters are used in both
+    scripts, `otherwise` decides. A text of neither (emoji, numbers, nothing) gets `otherwise`.
     """
     if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
-        return "zh-CN"
+        only_traditional = _changed(text, simplify(text))
+        only_simplified = _changed(text, in_characters_of(text, "zh-TW"))
+        # halved: conversion takes 台 and 里 for simplified, which traditional texts have as well
+        if only_traditional and only_traditional > only_simplified / 2:
+            return "zh-TW"
+        return "zh-CN" if only_simplified or language(otherwise) != "zh-TW" else "zh-TW"
     return "en" if any(c.isalpha() for c in text) else otherwise
 
 
 @functools.lru_cache(maxsize=4096)
 def traditional(text: str) -> str:
-    """`text` in the characters used in Taiwan."""
+    """`text` in the characters used in Taiwan. For words of our own: they are remembered."""
     return str(_converter().convert(text))
+
+
+def in_characters_of(text: str, locale: str) -> str:
+    """Words that are not ours (a reply, a verse) in the characters of a locale; nothing is remembered."""
+    return str(_converter().convert(text)) if language(locale) == "zh-TW" else text
+
+
+def _changed(before: str, after: str) -> int:
+    return sum(a != b for a, b in zip(before, after, strict=False))
 
 
 @functools.cache

@@ -39,6 +39,25 @@ async def test_a_text_in_english_is_answered_as_english(tmp_path: Path) -> None:
         assert w.sent()[0].content == "hello @someone!"
 
 
+async def test_who_writes_traditional_characters_reads_them_and_the_journal_keeps_the_original(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w:
+        w.engine.text = lambda request: "头发白了"
+        await w.alice.send(w.channel, f"{w.me} 會怎麼樣？")
+        [answer] = w.sent()
+        assert answer.content == "頭髮白了"
+        labels = [button.label for button in answer.components[0].children]
+        assert labels == [None, None, "再來", "變一變", "緣由"]
+        reply = await w.journal(Journal.reply, "fake-0001")
+        assert reply is not None
+        assert reply.text == "头发白了"
+        await w.alice.send(w.channel, "你好", reply_to=answer)  # said in either script
+        assert [each.content for each in w.sent()] == ["頭髮白了"] * 2
+        assert [request.locale for request in w.engine.asked] == ["zh-TW", "zh-TW"]
+        assert w.engine.asked[1].context == ("會怎麼樣？", "头发白了")
+
+
 async def test_direct_messages_are_a_conversation_without_mentions(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         await w.alice.send_dm("早上好")

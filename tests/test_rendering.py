@@ -8,6 +8,7 @@ import pytest
 
 from bot.rendering import QUOTE_LIMIT, quote, reply_text, why
 from bot.splitting import length
+from bot.wording import language_of, traditional
 from engine import FormCheck, Mark, Problem, Reply, Request
 from engine.verse_check import RULES
 from tests.fakes import POEM, FakeEngine, poem_check
@@ -27,6 +28,34 @@ async def test_every_line_stands_over_its_tones_and_rhyme() -> None:
     assert "○○●●○ 韵：十一尤" in text
     assert "字数 ✓ · 平仄 ✓ · 押韵 ✓" in text
     assert "仄起首句不入韵" in text
+
+
+async def test_taiwan_reads_verse_tones_and_drafts_in_traditional_characters() -> None:
+    request, reply = await poem("里面的灯")
+    text = reply_text(dataclasses.replace(request, locale="zh-TW"), reply)
+    assert "黃河入海流\n" in text
+    assert text.count("黃河入海流") == text.count("欲窮千里目") == 2, "to read, and over its tones"
+    assert "欲穷千里目" not in text
+    assert "仄起首句不入韻" in text
+    assert "里面的灯" in text, "the member's own words stay as they are"
+    assert "另一個草稿" in why(reply, "zh-TW")
+    assert reply.lines == POEM
+
+
+async def test_conversion_keeps_nothing_of_what_people_said_or_got() -> None:
+    request = Request("continue", "头发白了", locale="zh-TW")
+    reply = await FakeEngine().write(request)
+    reply_text(request, reply)  # our own words are remembered from here on
+    before = traditional.cache_info().currsize
+    assert reply_text(request, reply, quoted=True) == "> 头发白了\n頭髮白了!"
+    language_of("这些话谁也不该记住", "zh-TW")
+    assert traditional.cache_info().currsize == before
+
+
+async def test_a_fixed_answer_is_written_for_its_locale_and_stays() -> None:
+    request = Request("chat", "我想死", locale="zh-TW")
+    reply = dataclasses.replace(await FakeEngine().write(request), text="在台灣可以打 1925")
+    assert reply_text(request, reply) == "在台灣可以打 1925"
 
 
 @pytest.mark.parametrize("rule", RULES)

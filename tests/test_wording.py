@@ -74,10 +74,20 @@ def test_a_foreign_exception_is_said_without_its_own_words() -> None:
         ("😀 42", "zh-CN"),
         ("", "zh-CN"),
         ("𠮷", "zh-CN"),
+        ("頭髮白了", "zh-TW"),
+        ("台灣的里長", "zh-TW"),
+        ("头发白了，乾", "zh-CN"),
     ],
 )
 def test_language_of_a_text(text: str, locale: str) -> None:
     assert wording.language_of(text, otherwise="zh-CN") == locale
+
+
+def test_what_both_scripts_share_is_answered_in_the_script_that_stands_otherwise() -> None:
+    assert wording.language_of("你好", "zh-TW") == "zh-TW"
+    assert wording.language_of("你好", "zh-HK") == "zh-TW"
+    assert wording.language_of("你好", "en") == "zh-CN"
+    assert wording.language_of("请说", "zh-TW") == "zh-CN"
 
 
 @pytest.mark.parametrize(
