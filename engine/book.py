@@ -5,6 +5,7 @@ Does not know: which reply is sent, models, judges. It holds nothing that a memb
 
 Likeness is the cosine of TF-IDF over n-grams (1 to 3 with Han characters, 2 to 4 of other letters),
 so an asking word for word in the book has 1.0 and a caller can abstain below a likeness of its own.
+What all askings of a meaning share fills up a part of what the nearest one lacks.
 What was said just before is a weaker second signal for replies that answer a certain turn.
 """
 
@@ -160,6 +161,8 @@ class Book:
         befores = [" ".join(entry.before) for entry in self.entries]
         self._answering = [number for number, before in enumerate(befores) if before]
         self._before = Index([befores[number] for number in self._answering])
+        self._many = [n for n, entry in enumerate(self.entries) if len(entry.asks) > 2]
+        self._meanings = Index([" ".join(self.entries[number].asks) for number in self._many])
         self._tasks = {
             task: np.array([e.task == task for e in self.entries])
             for task in {entry.task for entry in self.entries}
@@ -177,7 +180,11 @@ class Book:
         found = np.zeros(len(self.entries), np.float32)
         if task not in self._tasks:
             return found
-        np.maximum.at(found, self._entry, self._index.likeness(plain(text)))
+        words = plain(text)
+        np.maximum.at(found, self._entry, self._index.likeness(words))
+        if self._many:
+            # several askings of one meaning together know more words for it than the nearest one
+            found[self._many] += (1 - found[self._many]) * self._meanings.likeness(words)
         if self._answering:
             same = np.zeros(len(self._answering), np.float32)
             if context:
