@@ -40,6 +40,7 @@ INTENTS = (
 FOLLOW = "crisis_follow"
 BUCKETS = 1 << 15
 _SHORT = 60  # folded characters up to which a text is also read as one word without any gap
+_ENOUGH = 9  # n-grams, those of four Han characters: below that only rules can tell
 _LATIN = str.maketrans("аеорсхукіѕԁһոⅼıɡ@$0134", "aeopcxykisdhnligasolea")
 _BLANK = "\x00"
 _SENTENCE = re.compile(r"[。！？!?…\n;；]+|\.(?=\s|$)")
@@ -245,6 +246,9 @@ class Classifier:
         return np.asarray(scores / scores.sum(), np.float32)
 
     def intent(self, text: str, threshold: float | None = None) -> str | None:
+        """The likeliest intent of a folded text, None when it is harmless or too short to tell."""
+        if len(features(text)) < _ENOUGH:
+            return None
         probabilities = self.probabilities(text)
         if 1 - probabilities[0] < (self.threshold if threshold is None else threshold):
             return None
