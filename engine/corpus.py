@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from engine import text
+from engine.danger_training import is_dangerous
 from engine.errors import BadFile
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
@@ -121,7 +122,7 @@ def _prose(row: dict[str, Any], stem: str) -> Iterator[Example]:
                 ("chat", _style(stem)), tuple(turns[max(0, index - 4) : index]), turns[index], group=group
             )
     elif "asks" in row:
-        if not row["intent"].startswith(("crisis", "unsafe")):
+        if not is_dangerous(row["intent"]):
             replies = row["replies"]
             pairs = [(ask, replies[number % len(replies)]) for number, ask in enumerate(row["asks"])]
             pairs += [(pair["ask"], pair["reply"]) for pair in row.get("follow", ())]

@@ -47,7 +47,8 @@ def test_other_dialogues_teach_every_turn_and_prose_is_continued(tmp_path: Path)
 
 def test_danger_never_becomes_an_example(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
-        {"intent": name, "asks": ["问"], "replies": ["答"]} for name in ("crisis", "unsafe_x", "greet")
+        {"intent": name, "asks": ["问"], "replies": ["答"]}
+        for name in ("crisis", "unsafe_x", "self_harm", "cant_hold_on", "greet")
     ]
     assert [e.target for e in corpus.examples(write(tmp_path / "intent-zh.jsonl", rows), CONFIG)] == ["答"]
 
