@@ -83,7 +83,8 @@ def verdict(form: FormCheck, locale: str) -> list[str]:
         rule = say(f"verse.rule.{problem.rule}", locale)
         rows.append("-# " + say(key, locale, line=problem.line, position=problem.position, rule=rule))
     if form.relaxed:
-        given_up = "、".join(say(f"verse.relaxed.{rule}", locale) for rule in form.relaxed)
+        comma = say("verse.comma", locale)
+        given_up = comma.join(say(f"verse.relaxed.{rule}", locale) for rule in form.relaxed)
         rows.append("-# " + say("verse.relaxed", locale, rules=given_up))
     return rows
 

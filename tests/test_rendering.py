@@ -76,6 +76,15 @@ async def test_what_was_given_up_is_named(rule: str) -> None:
     assert "放宽了：" in reply_text(request, dataclasses.replace(reply, form=form))
 
 
+async def test_several_that_were_given_up_are_a_list_in_either_language() -> None:
+    request, reply = await poem()
+    reply = dataclasses.replace(reply, form=dataclasses.replace(poem_check(), relaxed=("tone", "rhyme")))
+    assert "放宽了：平仄、押韵" in reply_text(request, reply)
+    assert "given up while writing: tones; rhyme" in reply_text(
+        dataclasses.replace(request, locale="en"), reply
+    )
+
+
 def test_the_names_of_what_can_be_given_up_are_the_engines() -> None:
     verse = pytest.importorskip("engine.verse")
     assert set(verse.RELAXATION) == set(RELAXED)

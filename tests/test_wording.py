@@ -10,6 +10,7 @@ import pytest
 
 from bot import wording
 from engine import errors
+from engine.verse import RELAXATION, RULES
 
 EXAMPLE = {"seconds": 30.0}
 
@@ -51,6 +52,22 @@ def test_every_key_is_said_in_both_languages_with_the_same_fields(key: str) -> N
     assert english
     assert fields_of(chinese) == fields_of(english)
     assert not has_han(re.sub(r"\{[^}]*\}|墨友", "", english)) or key.startswith(("verse.", "locale."))
+
+
+@pytest.mark.parametrize(("prefix", "names"), [("rule", RULES), ("relaxed", RELAXATION)])
+def test_every_rule_of_verse_has_words_and_no_words_are_for_a_rule_that_is_none(
+    prefix: str, names: tuple[str, ...]
+) -> None:
+    head = f"verse.{prefix}."
+    assert {key.removeprefix(head) for key in wording._WORDS if key.startswith(head)} == set(names)
+
+
+def test_the_same_name_says_other_things_as_a_problem_and_as_what_was_given_up() -> None:
+    # a rhyme word used twice is a problem; any character used twice is only given up
+    assert "韵" in wording.say("verse.rule.repeat")
+    assert "韵" not in wording.say("verse.relaxed.repeat")
+    assert "读音" in wording.say("verse.rule.character")
+    assert "读音" in wording.say("verse.relaxed.character")
 
 
 def test_traditional_is_derived_and_fields_are_left_alone() -> None:
