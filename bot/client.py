@@ -107,11 +107,11 @@ class MoyouClient(discord.AutoShardedClient):
         await self.reactions.cleared(event.message_id, event.emoji)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        await self.reactions.cleared(event.message_id)
+        await self.reactions.deleted(event.message_id)
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in event.message_ids:
-            await self.reactions.cleared(message_id)
+            await self.reactions.deleted(message_id)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         error = sys.exception()

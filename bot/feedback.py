@@ -58,7 +58,7 @@ class Reactions:
         await self._judge(event, withdrawn=True)
 
     async def cleared(self, message_id: int, emoji: discord.PartialEmoji | None = None) -> None:
-        """All reactions (of one emoji) are gone: a moderator cleared them or the message was deleted."""
+        """All reactions (of one emoji) are gone: a moderator cleared them."""
         label = None if emoji is None else judgement(emoji)
         if emoji is not None and label is None:
             return
@@ -67,6 +67,14 @@ class Reactions:
             generation = await self._answering.journal(Journal.generation_of, message_id)
             if generation is not None:
                 await self._answering.journal(Journal.clear, generation, label, at)
+
+    async def deleted(self, message_id: int) -> None:
+        """A reply (or a part of one) was taken away, and with it all that people thought of it."""
+        at = time.time()
+        async with self._in_order(message_id):
+            generation = await self._answering.journal(Journal.generation_of, message_id)
+            if generation is not None:
+                await self._answering.journal(Journal.clear_all, generation, at)
 
     async def _judge(self, event: discord.RawReactionActionEvent, *, withdrawn: bool) -> None:
         label = judgement(event.emoji)

@@ -237,22 +237,30 @@ class Journal:
 
         Buttons and reviews stand. Returns how many were withdrawn.
         """
+        reactions = "kind = 'reaction' AND (:label IS NULL OR label = :label)"
+        return self._withdraw(generation, reactions, label, at)
+
+    def clear_all(self, generation: str, at: float | None = None) -> int:
+        """The reply was taken away: withdraw every judgement of it, of any kind. Returns how many."""
+        return self._withdraw(generation, "1", None, at)
+
+    def _withdraw(self, generation: str, which: str, label: str | None, at: float | None) -> int:
         with self._writing():
             standing = self._db.execute(
-                "SELECT person, label FROM (SELECT max(sequence), person, label, withdrawn FROM facts "
-                "WHERE generation = ? AND kind = 'reaction' AND (? IS NULL OR label = ?) "
-                "GROUP BY person, label) WHERE withdrawn = 0",
-                (generation, label, label),
+                "SELECT person, kind, label FROM (SELECT max(sequence), person, kind, label, withdrawn "
+                f"FROM facts WHERE generation = :generation AND {which} "
+                "GROUP BY person, kind, label) WHERE withdrawn = 0",
+                {"generation": generation, "label": label},
             ).fetchall()
             when = self._clock() if at is None else at
-            for person, emoji in standing:
+            for person, kind, known_as in standing:
                 self._db.table("facts").insert(
                     {
                         "id": uuid.uuid4().hex,
                         "generation": generation,
                         "person": person,
-                        "kind": "reaction",
-                        "label": emoji,
+                        "kind": kind,
+                        "label": known_as,
                         "value": 0.0,
                         "reason": "",
                         "at": when,

@@ -79,13 +79,17 @@ async def test_cleared_reactions_are_taken_back(tmp_path: Path) -> None:
         assert await values(w) == []
 
 
-async def test_a_deleted_message_takes_its_reactions_along(tmp_path: Path) -> None:
+async def test_a_deleted_reply_takes_all_judgements_of_it_along_and_no_others(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
-        answer = await answered(w)
+        answer, other = await answered(w), await answered(w, "再见")
         await w.bob.react(answer, "👍")
-        await w.sent()[-1].delete()
+        await w.alice.click(answer, custom_id="moyou:down:fake-0001")
+        await w.bob.react(other, "👎")
+        assert sorted(await values(w)) == [-1.0, -1.0, 1.0]
+        mine = await w.bot.get_channel(w.channel.id).fetch_message(answer.id)  # type: ignore[union-attr]
+        await mine.delete()
         await w.env.settle()
-        assert await values(w) == []
+        assert [signal.generation for signal in await w.journal(Journal.signals)] == ["fake-0002"]
 
 
 async def test_a_reaction_finds_its_reply_by_the_buttons_when_it_was_not_attached(tmp_path: Path) -> None:

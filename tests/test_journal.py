@@ -289,6 +289,23 @@ def test_cleared_reactions_are_withdrawn_and_other_judgements_stand(journal: Jou
     assert standing(journal) == {("g1", -0.5): 1}
 
 
+def test_a_reply_that_was_taken_away_loses_judgements_of_every_kind_and_can_be_judged_anew(
+    journal: Journal,
+) -> None:
+    for generation in ("g1", "g2"):
+        journal.record(Request("chat"), reply(generation), "1", HERE)
+        journal.react(Fact(generation, "2", "reaction", 1.0, "👍", at=1))
+        journal.react(Fact(generation, "2", "button", -1.0, "buttons", "dull", at=2))
+        journal.react(Fact(generation, "3", "review", 0.5, "review", at=3))
+    journal.react(Fact("g1", "4", "button", 1.0, "buttons", at=4))
+    journal.react(Fact("g1", "4", "button", 0.0, "buttons", at=5, withdrawn=True))
+    assert journal.clear_all("g1", at=6) == 3
+    assert standing(journal) == {("g2", -1.0): 1, ("g2", 0.5): 1}
+    assert journal.clear_all("g1", at=7) == 0
+    journal.react(Fact("g1", "2", "button", 1.0, "buttons", at=8))
+    assert standing(journal) == {("g1", 1.0): 1, ("g2", -1.0): 1, ("g2", 0.5): 1}
+
+
 def test_a_fact_for_an_unknown_reply_changes_nothing(journal: Journal) -> None:
     assert not journal.react(Fact("nothing", "2", "reaction", 1.0, "👍"))
     assert list(journal.signals()) == []
