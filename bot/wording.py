@@ -50,6 +50,14 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "选项 {option} 不接受这个值：{reason}。",
         "The option {option} does not accept this value; {reason}.",
     ),
+    "another_model": (
+        "这是 {written} 写的，现在装着的是 {loaded}；换回那个模型才能重放。",
+        "This was written by {written}, but {loaded} is loaded; put that model back to replay it.",
+    ),
+    "another_request": (
+        "这不是为这些话写的；请给出当时的原话。",
+        "This was not written for these words; give the words it was asked with.",
+    ),
     "bad_file": ("文件 {file} 用不了：{reason}。", "{file} cannot be used: {reason}."),
     "nothing_to_summarize": (
         "这里还没有可以总结的内容，换个有人说话的频道试试。",

@@ -10,6 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import (
+    AnotherModel,
+    AnotherRequest,
     BadFile,
     BadInput,
     BadOption,
@@ -69,6 +71,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "AnotherModel",
+    "AnotherRequest",
     "BadFile",
     "BadInput",
     "BadOption",

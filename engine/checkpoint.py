@@ -1,6 +1,6 @@
-"""A checkpoint folder: weights, configuration, vocabulary, card; its hash; how one replaces another.
+"""A checkpoint folder: weights, configuration, vocabulary; how it is written and read.
 
-Knows: model.safetensors, config.json, vocabulary.json, pieces.model, card.json, lines.safetensors.
+Knows: model.safetensors, config.json, vocabulary.json, pieces.model.
 Does not know: how weights were found, what they are used for.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from engine.errors import ModelBroken, ModelMissing
 from engine.model import ConditionalVAE, ModelConfig
 from engine.vocabulary import Vocabulary
 from engine.weights import folder_of, hash_of
+
+WEIGHTS = "model.safetensors"
 
 
 @dataclass
@@ -49,37 +50,26 @@ def save(
     *,
     half: bool = True,
 ) -> None:
-    """Write a checkpoint beside `folder` and swap it in, so that a reader sees the old or the new one.
+    """Write a checkpoint file by file, each replaced in one step and the weights last.
 
     `half` stores weights as float16 (half the file; loaded as float32). Files of `folder` that this
-    function does not write (CARD.md, the Bloom filter) are kept.
+    function does not write (CARD.md, the Bloom filter, a run's state) are left alone.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    if folder.exists():
-        shutil.copytree(folder, fresh, dirs_exist_ok=True)
-    weights = {
-        key: (value.half() if half and value.is_floating_point() and "running" not in key else value)
-        .contiguous()
-        .cpu()
-        for key, value in model.state_dict().items()
-    }
-    safetensors.torch.save_file(weights, fresh / "model.safetensors")
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {}
+    for key, value in model.state_dict().items():
+        small = half and value.is_floating_point() and "running" not in key
+        weights[key] = (value.half() if small else value).contiguous().cpu()
     config = {"name": name, "model": dataclasses.asdict(model.config), "corpus": corpus}
-    (fresh / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=1), "utf-8")
-    vocabulary.save(fresh)
-    fresh.chmod(0o755)
-    swap(fresh, folder)
-
-
-def swap(fresh: Path, folder: Path) -> None:
-    """Put `fresh` where `folder` is. Both are on one file system."""
-    old = folder.with_name(f".{folder.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.rename(folder, old)
-    os.rename(fresh, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as scratch:
+        fresh = Path(scratch)
+        (fresh / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=1), "utf-8")
+        vocabulary.save(fresh)
+        written = sorted(fresh.iterdir())
+        safetensors.torch.save_file(weights, fresh / WEIGHTS)
+        (fresh / WEIGHTS).chmod(0o644)
+        for file in (*written, fresh / WEIGHTS):
+            os.replace(file, folder / file.name)
 
 
 def load(folder: Path, *, device: str = "cpu") -> Checkpoint:
@@ -88,7 +78,7 @@ def load(folder: Path, *, device: str = "cpu") -> Checkpoint:
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         model = ConditionalVAE(ModelConfig(**config["model"]))
-        weights = safetensors.torch.load_file(folder / "model.safetensors", device=device)
+        weights = safetensors.torch.load_file(folder / WEIGHTS, device=device)
         model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
         vocabulary = Vocabulary.load(folder)
     except FileNotFoundError as error:

@@ -23,11 +23,11 @@ import torch
 
 from engine import checkpoint, decode, forms, judge, text, theme, verse, verse_check
 from engine.decode import Decoder, Row, Sampling
-from engine.errors import ModelBroken, NothingGood
+from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.novelty import Bloom
 from engine.task import CONTEXT, Task
 from engine.tuned import CurrentReward
-from engine.values import Draft, Reply, Request
+from engine.values import Draft, Origin, Reply, Request
 from engine.weights import LINES_FILE, folder_of
 
 if TYPE_CHECKING:
@@ -36,17 +36,10 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(r"<(\w+)>")
 _HOLE = re.compile(r"\{(\w+)\}")
-VARY_DISTANCE = 0.45
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
 _WORST = 0.3  # a talk reply that scores below says nothing rather than babble
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Candidate:
-    row: Row
-    draft: Draft
 
 
 class Composer:
@@ -76,7 +69,8 @@ class Composer:
             self._verse_rules(decoder)
             theme.imagery("月")
         else:
-            self._the_book()
+            if self._use_book:
+                self._the_book()
 
     def loaded(self) -> dict[str, str]:
         """Names of loaded models and their hashes."""
@@ -95,9 +89,7 @@ class Composer:
                 self._rules[key] = rules
             return self._rules[key]
 
-    def _the_book(self) -> Book | None:
-        if not self._use_book:
-            return None
+    def _the_book(self) -> Book:
         with self._lock:
             if self._book is None:
                 from engine import book
@@ -111,17 +103,20 @@ class Composer:
         request: Request,
         seed: int,
         *,
-        replayed: Mapping[str, Any] | None = None,
-        chosen: int | None = None,
+        decoding: Mapping[str, Any] | None = None,
+        again: Reply | None = None,
     ) -> Reply:
-        """Write for a validated request. `replayed`: decoding to use instead of the task's own.
+        """Write for a validated request. `decoding`: to use instead of the task's own.
 
-        `chosen` takes that draft whatever the scores are now: with `replayed` it writes a Reply again.
+        `again` is a Reply to be written once more: its decoding, its choice and its scores are taken
+        over, so that a reward model that came later changes nothing. Raises AnotherModel for it.
         Raises ModelMissing, ModelBroken, UnknownForm, NothingGood.
         """
         began = time.perf_counter()
         decoder = self.decoder(task.model)
-        decoding = dict(replayed) if replayed else self._decoding(task)
+        if again is not None and again.model != decoder.checkpoint.identity:
+            raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
+        decoding = dict(again.decoding if again else decoding or self._decoding(task))
         around = decoding.get("near")
         rows = int(decoding["drafts"])
         if around is None:
@@ -130,14 +125,15 @@ class Composer:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
         sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
         make = self._verse if task.model == "verse" else self._talk
-        drafts, extra = make(task, request, decoder, z, seed, sampling)
-        if chosen is None and task.model == "talk" and max(draft.score for draft in drafts) < _WORST:
+        drafts, extra = make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
+        if again is not None:
+            return self._once_more(again, drafts, extra, began)
+        if task.model == "talk" and max(draft.score for draft in drafts) < _WORST:
             raise NothingGood()
         reward = self._reward.model() if self._reward is not None else None
         if reward is not None:
             drafts = _with_reward(reward, task, drafts)
-        drawn, propensity = _choose(drafts, seed)
-        chosen = drawn if chosen is None else min(chosen, len(drafts) - 1)
+        chosen, propensity = _choose(drafts, seed)
         reply = Reply(
             generation=f"{int(time.time() * 1000):011x}{secrets.token_hex(5)}",
             task=task.name,
@@ -154,6 +150,24 @@ class Composer:
         )
         return dataclasses.replace(reply, **extra(chosen))
 
+    def _once_more(self, written: Reply, drafts: Sequence[Draft], extra: Any, began: float) -> Reply:
+        """`written` with its drafts as they came out now, scored as they were then."""
+        if len(drafts) != len(written.drafts):
+            raise AnotherModel(written=f"{written.model} and its book", loaded="another book")
+        scored = tuple(
+            dataclasses.replace(new, scores=old.scores, score=old.score)
+            for new, old in zip(drafts, written.drafts, strict=True)
+        )
+        chosen = scored[written.chosen]
+        elapsed = round((time.perf_counter() - began) * 1000, 1)
+        values: dict[str, Any] = {
+            "text": chosen.text,
+            "origin": chosen.origin,
+            "drafts": scored,
+            "milliseconds": elapsed,
+        }
+        return dataclasses.replace(written, **values, **extra(written.chosen))
+
     def _decoding(self, task: Task) -> dict[str, Any]:
         values = {f.name: getattr(task.decoding, f.name) for f in dataclasses.fields(Sampling)}
         return {**values, "drafts": task.decoding.drafts, "book": self._use_book}
@@ -161,7 +175,14 @@ class Composer:
     # --- verse -------------------------------------------------------------------------------
 
     def _verse(
-        self, task: Task, request: Request, decoder: Decoder, z: torch.Tensor, seed: int, sampling: Sampling
+        self,
+        task: Task,
+        request: Request,
+        decoder: Decoder,
+        z: torch.Tensor,
+        seed: int,
+        sampling: Sampling,
+        use_book: bool,
     ) -> tuple[list[Draft], Any]:
         form = forms.form_named(task.verse_form(request))
         rules = self._verse_rules(decoder)
@@ -184,7 +205,7 @@ class Composer:
             drafts.append(
                 Draft(
                     text=punctuated(lines),
-                    own_text=judge.copied_passages(punctuated(lines), request.text),
+                    own_text=judge.copied_passages(punctuated(lines), words_of(task, request)),
                     origin="generated",
                     latent=tuple(latent),
                     log_probability=row.log_probability,
@@ -204,30 +225,32 @@ class Composer:
     # --- talk --------------------------------------------------------------------------------
 
     def _talk(
-        self, task: Task, request: Request, decoder: Decoder, z: torch.Tensor, seed: int, sampling: Sampling
+        self,
+        task: Task,
+        request: Request,
+        decoder: Decoder,
+        z: torch.Tensor,
+        seed: int,
+        sampling: Sampling,
+        use_book: bool,
     ) -> tuple[list[Draft], Any]:
         tags = _TAG.findall(task.condition)
         context = conversation(task, request)
         condition = decoder.condition(tags, context)
         rows = decoder.sample(condition, z, seed, sampling)
-        rows = [row for row in rows if row.text.strip()]
+        kept = [number for number, row in enumerate(rows) if row.text.strip()]
+        rows, z = [rows[number] for number in kept], z[kept]
         fits = self._fit(decoder, condition, tags, z, rows)
+        source = words_of(task, request)
         drafts = [
-            self._judged(
-                row.text.strip(),
-                "generated",
-                request,
-                tuple(latent),
-                row.log_probability,
-                len(row.tokens),
-                fit,
-            )
-            for row, latent, fit in zip(rows, z.tolist(), fits, strict=False)
+            _judged(row, "generated", request, source, latent, fit)
+            for row, latent, fit in zip(rows, z.tolist(), fits, strict=True)
         ]
-        shelf = self._the_book()
-        found = shelf.nearest(request.text, request.context, task.name, _BOOK_DRAFTS) if shelf else []
-        for entry, similarity in found:
-            drafts.append(self._judged(entry, "book", request, (), 0.0, 0, similarity))
+        found: list[tuple[str, float]] = []
+        if use_book:
+            found = self._the_book().nearest(request.text, request.context, task.name, _BOOK_DRAFTS)
+        for words, likeness in found:
+            drafts.append(_judged(Row(text=words), "book", request, source, (), likeness))
         drafts = list({draft.text: draft for draft in drafts}.values())
         if not drafts:
             raise NothingGood()
@@ -259,27 +282,23 @@ class Composer:
         lengths = torch.tensor([len(t) + 1 for t in tokens])
         return [float(x) for x in (here - alone) / lengths]
 
-    def _judged(
-        self,
-        words: str,
-        origin: Any,
-        request: Request,
-        latent: tuple[float, ...],
-        log_probability: float,
-        tokens: int,
-        fit: float,
-    ) -> Draft:
-        scores, quality = judge.judge(words, request.text, request.context, request.locale)
-        if origin == "book":
-            # A book reply is well written; what is in doubt is whether it fits.
-            scores = {**scores, "similarity": fit}
-            score = quality * min(1.0, fit * 1.25)
-        else:
-            fluency = _fluency(log_probability, tokens)
-            scores = {**scores, "fluency": fluency, "fit": fit}
-            score = quality * (0.1 + 0.6 * fluency + 0.15 * max(-1.0, min(1.0, fit)))
-        own = judge.copied_passages(words, "\n".join((*request.context, request.text)))
-        return Draft(words, own, origin, latent, log_probability, scores, round(score, 6))
+
+def _judged(
+    row: Row, origin: Origin, request: Request, source: str, latent: Sequence[float], fit: float
+) -> Draft:
+    """A draft with its scores. `source`: what may have been copied. `fit`: from `_fit` or the book."""
+    words = row.text.strip()
+    scores, quality = judge.judge(words, request.text, request.context, request.locale)
+    if origin == "book":
+        # A book reply is well written; what is in doubt is whether it fits.
+        scores = {**scores, "likeness": fit}
+        score = quality * min(1.0, fit * 1.25)
+    else:
+        fluency = _fluency(row.log_probability, len(row.tokens))
+        scores = {**scores, "fluency": fluency, "fit": fit}
+        score = quality * (0.1 + 0.6 * fluency + 0.15 * max(-1.0, min(1.0, fit)))
+    own = judge.copied_passages(words, source)
+    return Draft(words, own, origin, tuple(latent), row.log_probability, scores, round(score, 6))
 
 
 def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
@@ -318,7 +337,19 @@ def conversation(task: Task, request: Request) -> list[str]:
     parts: list[str] = []
     for name in _HOLE.findall(task.condition):
         parts += request.context if name == CONTEXT else [values.get(name, "")]
-    return [text.clean(part) for part in parts if part.strip()]
+    return [text.simplify(text.clean(part)) for part in parts if part.strip()]
+
+
+def words_of(task: Task, request: Request) -> str:
+    """Everything a person wrote for a request: what may be copied, and must not be learnt from.
+
+    Options with choices or numbers are Moyou's own words. Traditional text stands there twice, since
+    Moyou writes simplified characters.
+    """
+    closed = set(task.closed_options)
+    free = [value for name, value in request.options.items() if name not in closed]
+    written = "\n".join((*request.context, request.text, *free))
+    return f"{written}\n{text.simplify(written)}"
 
 
 def verse_condition(asked: str) -> list[str]:

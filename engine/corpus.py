@@ -27,7 +27,8 @@ from engine.errors import BadFile
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
 VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue"}
-_ENDS = "。！？!?…；;」』”’~～）)🙂"
+# Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
+_OTHERS = ("dialogue-", "text-", "qa-", "pair-en", "story-zh-asp", "story-en-asp")
 
 
 @dataclass
@@ -60,6 +61,7 @@ class CorpusConfig:
     drop_context: float = 0.5
     weights: dict[str, float] = field(default_factory=dict)  # file stem → how often a row counts
     limits: dict[str, int] = field(default_factory=dict)  # file stem → rows used at most
+    second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -76,7 +78,12 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
                     raise BadFile(file=path.name, reason="the CSV needs a column named text")
                 yield from ({**row, "text": row["text"] or ""} for row in reader)
             elif name.endswith((".jsonl", ".json")):
-                yield from (json.loads(line) for line in stream if line.strip())
+                for number, line in enumerate(stream, 1):
+                    if line.strip():
+                        row = json.loads(line)
+                        if not isinstance(row, dict):
+                            raise BadFile(file=path.name, reason=f"line {number} is not a JSON object")
+                        yield row
             else:
                 yield from ({"text": line.strip()} for line in stream if line.strip())
     except UnicodeDecodeError as error:
@@ -94,13 +101,19 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
     for count, row in enumerate(rows(path)):
         if limit is not None and count >= limit:
             return
-        if row.get("split", "train") == "train":
-            yield from of_row(row, stem, config.kind)
+        if row.get("split", "train") != "train":
+            continue
+        try:
+            found = list(of_row(row, stem, config))
+        except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            reason = f"row {count + 1} does not have the fields of its kind"
+            raise BadFile(file=path.name, reason=reason) from error
+        yield from found
 
 
-def of_row(row: dict[str, Any], stem: str, kind: str) -> Iterator[Example]:
+def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
     """Examples of one row, whatever its split. `stem`: its file's name without endings."""
-    return _verse(row) if kind == "verse" else _prose(row, stem)
+    return _verse(row) if config.kind == "verse" else _prose(row, stem, config)
 
 
 def _verse(row: dict[str, Any]) -> Iterator[Example]:
@@ -110,14 +123,11 @@ def _verse(row: dict[str, Any]) -> Iterator[Example]:
         yield Example((tag,), (), "\n".join(lines), keywords=True)
 
 
-def _prose(row: dict[str, Any], stem: str) -> Iterator[Example]:
+def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
     if "turns" in row:
         turns = [text.clean(turn) for turn in row["turns"]]
         group = f"{stem}:{turns[0]}" if turns else ""
-        first = 1 if stem.startswith("talk-") else 0
-        for index in range(1, len(turns)):
-            if stem.startswith("talk-") and index % 2 != first:
-                continue  # in our own dialogues Moyou speaks every second turn
+        for index in range(1, len(turns), 2 if stem in config.second_turns else 1):
             yield Example(
                 ("chat", _style(stem)), tuple(turns[max(0, index - 4) : index]), turns[index], group=group
             )
@@ -137,7 +147,7 @@ def _prose(row: dict[str, Any], stem: str) -> Iterator[Example]:
     elif "src" in row and "tgt" in row:
         task = stem.split("-")[0]
         yield Example(
-            (task if task in ("continue", "ask", "post", "ad", "story") else "continue", "own"),
+            (task if task in ("chat", "ask", "post", "ad", "story") else "continue", _style(stem)),
             (text.clean(row["src"]),),
             text.clean(row["tgt"]),
         )
@@ -146,13 +156,16 @@ def _prose(row: dict[str, Any], stem: str) -> Iterator[Example]:
 
 
 def _style(stem: str) -> str:
-    return "own" if stem.startswith("talk-") else "counsel" if "smile" in stem else "other"
+    """The tag that keeps voices apart: what is asked for is always "own", an owner's files too."""
+    if stem.startswith("dialogue-zh-smile"):
+        return "counsel"
+    return "other" if stem.startswith(_OTHERS) else "own"
 
 
 def _continuations(passage: str, stem: str) -> Iterator[Example]:
     """Prose gives pairs (what stands before, the next sentence); a lone sentence is cut at a comma."""
     parts = [part.strip() for part in text.sentences(passage) if part.strip()]
-    tags, group = ("continue", "other"), f"{stem}:{passage[:20]}"
+    tags, group = ("continue", _style(stem)), f"{stem}:{passage[:20]}"
     for index, part in enumerate(parts):
         before = "".join(parts[max(0, index - 2) : index])
         cut = max(part.rfind(mark, 4, max(5, len(part) * 2 // 3)) for mark in "，,；;：")
@@ -287,5 +300,12 @@ def buckets(
     for start in range(0, len(order), pool):
         part = sorted(order[start : start + pool], key=lambda i: len(data[i].target))
         batches += [part[i : i + size] for i in range(0, len(part), size)]
+        # Batch normalisation needs two rows: a last single one joins the batch before it.
+        if len(batches[-1]) == 1:
+            single = batches.pop()
+            if len(part) > 1:
+                batches[-1] = batches[-1] + single
+            else:
+                batches.append(single * 2)
     draw.shuffle(batches)
     return batches

@@ -6,6 +6,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     MoyouError
     ├── BadInput             the person can fix it
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
+    │   ├── AnotherModel  AnotherRequest
     ├── Busy                 nothing is wrong, try again
     │   ├── QueueFull  TooSlow  ShuttingDown
     ├── NothingGood          the engine's own score says that no draft is worth sending
@@ -70,6 +71,18 @@ class BadFile(BadInput):
 class NothingToSummarize(BadInput):
     code = "nothing_to_summarize"
     sentence = "There is nothing to summarise here yet; try a channel where people have written."
+
+
+class AnotherModel(BadInput):
+    code = "another_model"
+    sentence = (
+        "This reply was written by {written}, but {loaded} is loaded; put that model back to replay it."
+    )
+
+
+class AnotherRequest(BadInput):
+    code = "another_request"
+    sentence = "This reply was not written for these words; give the words it was asked with."
 
 
 class Busy(MoyouError):

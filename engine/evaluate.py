@@ -22,7 +22,7 @@ from engine import checkpoint, corpus, decode
 from engine.corpus import CorpusConfig, Encoded
 from engine.errors import BadFile
 from engine.model import ConditionalVAE, Posterior
-from engine.vocabulary import END, LINE, PAD
+from engine.vocabulary import PAD
 from engine.weights import folder_of
 
 ACTIVE_VARIANCE = 0.01
@@ -80,7 +80,6 @@ def likelihood(
         batch = corpus.batch_of([data[i] for i in order[start : start + rows]], config, None)
         real = batch.target != PAD
         sums["tokens"] += int(batch.lengths.sum())
-        sums["breaks"] += int((batch.target == LINE).sum() + (batch.target == END).sum())
         encoded = model.encode(batch.condition, batch.condition_lengths)
         if not model.config.latent:
             z = torch.zeros(len(batch.target), 0)
@@ -123,7 +122,7 @@ def _log_p(
     # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
     found = [
         torch.nn.functional.cross_entropy(model.logits(part), ids, reduction="none")
-        for part, ids in zip(features.split(128), wanted.split(128), strict=True)
+        for part, ids in zip(torch.split(features, 128), torch.split(wanted, 128), strict=True)
     ]
     log_p = torch.zeros(target.shape).masked_scatter(real, -torch.cat(found))
     return log_p.sum(dim=1)
@@ -151,7 +150,7 @@ def evaluate(
     for file in files:
         stem = file.name.split(".")[0]
         for row in corpus.rows(file):
-            for example in corpus.of_row(row, stem, config.kind):
+            for example in corpus.of_row(row, stem, config):
                 encoded = corpus.encode(example, loaded.vocabulary, config, set())
                 if encoded is not None:
                     read.append((encoded, len(example.target.replace("\n", ""))))

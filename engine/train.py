@@ -83,7 +83,7 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
             key, _, value = override.partition("=")
             table, _, name = key.partition(".")
             tables.setdefault(table, {})[name] = tomllib.loads(f"value = {value}")["value"]
-        for name in ("tags",):
+        for name in ("tags", "second_turns"):
             tables["corpus"][name] = tuple(tables["corpus"].get(name, ()))
         return RunConfig(
             tables["name"],
@@ -126,7 +126,7 @@ def load_data(
         example.target
         for file in exclude
         for row in corpus.rows(file)
-        for example in corpus.of_row(row, file.name.split(".")[0], config.kind)
+        for example in corpus.of_row(row, file.name.split(".")[0], config)
     }
     seen: set[int] = set()
     found: list[tuple[Example, float]] = []
@@ -163,9 +163,8 @@ def load_data(
             data.weights.append(weight)
     if not data.train:
         raise BadFile(file=files[0].name, reason="every text in it is too long or too short to learn from")
-    data.validation = data.validation or data.train[:64]
     random.Random(0).shuffle(data.validation)
-    data.validation = data.validation[: config.validation]
+    data.validation = data.validation[: config.validation] or data.train[:64]
     return data
 
 
@@ -223,6 +222,11 @@ def train(
     where = device_of(device)
     state_file = out / "state.pt"
     resumed = resume and state_file.exists()
+    if resume and not resumed:
+        raise BadOption(option="resume", reason=f"{out} holds no run to go on with; leave --resume out")
+    if state_file.exists() and not resume:
+        reason = f"{out} holds a run; add --resume to go on with it or choose another folder"
+        raise BadOption(option="out", reason=reason)
     saved: Vocabulary | None = Vocabulary.load(out) if resumed else None
     data = load_data(files, config.corpus, exclude=exclude, vocabulary=saved)
     torch.manual_seed(settings.seed)
@@ -231,10 +235,16 @@ def train(
     progress = _Progress()
     if resumed:
         state = torch.load(state_file, weights_only=True, map_location=where)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        try:
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            reason = "the run was made with another [model]; use its configuration"
+            raise BadOption(option="resume", reason=reason) from error
         progress = _Progress(**state["progress"])
         torch.set_rng_state(state["random"].cpu())
+        if where.type == "cuda":
+            torch.cuda.set_rng_state_all([one.cpu() for one in state["random_cuda"]])
     budget = 60 * (minutes if minutes is not None else settings.minutes)
     corpus_values = dataclasses.asdict(config.corpus)
     log.info(
@@ -253,6 +263,7 @@ def train(
                 "optimizer": optimizer.state_dict(),
                 "progress": dataclasses.asdict(progress),
                 "random": torch.get_rng_state(),
+                "random_cuda": torch.cuda.get_rng_state_all() if where.type == "cuda" else [],
             },
             fresh,
         )
@@ -289,7 +300,9 @@ def train(
                 break
             rate = settings.lowest_rate + (1 - settings.lowest_rate) * 0.5 * (1 + math.cos(math.pi * share))
             for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * rate * min(1.0, (progress.step + 1) / settings.warm_up)
+                group["lr"] = (
+                    settings.learning_rate * rate * min(1.0, (progress.step + 1) / max(1, settings.warm_up))
+                )
             draw = random.Random(settings.seed * 1_000_003 + progress.step)
             batch = corpus.batch_of([data.train[i] for i in order[number]], config.corpus, draw).to(where)
             beta = min(1.0, (progress.step + 1) / max(1, settings.anneal))

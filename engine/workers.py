@@ -40,7 +40,8 @@ class Workers:
 
     @property
     def waiting(self) -> int:
-        """Jobs accepted and not finished. Only the event loop's thread changes it."""
+        """Jobs accepted and not finished, those whose caller gave up among them, until a worker
+        has passed over them. Only the event loop's thread changes it."""
         return self._waiting
 
     async def run(self, work: Callable[[], T], *, patient: bool = False) -> T:
@@ -65,8 +66,6 @@ class Workers:
                 return await future
         except TimeoutError as error:
             raise TooSlow(seconds=self.deadline) from error
-        finally:
-            self._waiting -= 1
 
     def _start(self) -> None:
         while len(self._threads) < self.count:
@@ -77,14 +76,15 @@ class Workers:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            if job.future.cancelled() or time.monotonic() > job.deadline:
-                continue
+            result: Any = None
+            error: Exception | None = None
+            if not job.future.cancelled() and time.monotonic() <= job.deadline:
+                try:
+                    result = job.work()
+                except Exception as problem:  # noqa: BLE001  it belongs to whoever waits for the result
+                    error = problem
             try:
-                result, error = job.work(), None
-            except Exception as problem:  # noqa: BLE001  it belongs to whoever waits for the result
-                result, error = None, problem
-            try:
-                job.loop.call_soon_threadsafe(_settle, job.future, result, error)
+                job.loop.call_soon_threadsafe(self._finish, job, result, error)
             except RuntimeError:
                 return  # the loop is closed: nobody waits any more
 
@@ -93,7 +93,7 @@ class Workers:
         self._closed = True
         try:
             while (job := self._jobs.get_nowait()) is not None:
-                _settle(job.future, None, ShuttingDown())
+                self._finish(job, None, ShuttingDown())
         except queue.Empty:
             pass
         for _ in self._threads:
@@ -102,11 +102,11 @@ class Workers:
             await asyncio.to_thread(thread.join, self.deadline)
         self._threads.clear()
 
-
-def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-    if future.done():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    def _finish(self, job: _Job, result: Any, error: Exception | None) -> None:
+        self._waiting -= 1
+        if job.future.done():
+            return
+        if error is not None:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(result)

@@ -6,9 +6,9 @@ Does not know: Discord, the web, storage. It imports no numeric library until so
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.compose import Composer
 
 FIXED: Origin = "fixed"
+VARY_DISTANCE = 0.45  # of the latents that vary tries, in units of the prior
 
 
 class Engine:
@@ -49,11 +50,19 @@ class Engine:
         self.tasks: dict[str, Task] = load_tasks(prompts)
         self._models, self._tuned, self._book = models, tuned, book
         self._workers = Workers(workers, queue, deadline)
+        # Reading is quick and comes first: somebody in danger does not wait behind poems.
+        self._readers = Workers(1, 4 * queue, deadline)
         self._composer: Composer | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def model_names(self) -> list[str]:
+        """The checkpoints that the tasks ask for."""
+        return sorted({task.model for task in self.tasks.values()} - {"extract"})
 
     def check(self) -> None:
         """Raises SetupError when a model that a task needs is not there. Loads nothing."""
-        for name in sorted({task.model for task in self.tasks.values()} - {"extract"}):
+        for name in self.model_names:
             folder_of(name, self._models)
 
     async def start(self) -> None:
@@ -61,6 +70,7 @@ class Engine:
         await self._workers.run(self._load_all, patient=True)
 
     async def close(self) -> None:
+        await self._readers.close()
         await self._workers.close()
 
     async def __aenter__(self) -> Engine:
@@ -71,42 +81,32 @@ class Engine:
 
     async def write(self, request: Request) -> Reply:
         """The reply to a request. Raises BadInput, Busy, SetupError or NothingGood."""
-        prepared = await asyncio.to_thread(self._prepare, request)
+        prepared = await self._readers.run(lambda: self._prepare(request))
         if isinstance(prepared, Reply):
             return prepared
-        task, ready, seed = prepared
-        return await self._workers.run(lambda: self._load().compose(task, ready, seed))
+        return await self._workers.run(lambda: self._load().compose(*prepared))
 
     def write_now(self, request: Request) -> Reply:
         """The same, in the calling thread."""
         prepared = self._prepare(request)
-        if isinstance(prepared, Reply):
-            return prepared
-        return self._load().compose(*prepared)
+        return prepared if isinstance(prepared, Reply) else self._load().compose(*prepared)
 
     async def vary(self, request: Request, reply: Reply) -> Reply:
         """A text near `reply`: the same request, latents around its latent. Raises as `write` does."""
-        from engine.compose import VARY_DISTANCE
-
-        prepared = await asyncio.to_thread(self._prepare, request)
+        prepared = await self._readers.run(lambda: self._prepare(request))
         if isinstance(prepared, Reply):
             return prepared
-        task, ready, seed = prepared
         decoding = dict(reply.decoding)
         if reply.latent:
             decoding |= {"near": list(reply.latent), "distance": VARY_DISTANCE}
-        return await self._workers.run(lambda: self._load().compose(task, ready, seed, replayed=decoding))
+        return await self._workers.run(lambda: self._load().compose(*prepared, decoding=decoding))
 
     def replay(self, request: Request, reply: Reply) -> Reply:
-        """Write `reply` again from its request: the same draft, bit for bit, given the same weights."""
+        """Write `reply` again from its request: every draft, bit for bit. Raises AnotherModel."""
         if reply.origin == FIXED:
             return reply
         prepared = self._prepare(dataclasses.replace(request, seed=reply.seed))
-        if isinstance(prepared, Reply):
-            return prepared
-        task, ready, seed = prepared
-        again = self._load().compose(task, ready, seed, replayed=reply.decoding, chosen=reply.chosen)
-        return dataclasses.replace(again, generation=reply.generation)
+        return prepared if isinstance(prepared, Reply) else self._load().compose(*prepared, again=reply)
 
     async def summarize(
         self, messages: Sequence[Message], *, points: int = 5, characters: int | None = None
@@ -129,7 +129,7 @@ class Engine:
         """Models with hashes and whether they are loaded, requests waiting, the reward model in force."""
         loaded = self._composer.loaded() if self._composer else {}
         models = {}
-        for name in sorted({task.model for task in self.tasks.values()} - {"extract"}):
+        for name in self.model_names:
             models[name] = {"hash": loaded.get(name, ""), "loaded": name in loaded}
         return {
             "models": models,
@@ -176,21 +176,21 @@ class Engine:
         )
 
     def _load(self) -> Composer:
-        if self._composer is None:
-            from engine.compose import Composer
+        with self._lock:
+            if self._composer is None:
+                from engine.compose import Composer
 
-            self._composer = Composer(self._models, self._tuned, use_book=self._book)
-        return self._composer
+                self._composer = Composer(self._models, self._tuned, use_book=self._book)
+            return self._composer
 
     def _load_all(self) -> None:
         from engine import danger
 
         danger.recognise("你好")
         composer = self._load()
-        for name in sorted({task.model for task in self.tasks.values()} - {"extract"}):
+        for name in self.model_names:
             composer.warm(name)
 
     def model_hashes(self) -> dict[str, str]:
-        """Hashes of the checkpoints that would be loaded, read from their files."""
-        names = sorted({task.model for task in self.tasks.values()} - {"extract"})
-        return {name: hash_of(folder_of(name, self._models)) for name in names}
+        """Hashes of the checkpoints that would be loaded, read from their files. Raises ModelMissing."""
+        return {name: hash_of(folder_of(name, self._models)) for name in self.model_names}

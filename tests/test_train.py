@@ -1,11 +1,13 @@
 """Runs that end, runs that are cut and go on, corpora that cannot be used."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
 from engine import checkpoint, train
+from engine.corpus import Encoded
 from engine.errors import BadFile, BadOption, ModelBroken, ModelMissing
 from engine.train import RunConfig
 from tests import tiny
@@ -66,6 +68,32 @@ def test_configurations_are_read_by_name_and_overridden() -> None:
         train.read_config("talk", ["training.step=7"])
 
 
+def test_a_run_is_never_overwritten_by_mistake(tmp_path: Path) -> None:
+    data = [tiny.write_verses(tmp_path)]
+    with pytest.raises(BadOption, match="leave --resume out"):
+        train.train(config(tmp_path), data, tmp_path / "out", resume=True, device="cpu", quiet=True)
+    train.train(config(tmp_path, steps=2), data, tmp_path / "out", device="cpu", quiet=True)
+    with pytest.raises(BadOption, match="add --resume"):
+        train.train(config(tmp_path), data, tmp_path / "out", device="cpu", quiet=True)
+
+
+def test_a_resumed_run_of_another_shape_gets_a_sentence(tmp_path: Path) -> None:
+    data = [tiny.write_verses(tmp_path)]
+    train.train(config(tmp_path, steps=2), data, tmp_path / "out", device="cpu", quiet=True)
+    other = config(tmp_path)
+    other.model["hidden"] = 32
+    with pytest.raises(BadOption, match="another"):
+        train.train(other, data, tmp_path / "out", resume=True, device="cpu", quiet=True)
+
+
+@pytest.mark.parametrize("count", [9, 17])
+def test_a_last_batch_of_one_row_trains(tmp_path: Path, count: int) -> None:
+    run = config(tmp_path, "talk", steps=4)
+    run.corpus.validation = 0
+    figures = train.train(run, [tiny.write_talk(tmp_path, count)], tmp_path / "out", device="cpu", quiet=True)
+    assert figures["step"] == 4
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="--device cpu"):
@@ -74,11 +102,18 @@ def test_a_gpu_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 def test_the_held_out_part_never_shares_a_dialogue(tmp_path: Path) -> None:
     run = config(tmp_path, "talk")
-    run.corpus.validation = 10
-    data = train.load_data([tiny.write_talk(tmp_path, 200)], run.corpus)
-    assert 0 < len(data.validation) <= 10
-    held = {tuple(e.target.tolist()) for e in data.validation}
-    assert not held & {tuple(e.target.tolist()) for e in data.train}
+    run.corpus.validation = 60
+    rows = [{"turns": [f"第{n}个", f"答{n}一", f"问{n}二", f"答{n}三"]} for n in range(200)]
+    file = tmp_path / "dialogues.jsonl"
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    data = train.load_data([file], run.corpus)
+
+    def first_turn(example: Encoded) -> str:
+        return data.vocabulary.decode(example.context[0].tolist())
+
+    assert 0 < len(data.validation) <= 60
+    held = {first_turn(e) for e in data.validation}
+    assert not held & {first_turn(e) for e in data.train}
 
 
 def test_missing_and_broken_checkpoints_get_a_sentence(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The engine through its one door, with real models that are tiny."""
 
 import asyncio
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,8 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine, Message, ModelMissing, NothingToSummarize, Reply, Request, UnknownTask, load_tasks
-from engine.compose import conversation, verse_condition
+from engine import (
+    AnotherModel,
+    Engine,
+    Message,
+    ModelMissing,
+    NothingToSummarize,
+    Reply,
+    Request,
+    UnknownTask,
+    load_tasks,
+)
+from engine.compose import conversation, verse_condition, words_of
 from tests import tiny
 
 PROGRAM = """
@@ -46,6 +57,43 @@ def test_a_poem_keeps_its_form_and_says_everything_needed_to_replay_it(engine: E
     again = engine.replay(request, Reply.from_json(reply.to_json()))
     assert (again.text, again.latent, again.chosen) == (reply.text, reply.latent, reply.chosen)
     assert again.drafts == reply.drafts
+
+
+def test_a_replay_uses_the_book_as_the_reply_did_and_refuses_another_model(
+    models: Path, tmp_path: Path
+) -> None:
+    request = Request("chat", "你好", seed=2)
+    with_book = Engine(models=models).write_now(request)
+    without = Engine(models=models, book=False)
+    again = without.replay(request, with_book)
+    assert (again.text, again.drafts) == (with_book.text, with_book.drafts)
+    assert "book" not in {draft.origin for draft in without.write_now(request).drafts}
+    with pytest.raises(AnotherModel, match="put that model back"):
+        without.replay(request, dataclasses.replace(with_book, model="talk@000000000000"))
+
+
+def test_every_draft_keeps_the_latent_it_was_decoded_from(engine: Engine) -> None:
+    from engine import decode
+
+    reply = engine.write_now(Request("chat", "你好", seed=21))
+    drawn = [tuple(row) for row in decode.latents(21, 8, 4).tolist()]
+    generated = [draft for draft in reply.drafts if draft.origin == "generated"]
+    assert {draft.latent for draft in generated} <= set(drawn)
+    assert all(draft.text for draft in generated)
+
+
+def test_words_of_every_free_option_are_blanked(engine: Engine) -> None:
+    task = dataclasses.replace(
+        engine.tasks["continue"],
+        name="post",
+        options=(
+            *engine.tasks["continue"].options,
+            dataclasses.replace(engine.tasks["poem"].options[0], name="mood", main=False),
+        ),
+    )
+    words = words_of(task, Request("post", "開頭是這樣的", {"mood": "我的秘密心情"}, context=("前一句",)))
+    for part in ("開頭是這樣的", "开头是这样的", "我的秘密心情", "前一句"):
+        assert part in words
 
 
 def test_the_same_seed_gives_the_same_reply_in_another_process(engine: Engine, models: Path) -> None:

@@ -106,7 +106,7 @@ def main() -> None:
     model = KneserNey([e.target.tolist() for e in data.train], len(vocabulary), options.order)
     read: list[tuple[list[int], int]] = []
     for row in corpus.rows(options.valid):
-        for example in corpus.of_row(row, options.valid.name.split(".")[0], config.kind):
+        for example in corpus.of_row(row, options.valid.name.split(".")[0], config):
             encoded = corpus.encode(example, vocabulary, config, set())
             if encoded is not None:
                 read.append((encoded.target.tolist(), len(example.target.replace("\n", ""))))
