@@ -19,7 +19,7 @@ from bot.moderation import status_command
 from bot.privacy import privacy_command
 from bot.summary import MENU_POINTS, MOST, summarize_channel
 from bot.translator import by_locale, words
-from bot.wording import language, say
+from bot.wording import language, language_of, say
 from engine import Option, PromptBroken, Request, Task
 
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.ContextMenu
@@ -99,6 +99,11 @@ def _parameter(option: Option) -> inspect.Parameter:
     )
 
 
+def is_typed(option: Option) -> bool:
+    """Whether an option holds words of somebody's own."""
+    return option.kind == "text" and not option.choices
+
+
 def _choices(option: Option) -> list[app_commands.Choice[str]]:
     return [
         app_commands.Choice(name=by_locale(choice.names), value=choice.value) for choice in option.choices
@@ -110,11 +115,15 @@ async def _write(
 ) -> None:
     await interaction.response.defer(thinking=True, ephemeral=task.private)
     main = task.main.name if task.main is not None else None
+    # what is written tells more than the program it was typed into
+    typed = " ".join(
+        given[option.name] for option in task.options if is_typed(option) and option.name in given
+    )
     request = Request(
         task.name,
         text=given.get(main, "") if main is not None else "",
         options={name: value for name, value in given.items() if name != main},
-        locale=language(str(interaction.locale)),
+        locale=language_of(typed, language(str(interaction.locale))),
     )
     answer = await answering.write(request, asker_of(interaction))
     await deliver(interaction, answering, answer, quoted=True, private=task.private)

@@ -12,7 +12,6 @@ import discord
 from discord import app_commands
 
 from bot.answering import Answering, guarded
-from bot.rendering import shortened
 from bot.splitting import split
 from bot.translator import words
 from bot.wording import say
@@ -41,7 +40,7 @@ def status_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
 
 
 def status_text(counts: Counts, state: dict[str, Any], locale: str) -> str:
-    """Numbers of the whole bot, of nobody in particular."""
+    """Numbers of the whole bot, of nobody in particular. `state`: what `Engine.status` gives."""
     rows = [
         say(
             "status.counts",
@@ -65,6 +64,14 @@ def status_text(counts: Counts, state: dict[str, Any], locale: str) -> str:
                 dislikes=numbers.dislikes,
             )
         )
-    for name, value in sorted(state.items()):
-        rows.append(f"-# {name}: {shortened(str(value), 200)}")
+    for name, model in sorted(state["models"].items()):
+        loaded = say("status.loaded" if model["loaded"] else "status.not_loaded", locale)
+        number = f" {model['hash'][:12]}" if model["hash"] else ""
+        rows.append("-# " + say("status.model", locale, model=f"{name}{number}", state=loaded))
+    reward = state["reward_model"]
+    rows.append(
+        "-# "
+        + (say("status.reward", locale, model=reward[:12]) if reward else say("status.no_reward", locale))
+    )
+    rows.append("-# " + say("status.waiting", locale, waiting=state["waiting"], queue=state["queue"]))
     return "\n".join(rows)

@@ -127,6 +127,15 @@ WORDS: dict[str, tuple[str, str]] = {
         "{task}：{generations} 条，👍 {likes} 👎 {dislikes}",
         "{task}: {generations}, 👍 {likes} 👎 {dislikes}",
     ),
+    "status.model": ("模型 {model}：{state}", "model {model}: {state}"),
+    "status.loaded": ("已载入", "loaded"),
+    "status.not_loaded": ("用到时载入", "loaded when needed"),
+    "status.reward": (
+        "按大家的评价排序：模型 {model}",
+        "ranked by model {model}, trained on people's judgements",
+    ),
+    "status.no_reward": ("还没有按大家的评价来排序", "not ranked by people's judgements yet"),
+    "status.waiting": ("排队等候 {waiting} 个，最多 {queue} 个", "waiting: {waiting} of at most {queue}"),
     # --- privacy
     "privacy.description": (
         "墨友保留了什么，怎样让它忘记你",

@@ -73,7 +73,7 @@ def main() -> None:
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Same seed, same text; the next text takes the next."
 )
-@click.option("--locale", default="zh-CN", help="The language of the conversation.")
+@click.option("--locale", help="The language of the conversation.  [default: that of TEXT]")
 @click.option("--model", metavar="NAME|DIR", help="A checkpoint to write with, in place of the task's own.")
 @click.option("--prompts", type=FOLDER, help="A folder of tasks, in place of the shipped ones.")
 @click.option("--no-book", is_flag=True, help="Take nothing from the book of examples.")
@@ -85,18 +85,19 @@ def generate(
     context: Sequence[str],
     count: int,
     seed: int | None,
-    locale: str,
+    locale: str | None,
     model: str | None,
     prompts: Path | None,
     no_book: bool,
     as_json: bool,
 ) -> None:
     """Write for a task of prompts/. TEXT may be - for stdin."""
+    from engine.text import locale_of
     from engine.values import Request
 
     if text == "-":
         text = "\n".join(read_lines(sys.stdin.buffer, "stdin"))
-    request = Request(task, text, assignments(pairs), locale, tuple(context))
+    request = Request(task, text, assignments(pairs), locale or locale_of(text), tuple(context))
     with _engine(task, model, prompts, book=not no_book) as engine:
         for number in range(count):
             reply = engine.write_now(

@@ -76,7 +76,14 @@ class FakeEngine:
         )
 
     def status(self) -> dict[str, Any]:
-        return {"models": {"talk": "talk@fake"}, "waiting": 0}
+        return {
+            "models": {"talk": {"hash": "fa4e" * 16, "loaded": True}, "verse": {"hash": "", "loaded": False}},
+            "reward_model": "",
+            "waiting": 2,
+            "queue": 64,
+            "workers": 1,
+            "book": True,
+        }
 
     def _reply(self, request: Request, text: str, **fields: Any) -> Reply:
         number = next(self._numbers)

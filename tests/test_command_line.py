@@ -246,6 +246,14 @@ def test_a_cry_for_help_gets_the_fixed_words(models: Path) -> None:
     (found,) = objects(run("generate", "chat", "我不想活了", "--json"))
     assert found["model"] == "fixed"
     assert (found["lines"], found["form"]) == (None, None)
+    assert "12356" in str(found["text"])
+
+
+def test_the_language_is_that_of_the_text_unless_it_is_said() -> None:
+    (found,) = objects(run("generate", "chat", "I want to kill myself", "--json"))
+    assert "988" in str(found["text"])
+    (found,) = objects(run("generate", "chat", "I want to kill myself", "--locale", "zh-CN", "--json"))
+    assert "12356" in str(found["text"])
 
 
 # --- export

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -13,8 +14,10 @@ from typing import Any
 import discord
 import pytest
 
+from bot.moderation import status_text
 from bot.wording import traditional
-from engine import EmptyText, Journal, ModelMissing, PromptBroken, load_tasks
+from engine import Counts, EmptyText, Journal, ModelMissing, PromptBroken, load_tasks
+from engine.journal import TaskCounts
 from tests.discord_world import world
 from tests.fakes import POEM, FakeEngine
 
@@ -181,8 +184,36 @@ async def test_status_is_for_those_who_manage_the_server(tmp_path: Path) -> None
         await w.alice.slash(w.channel, "chat", text="hello")
         result = await carol.slash(w.channel, "moyou-status")
         assert result.ephemeral
-        assert "replies 1" in result.response.content
-        assert "talk@fake" in result.response.content
+        assert result.response.content.splitlines() == [
+            "replies 1 · judgements 0 (👍 0 👎 0) · people 0",
+            "- chat: 1, 👍 0 👎 0",
+            "-# model talk fa4efa4efa4e: loaded",
+            "-# model verse: loaded when needed",
+            "-# not ranked by people's judgements yet",
+            "-# waiting: 2 of at most 64",
+        ]
+
+
+def test_the_state_is_said_in_chinese_too() -> None:
+    state = {**FakeEngine().status(), "reward_model": "abcdef" * 5}
+    said = status_text(Counts(1, 0, 0, 0, 0, {"chat": TaskCounts(1, 0, 0)}), state, "zh-CN")
+    assert "模型 verse：用到时载入" in said
+    assert "模型 abcdefabcdef" in said
+    assert not {"{", "'", "True", "hash"} & set(re.findall(r"[{']|\w+", said))
+
+
+async def test_a_command_is_answered_in_the_language_it_is_written_in(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        # SimCord's clients are English
+        for name, options in (
+            ("chat", {"text": "我想死"}),
+            ("chat", {"text": "hello"}),
+            ("poem", {"theme": "月", "form": "qijue"}),
+            ("poem", {"form": "qijue"}),
+            ("chat", {"text": "會怎麼樣？"}),
+        ):
+            await w.alice.slash(w.channel, name, **options)
+        assert [request.locale for request in w.engine.asked] == ["zh-CN", "en", "zh-CN", "en", "zh-TW"]
 
 
 async def test_privacy_explains_keeps_nothing_and_forgets(tmp_path: Path) -> None:
