@@ -18,6 +18,7 @@ from typing import Protocol
 
 import discord
 
+from bot.answering import trace_of
 from bot.settings import Settings
 from bot.wording import say
 from engine import BadSetting, SetupError
@@ -65,9 +66,8 @@ async def supervise(
             raise _refused("MOYOU_MESSAGE_CONTENT", "setting.intent_refused", settings) from error
         except SetupError:
             raise  # a command that cannot be made, a file that cannot be read: no new start mends it
-        except Exception:
-            # whatever broke, the console stays and Discord comes back
-            log.exception("Discord: the client broke")
+        except Exception as error:  # noqa: BLE001  whatever broke, the console stays and Discord comes back
+            log.error("Discord: the client broke\n%s", trace_of(error))
         if clock() - began >= STEADY:
             wait = FIRST_WAIT
         log.info("Discord: starting again in %g s", wait)
