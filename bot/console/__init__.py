@@ -21,6 +21,7 @@ from bot.console.guard import GUARD, STATIC, Guard
 from bot.console.pages import STATIC_FOLDER, Pages
 from bot.console.state import CONSOLE, Console
 from bot.settings import Settings
+from bot.wording import say
 from engine import BadSetting, JournalThread
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def build(engine: Engine, journal: JournalThread, settings: Settings) -> web.App
     Raises BadSetting when other machines could reach it and no token is set.
     """
     if not settings.loopback and not settings.console_token:
-        raise BadSetting(setting="MOYOU_CONSOLE_TOKEN", reason=f"{settings.host} needs a token")
+        reason = say("setting.console_token", settings.locale, host=settings.host)
+        raise BadSetting(setting="MOYOU_CONSOLE_TOKEN", reason=reason)
     guard = Guard(settings)
     app = web.Application(
         middlewares=[guard.headers, guard.visitor, sentences, guard.admit],
