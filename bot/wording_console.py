@@ -81,6 +81,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.reason_send": ("告诉墨友", "Tell Moyou"),
     "console.again": ("再来一次", "Again"),
     "console.again_hint": ("同样的请求，换一粒种子", "The same request with a new seed"),
+    "console.vary": ("变一变", "Vary"),
+    "console.vary_hint": ("在这一则的近旁再写一则", "Another one, near this one"),
     "console.copy": ("抄录", "Copy"),
     "console.copied": ("已抄录。", "Copied."),
     "console.not_copied": (
@@ -231,8 +233,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.waiting_now": ("排队等候：{count}", "Waiting now: {count}"),
     "console.yours": ("你的字", "Your words"),
     "console.kept": (
-        "你写的字保存 {hours} 小时，供「再来一次」和「为何」使用，然后擦去；它们从不用来训练。",
-        "What you write is kept for {hours} hours, for “again” and “why”, then erased; it "
+        "你写的字保存 {hours} 小时，供「再来一次」「变一变」和「为何」使用，然后擦去；它们从不用来训练。",
+        "What you write is kept for {hours} hours, for “again”, “vary” and “why”, then erased; it "
         "never trains a model.",
     ),
     "console.kept_none": (

@@ -197,6 +197,73 @@ async def test_again_writes_the_same_request_with_a_new_seed(place: Served, visi
     assert place.engine.asked[-1].context == ("你好", "你好!")
 
 
+async def test_vary_writes_near_the_reply_it_is_under(place: Served, visitor: Visitor) -> None:
+    await visitor.part("/write/poem", {"theme": "雪", "form": "qijue"})
+    assert "变一变" in visitor.page
+    answer = await visitor.post("/reply/fake-0001/vary")
+    assert answer.url.path == "/reply/fake-0002"
+    assert [(near.generation, near.latent) for near in place.engine.varied] == [("fake-0001", (0.25,))]
+    first, second = place.engine.asked
+    assert (first.text, first.options) == (second.text, second.options)
+    assert second.seed is None
+    await visitor.post("/reply/fake-0002/opinion", {"value": "1"})
+    assert await place.signals() == [("fake-0002", 1.0, "")]
+    await visitor.part("/chat", {"text": "你好"})
+    await visitor.part("/reply/fake-0003/vary", {"place": "chat"})
+    await visitor.get("/")
+    assert visitor.page.count('class="turn"') == 1
+    assert visitor.page.count('class="reply') == 2, "a near reply belongs to the same turn"
+
+
+async def test_only_what_was_written_from_a_latent_can_be_varied_and_only_with_its_words(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.part("/chat", {"text": "背一句"})
+    assert "再来一次" in visitor.page
+    assert "变一变" not in visitor.page
+    await visitor.part("/write/poem", {"theme": "雪"})
+    await place.journal(Journal.expire_words, 1e12)
+    answer = await visitor.post("/reply/fake-0002/vary")
+    assert answer.status == 410
+    assert "请重新写一次" in visitor.page
+    await visitor.get("/reply/fake-0002")
+    assert "变一变" not in visitor.page
+    assert place.engine.varied == []
+
+
+async def test_taiwan_reads_replies_and_verse_in_traditional_characters(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.get("/language/zh-TW?back=/")
+    await visitor.part("/write/poem", {"theme": "里面的灯", "form": "wujue"})
+    for line in ("黃河入海流", "欲窮千里目", "更上一層樓"):
+        assert f"<p>{line}</p>" in visitor.page
+    assert '<ol lang="zh-TW">' in visitor.page
+    assert '<span class="character">窮</span>' in visitor.page
+    assert "仄起首句不入韻" in visitor.page
+    assert "穷" not in visitor.page
+    reply = await place.journal(Journal.reply, "fake-0001")
+    assert reply is not None
+    assert reply.lines == POEM
+    place.engine.text = lambda request: "头发白了"
+    await visitor.part("/chat", {"text": "会怎么样"})
+    assert "<p>会怎么样</p>" in visitor.page, "what people wrote stays as it is"
+    assert "<p>頭髮白了</p>" in visitor.page
+    assert 'data-copy="頭髮白了"' in visitor.page
+    assert "另一個草稿" in visitor.page
+    await visitor.part("/chat", {"text": "接着说"})
+    assert place.engine.asked[-1].context == ("会怎么样", "头发白了")
+
+
+async def test_on_an_english_page_the_asking_says_which_characters(place: Served) -> None:
+    async with visiting(place.address, "en") as visitor:
+        place.engine.text = lambda request: "头发白了"
+        await visitor.part("/chat", {"text": "會怎麼樣"})
+        assert "<p>頭髮白了</p>" in visitor.page
+        await visitor.part("/chat", {"text": "会怎么样"})
+        assert "<p>头发白了</p>" in visitor.page
+
+
 async def test_again_says_so_when_the_words_are_erased(place: Served, visitor: Visitor) -> None:
     await visitor.part("/write/poem", {"theme": "雪"})
     await place.journal(Journal.expire_words, 1e12)
@@ -258,6 +325,7 @@ async def test_a_visitor_cannot_see_judge_or_repeat_the_reply_of_another(
             ("get", "/reply/fake-0001"),
             ("post", "/reply/fake-0001/opinion"),
             ("post", "/reply/fake-0001/again"),
+            ("post", "/reply/fake-0001/vary"),
         ):
             data = {"data": {"value": "1"}} if method == "post" else {}
             answer = await getattr(other, method)(path, **data)

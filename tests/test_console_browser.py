@@ -212,9 +212,12 @@ async def test_reasons_are_asked_for_and_told(browser: Browser, place: Served) -
     assert await place.signals() == [("fake-0001", -1.0, "dull")]
 
 
-async def test_again_adds_a_reply_and_why_unfolds(browser: Browser, place: Served) -> None:
+@pytest.mark.parametrize("asking", ["again", "vary"])
+async def test_again_and_vary_add_a_reply_and_why_unfolds(
+    browser: Browser, place: Served, asking: str
+) -> None:
     await say(browser, "你好")
-    await browser.click("form[action$='/again'] button")
+    await browser.click(f"form[action$='/{asking}'] button")
     await browser.until("document.querySelectorAll('.turn .reply').length === 2")
     assert await browser.run("document.querySelectorAll('.turn').length") == 1
     await browser.click(".why summary")

@@ -1,4 +1,4 @@
-"""Replies as the pages show them, and what a visitor can do with one: judge it, ask for another.
+"""Replies as the pages show them, and what a visitor can do with one: judge it, ask for another, vary it.
 
 Knows: how an opinion becomes facts in the journal, which replies a visitor may see (their own).
 Does not know: conversations' pages, forms of tasks, HTML.
@@ -16,7 +16,7 @@ from bot.console import verse
 from bot.console.fields import posted
 from bot.console.guard import redirect
 from bot.console.state import CONSOLE, PLACE_SURFACE, VISITOR, Console, Visitor
-from bot.wording import say
+from bot.wording import in_characters_of, language, say
 from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request
 
 REASONS = ("off_topic", "not_fluent", "dull", "copied", "wrong_form", "not_fitting")
@@ -37,9 +37,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class RankedDraft:
-    """A draft with whether it was the one sent."""
+    """A draft with whether it was the one sent; `text` is its own in the page's characters."""
 
     draft: Draft
+    text: str
     chosen: bool
 
 
@@ -49,13 +50,15 @@ class View:
 
     `place` is the page to go back to: "chat" or "reply". `reasons` are all that can be given, each
     with whether it was. `kept` is false when the journal does not hold it: it can be read, but not
-    judged or repeated.
+    judged or repeated. `text` is the reply in the page's characters, as are the drafts and the sheet.
     """
 
     reply: Reply
+    text: str
     place: str
     kept: bool
     can_repeat: bool
+    can_vary: bool
     opinion: float
     reasons: tuple[tuple[str, bool], ...]
     title: str
@@ -84,16 +87,24 @@ def standings(journal: Journal, person: str, generations: Sequence[str]) -> dict
 
 
 def view_of(console: Console, reply: Reply, standing: Standing | None, place: str, locale: str) -> View:
-    sheet = verse.sheet_of(reply)
     request = standing.request if standing else None
-    drafts = [RankedDraft(draft, index == reply.chosen) for index, draft in enumerate(reply.drafts)]
+    # an English page does not say which Chinese its visitor reads; what they asked may
+    script = request.locale if request is not None and language(locale) == "en" else locale
+    sheet = verse.sheet_of(reply, script)
+    drafts = [
+        RankedDraft(draft, in_characters_of(draft.text, script), index == reply.chosen)
+        for index, draft in enumerate(reply.drafts)
+    ]
     # best first, the one that was sent before all
     drafts.sort(key=lambda ranked: (not ranked.chosen, -ranked.draft.score))
     return View(
         reply=reply,
+        # people wrote a fixed one for its locale
+        text=reply.text if reply.origin == "fixed" else in_characters_of(reply.text, script),
         place=place,
         kept=standing is not None,
         can_repeat=request is not None,
+        can_vary=request is not None and reply.origin == "generated" and bool(reply.latent),
         opinion=standing.opinion if standing else 0.0,
         reasons=tuple((name, standing is not None and name in standing.reasons) for name in REASONS),
         title=request.text.strip() if sheet and request and len(request.text.strip()) <= 12 else "",
@@ -116,7 +127,15 @@ async def write(console: Console, visitor: Visitor, request: Request) -> Reply:
     A fixed reply (somebody may be in danger) is not recorded: nothing is kept of such a moment. The
     engine looks for danger before it holds the request against its task, so it gets it unchecked.
     """
-    reply = await console.engine.write(request)
+    return await _keep(console, visitor, request, await console.engine.write(request))
+
+
+async def vary(console: Console, visitor: Visitor, request: Request, near: Reply) -> Reply:
+    """A reply near `near`, which answered the same request; kept as `write` keeps it."""
+    return await _keep(console, visitor, request, await console.engine.vary(request, near))
+
+
+async def _keep(console: Console, visitor: Visitor, request: Request, reply: Reply) -> Reply:
     if reply.origin != "fixed":
         await console.journal(Journal.record, request, reply, visitor.person, Place(PLACE_SURFACE))
     return reply
@@ -127,6 +146,15 @@ async def write(console: Console, visitor: Visitor, request: Request) -> Reply:
 
 async def again(request: web.Request) -> web.Response:
     """POST /reply/{generation}/again: the same request with a new seed."""
+    return await _once_more(request, near=False)
+
+
+async def another_near(request: web.Request) -> web.Response:
+    """POST /reply/{generation}/vary: the same request, written near this reply."""
+    return await _once_more(request, near=True)
+
+
+async def _once_more(request: web.Request, *, near: bool) -> web.Response:
     console, visitor = request.app[CONSOLE], request[VISITOR]
     generation = request.match_info["generation"]
     place = (await posted(request)).get("place", "reply")
@@ -135,7 +163,11 @@ async def again(request: web.Request) -> web.Response:
         return console.pages.answer(
             "_gone.html" if visitor.part else "gone.html", visitor, status=410, generation=generation
         )
-    reply = await write(console, visitor, dataclasses.replace(standing.request, seed=None))
+    asked = dataclasses.replace(standing.request, seed=None)
+    if near:
+        reply = await vary(console, visitor, asked, await _reply(console, generation))
+    else:
+        reply = await write(console, visitor, asked)
     turn = console.conversations.peek(visitor.id).turn_of(generation)
     if turn is not None:
         turn.replies.append(reply)
@@ -200,5 +232,6 @@ def _back_to(place: str, generation: str) -> str:
 def routes() -> list[web.RouteDef]:
     return [
         web.post("/reply/{generation}/again", again),
+        web.post("/reply/{generation}/vary", another_near),
         web.post("/reply/{generation}/opinion", judge),
     ]

@@ -6,9 +6,11 @@ Does not know: the rules themselves (`engine` checks), HTML, words.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.wording import DEFAULT_LOCALE, in_characters_of
 from engine import FormCheck, Mark, Reply, Task
 
 COLUMN_LINES = 4
@@ -49,9 +51,11 @@ class Sheet:
         return tuple("".join(cell.character for cell in line) for line in self.lines)
 
 
-def sheet_of(reply: Reply) -> Sheet | None:
-    """The sheet of a reply that is a verse, else None."""
+def sheet_of(reply: Reply, locale: str = DEFAULT_LOCALE) -> Sheet | None:
+    """The sheet of a reply that is a verse, in the characters of a locale, else None."""
     form = reply.form
+    if form is not None:
+        form = _written(form, locale)
     if form is not None and form.lines:
         broken = {(problem.line, problem.position) for problem in form.problems}
         lines = tuple(
@@ -62,7 +66,7 @@ def sheet_of(reply: Reply) -> Sheet | None:
             for line_number, marks in enumerate(form.lines, 1)
         )
     elif reply.lines:
-        lines = tuple(tuple(Cell(character) for character in line) for line in reply.lines)
+        lines = tuple(tuple(map(Cell, in_characters_of(line, locale))) for line in reply.lines)
     else:
         return None
     lengths = tuple(len(line) for line in lines)
@@ -80,6 +84,21 @@ def sheet_of(reply: Reply) -> Sheet | None:
         rhymes=tuple(rhymes.items()),
         form=form,
     )
+
+
+def _written(form: FormCheck, locale: str) -> FormCheck:
+    """A form check with its verse, rhymes and pattern in the characters of a locale."""
+    lines = []
+    for marks in form.lines:
+        # a whole line at once: which traditional character it is depends on its neighbours
+        characters = in_characters_of("".join(mark.character for mark in marks), locale)
+        lines.append(
+            tuple(
+                dataclasses.replace(mark, character=character, rhyme=in_characters_of(mark.rhyme, locale))
+                for mark, character in zip(marks, characters, strict=True)
+            )
+        )
+    return dataclasses.replace(form, pattern=in_characters_of(form.pattern, locale), lines=tuple(lines))
 
 
 def _cell(mark: Mark, problem: bool) -> Cell:
