@@ -1,4 +1,4 @@
-"""python -m engine: generate, check-verse, summarize, train, evaluate, tune, promote, rollback, export.
+"""python -m engine: generate, replay, check-verse, summarize, words, train, evaluate, tune and what follows.
 
 Knows: the commands, their options, and how a result is printed (`--json`: one object a line).
 Does not know: how anything is done; each command hands its arguments to one module of the engine,
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engine.command_line import Group, Several, assignments, emit, read_lines
-from engine.errors import UnknownTask
+from engine.errors import AnotherRequest, BadOption, UnknownTask
 
 if TYPE_CHECKING:
     from engine.export import Format
@@ -33,6 +33,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 DATA = Path("moyou-data")
+LOCALES = ("zh-CN", "zh-TW", "en")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, nothing else.")
 
@@ -147,6 +148,68 @@ def _reply_values(reply: Reply) -> dict[str, object]:
 
 def _form_values(form: FormCheck) -> dict[str, object]:
     return {"name": form.name, "ok": form.ok, "relaxed": list(form.relaxed)}
+
+
+@main.command
+@click.argument("generation")
+@click.argument("text", default="")
+@journal_option
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="An option it was asked with.")
+@click.option("--context", multiple=True, metavar="TURN", help="An earlier turn, oldest first; repeatable.")
+@click.option("--models", type=FOLDER, help="A folder of models that goes before the shipped ones.")
+@as_json
+def replay(
+    generation: str,
+    text: str,
+    journal: Path,
+    pairs: Sequence[str],
+    context: Sequence[str],
+    models: Path | None,
+    as_json: bool,
+) -> None:
+    """Write a reply of the journal once more and say whether it is the same.
+
+    While its request's words are kept, GENERATION is enough; afterwards give them again.
+    """
+    from engine.journal import Journal
+    from engine.values import Request
+    from engine.writer import Engine
+
+    with Journal(journal) as book:
+        reply = book.reply(generation)
+        if reply is None:
+            raise BadOption(option="GENERATION", reason="the journal holds no reply of this name")
+        request = book.request(generation)
+        if request is None or text:
+            given = [Request(reply.task, text, assignments(pairs), name, tuple(context)) for name in LOCALES]
+            request = next((one for one in given if book.given_again(generation, one)), None)
+            if request is None:
+                raise AnotherRequest()
+        again = Engine(models=models).replay(request, reply)
+        same = book.same_text(generation, again.text) and again.latent == reply.latent
+    show({"text": again.text, "same": same, "model": again.model, "seed": again.seed}, as_json)
+
+
+@main.command
+@click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.option("--top", type=click.IntRange(1, 100_000), default=50, help="So many words.")
+@as_json
+def words(files: Sequence[Path], top: int, as_json: bool) -> None:
+    """The commonest words of texts, without stop words and punctuation: a look before training."""
+    from collections import Counter
+
+    from engine.corpus import rows
+    from engine.text import clean, words_for_analysis
+
+    counts: Counter[str] = Counter()
+    for file in files:
+        for row in rows(file):
+            for value in row.values():
+                for passage in value if isinstance(value, list) else [value]:
+                    if isinstance(passage, str):
+                        counts.update(words_for_analysis(clean(passage)))
+    for word, count in counts.most_common(top):
+        show({"word": word, "count": count}, as_json) if as_json else print(f"{count}\t{word}")
 
 
 @main.command("check-verse")
