@@ -23,7 +23,7 @@ from bot.client import MoyouClient
 from bot.settings import Settings
 from bot.supervisor import supervise
 from bot.wording import say, sentence_of
-from engine import JournalThread, MoyouError, TooSlow
+from engine import JournalThread, MoyouError
 
 log = logging.getLogger("bot")
 
@@ -77,12 +77,13 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
             JournalThread(settings.journal, settings.keep_words_hours, closed_options=closed_options)
         )
         parts.push_async_callback(engine.close)
-        # the port first: a busy one is said before models are loaded, and early visitors wait in the queue
-        app = console.build(engine, journal, settings)
+        # the port first: a busy one is said before models are loaded, and what early visitors ask waits
+        started = asyncio.Event()
+        app = console.build(engine, journal, settings, started)
         address = await parts.enter_async_context(_console(app, settings))
-        with contextlib.suppress(TooSlow):
-            # a slow machine: the worker goes on loading, and requests wait for it
-            await engine.start()
+        print(say("start.loading", settings.locale, address=address), flush=True)
+        await engine.start()
+        started.set()
         print(say("start.serving", settings.locale, address=address), flush=True)
         ends = [await parts.enter_async_context(_task(stop.wait()))]
         if settings.discord_token:

@@ -21,6 +21,8 @@ from bot import wording_console, wording_discord
 from engine import simplify
 
 DEFAULT_LOCALE = "zh-CN"
+READ = 2000
+"""Characters that `language_of` reads."""
 _TRADITIONAL = ("zh-TW", "zh-HK", "zh-MO", "zh-Hant")
 
 # One row an error code of engine/errors.py; a class without a row of its own is said by its parent's.
@@ -190,6 +192,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "有 {count} 处问题，现在还不能启动。",
         "Problems: {count}; Moyou would not start.",
     ),
+    "start.loading": (
+        "正在载入模型，要几秒；现在就可以打开 {address}",
+        "Loading models, which takes some seconds; {address} can be opened already",
+    ),
     "start.serving": ("墨友已就绪：{address}", "Moyou is ready: {address}"),
     "start.stopping": ("墨友正在关闭。", "Moyou is shutting down."),
     "start.failed": (
@@ -224,8 +230,10 @@ def language_of(text: str, otherwise: str = "en") -> str:
     """The locale to answer a text in: Chinese with any Han character, en with any other letter.
 
     zh-TW when it is written in traditional characters; where all its characters are used in both
-    scripts, `otherwise` decides. A text of neither (emoji, numbers, nothing) gets `otherwise`.
+    scripts, `otherwise` decides. A text of neither (emoji, numbers, nothing) gets `otherwise`. Of a
+    long text the beginning tells: a post may be longer than any task takes.
     """
+    text = text[:READ]
     if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
         only_traditional = _changed(text, simplify(text))
         only_simplified = _changed(text, in_characters_of(text, "zh-TW"))
@@ -245,6 +253,11 @@ def traditional(text: str) -> str:
 def in_characters_of(text: str, locale: str) -> str:
     """Words that are not ours (a reply, a verse) in the characters of a locale; nothing is remembered."""
     return str(_converter().convert(text)) if language(locale) == "zh-TW" else text
+
+
+def load() -> None:
+    """Loads the converters' dictionaries, which takes some tenths of a second: not on an event loop."""
+    language_of("汉")
 
 
 def _changed(before: str, after: str) -> int:

@@ -5,6 +5,7 @@ Everything is real but the engine (tests/fakes.py).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -67,11 +68,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, **settings: Any) -> AsyncIterator[Served]:
+async def served(
+    folder: Path, started: asyncio.Event | None = None, **settings: Any
+) -> AsyncIterator[Served]:
     """A console on a port of its own with a journal in `folder`; `settings` are fields of Settings."""
     engine, chosen = ConsoleEngine(), Settings(**settings)
     async with JournalThread(folder / "journal.db", chosen.keep_words_hours) as journal:
-        runner = web.AppRunner(console.build(cast("Engine", engine), journal, chosen), shutdown_timeout=1)
+        app = console.build(cast("Engine", engine), journal, chosen, started)
+        runner = web.AppRunner(app, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()

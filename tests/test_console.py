@@ -9,11 +9,12 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import jinja2
 import pytest
 from aiohttp import FormData
 
-from bot import console, wording_console
-from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, Conversations
+from bot import console, wording, wording_console
+from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, TURNS_KEPT, Conversations
 from bot.console.verse import sheet_of
 from engine import BadSetting, Journal, QueueFull, Request
 from tests.console_fakes import TALK_HASH, ConsoleEngine, Served, Visitor, broken_check, served, visiting
@@ -112,6 +113,57 @@ async def test_the_engine_sees_a_text_before_its_length_is_held_against_the_task
     assert visitor.page.count("长") >= 5000, "what was typed is still there"
     assert "1000" in visitor.page
     assert "编号" in visitor.page
+
+
+async def test_only_the_last_turns_are_shown(visitor: Visitor) -> None:
+    for number in range(TURNS_KEPT + 2):
+        await visitor.part("/chat", {"text": f"第{number}句"})
+    await visitor.get("/")
+    assert visitor.page.count('class="turn"') == TURNS_KEPT
+    assert "第1句" not in visitor.page
+    assert "第2句!" in visitor.page
+
+
+# --- start
+
+
+async def test_what_is_asked_before_the_models_are_loaded_waits_for_them(tmp_path: Path) -> None:
+    started = asyncio.Event()
+    async with served(tmp_path, started) as place, visiting(place.address) as visitor:
+        assert (await visitor.get("/")).status == 200, "a page needs no model"
+        asking = asyncio.create_task(visitor.part("/chat", {"text": "你好"}))
+        async with visiting(place.address) as other:
+            await other.get("/")
+        assert not asking.done()
+        assert place.engine.asked == []
+        started.set()
+        assert (await asking).status == 200
+        assert "你好!" in visitor.page
+
+
+async def test_nothing_slow_is_left_for_the_first_visitor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wording._converter.cache_clear()
+    async with served(tmp_path) as place, visiting(place.address, "zh-TW") as visitor:
+        assert wording._converter.cache_info().currsize == 1
+
+        def compiled(*_: object, **__: object) -> None:
+            raise AssertionError("a template is compiled while somebody waits")
+
+        monkeypatch.setattr(jinja2.Environment, "compile", compiled)
+        await visitor.post("/chat", {"text": "你好"})
+        await visitor.post("/write/poem", {"theme": "月"})
+        for path in ("/", "/write/poem", "/write/summary", "/journal", visitor_path(visitor)):
+            assert (await visitor.get(path)).status == 200
+        assert (await visitor.get("/nowhere")).status == 404
+
+
+def visitor_path(visitor: Visitor) -> str:
+    """The page of the reply that the visitor's page shows."""
+    found = re.search(r"/reply/[\w-]+", visitor.page)
+    assert found is not None
+    return found[0]
 
 
 # --- tasks

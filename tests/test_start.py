@@ -226,7 +226,8 @@ def serving(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[subpr
     )
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        loading, line = process.stdout.readline(), process.stdout.readline()
+        assert loading.startswith("Loading models"), process.stderr and process.stderr.read()
         assert line.startswith("Moyou is ready: "), process.stderr and process.stderr.read()
         yield process, line.split()[-1]
     finally:

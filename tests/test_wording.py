@@ -100,6 +100,11 @@ def test_language_of_a_text(text: str, locale: str) -> None:
     assert wording.language_of(text, otherwise="zh-CN") == locale
 
 
+def test_of_a_long_text_the_beginning_tells() -> None:
+    assert wording.language_of("a" * (wording.READ - 1) + "你") == "zh-CN"
+    assert wording.language_of("a" * wording.READ + "你") == "en"
+
+
 def test_what_both_scripts_share_is_answered_in_the_script_that_stands_otherwise() -> None:
     assert wording.language_of("你好", "zh-TW") == "zh-TW"
     assert wording.language_of("你好", "zh-HK") == "zh-TW"

@@ -10,6 +10,7 @@ by `static/console.js` and answered with the piece of the page that changed.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -17,11 +18,11 @@ from aiohttp import web
 from bot.console import about, chat, replies, writing
 from bot.console.conversation import Conversations
 from bot.console.faults import sentences
-from bot.console.guard import GUARD, STATIC, Guard
+from bot.console.guard import GUARD, STATIC, Guard, Handler
 from bot.console.pages import STATIC_FOLDER, Pages
 from bot.console.state import CONSOLE, Console
 from bot.settings import Settings
-from bot.wording import say
+from bot.wording import load, say
 from engine import BadSetting, JournalThread
 
 if TYPE_CHECKING:
@@ -35,17 +36,34 @@ LEAST_IDLE = 3600.0
 """Seconds a conversation stays open at least, however short the journal keeps words."""
 
 
-def build(engine: Engine, journal: JournalThread, settings: Settings) -> web.Application:
-    """The console for an engine that runs and a journal that is open; neither is started or closed here.
+def build(
+    engine: Engine, journal: JournalThread, settings: Settings, started: asyncio.Event | None = None
+) -> web.Application:
+    """The console for an engine and a journal that is open; neither is started or closed here.
 
+    `started`: set once the engine has loaded its models; what is posted before waits for it, however
+    long that takes. None: the engine runs.
     Raises BadSetting when other machines could reach it and no token is set.
     """
     if not settings.loopback and not settings.console_token:
         reason = say("setting.console_token", settings.locale, host=settings.host)
         raise BadSetting(setting="MOYOU_CONSOLE_TOKEN", reason=reason)
     guard = Guard(settings)
+    pages = Pages(engine.tasks, can_leave=guard.token_needed)
+
+    @web.middleware
+    async def patient(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if started is not None and request.method == "POST":
+            await started.wait()
+        return await handler(request)
+
+    async def prepare(_: web.Application) -> None:
+        # both would hold up the event loop when they are first needed
+        await asyncio.to_thread(pages.compile)
+        await asyncio.to_thread(load)
+
     app = web.Application(
-        middlewares=[guard.headers, guard.visitor, sentences, guard.admit],
+        middlewares=[guard.headers, guard.visitor, sentences, guard.admit, patient],
         client_max_size=BODY_LIMIT,
     )
     app[GUARD] = guard
@@ -53,9 +71,10 @@ def build(engine: Engine, journal: JournalThread, settings: Settings) -> web.App
         engine=engine,
         journal=journal,
         settings=settings,
-        pages=Pages(engine.tasks, can_leave=guard.token_needed),
+        pages=pages,
         conversations=Conversations(max(LEAST_IDLE, settings.keep_words_hours * 3600)),
     )
+    app.on_startup.append(prepare)
     for part in (chat, writing, replies, about):
         app.add_routes(part.routes())
     app.router.add_static(STATIC, STATIC_FOLDER)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from engine import Reply
 
-TURNS_KEPT = 60
+TURNS_KEPT = 15
 """Turns of one conversation that the page shows again after a reload."""
 TURNS_AS_CONTEXT = 6
 """Turns that travel with the next request."""

@@ -34,6 +34,7 @@ class Pages:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         versions = {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:12]
@@ -47,6 +48,11 @@ class Pages:
             language_of=language_of,
             latent_bars=verse.latent_bars,
         )
+
+    def compile(self) -> None:
+        """Compiles every template, which takes about a second: for a thread of its own, at start."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
 
     def answer(self, template: str, visitor: Visitor, *, status: int = 200, **values: Any) -> web.Response:
         """A page, or a piece of one, as a response."""
