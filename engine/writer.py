@@ -98,7 +98,7 @@ class Engine:
             return prepared
         decoding = dict(reply.decoding)
         if reply.latent:
-            decoding |= {"near": list(reply.latent), "distance": VARY_DISTANCE}
+            decoding |= {"near": list(reply.latent), "distance": VARY_DISTANCE, "book": False}
         return await self._workers.run(lambda: self._load().compose(*prepared, decoding=decoding))
 
     def replay(self, request: Request, reply: Reply) -> Reply:
