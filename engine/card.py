@@ -7,13 +7,13 @@ Does not know: how any figure was measured; figures are JSON lines of `evaluate`
         --figures figures.jsonl
 
 `about.md` holds what a person must say: what it is for, data and licences, what was tried, limits.
-Samples are the first drafts of seeds 1 to 20, in order, at T = 0.8, contexts fixed below.
+Samples are the first drafts of seeds 1 to 20, in order, decoded as the tasks are, contexts fixed below.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ import click
 from engine import checkpoint, decode
 from engine.forms import FORMS
 from engine.novelty import Bloom
+from engine.prompt import load_tasks
+from engine.task import Task
 from engine.verse import VerseRules
 from engine.weights import LINES_FILE
 
@@ -38,6 +40,7 @@ _CONTEXTS = (
 def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
     """(what it was given, what it wrote) for seeds 1 to SAMPLES, the first draft of each."""
     writer = decode.Decoder(loaded)
+    tasks = load_tasks()
     found = []
     for seed in range(1, SAMPLES + 1):
         z = decode.latents(seed, 1, writer.latent_size)
@@ -46,15 +49,20 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
             lines = loaded.folder / LINES_FILE
             corpus = Bloom.load(lines) if lines.exists() else None
             plan = VerseRules(writer.vocabulary.character_list(), corpus).plan(form)
-            sampling = decode.Sampling(0.8, 0.9, 40, 0)
+            sampling = settings("poem", tasks)
             (row,) = writer.sample(writer.condition([form.name], []), z, seed, sampling, [plan])
             found.append((form.title, row.text.replace("\n", "，")))
         else:
             task, context = _CONTEXTS[(seed - 1) % len(_CONTEXTS)]
-            sampling = decode.Sampling(0.8, 0.9, 60, 3)
+            sampling = settings(task, tasks)
             (row,) = writer.sample(writer.condition([task, "own"], context), z, seed, sampling)
             found.append((f"{task}: {context[-1]}", row.text.replace("\n", " ")))
     return found
+
+
+def settings(name: str, tasks: Mapping[str, Task]) -> decode.Sampling:
+    asked = tasks[name].decoding
+    return decode.Sampling(asked.temperature, asked.nucleus, asked.max_tokens, asked.no_repeat)
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
@@ -89,7 +97,7 @@ def card(folder: Path, command: str, about: str, figures: Sequence[dict[str, Any
                 "## Figures",
                 table(figures),
                 "## Twenty samples that nobody picked",
-                "Seeds 1 to 20 in order, one draft each, T 0.8, nucleus 0.9, before any re-ranking.",
+                "Seeds 1 to 20 in order, one draft each, decoded as the tasks are, before any judge.",
                 "| seed | given | written |\n|---|---|---|\n" + written,
             )
         )

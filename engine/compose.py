@@ -39,7 +39,7 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
-_WORST = 0.3  # a talk reply that scores below says nothing rather than babble
+_WORST = 0.4  # a talk reply that scores below says nothing rather than babble
 
 
 class Composer:
@@ -290,13 +290,14 @@ def _judged(
     words = row.text.strip()
     scores, quality = judge.judge(words, request.text, request.context, request.locale)
     if origin == "book":
-        # A book reply is well written; what is in doubt is whether it fits.
+        # A book reply is well written; what is in doubt is whether it fits. From a likeness of about
+        # 0.4 it is worth more than what a small model makes up.
         scores = {**scores, "likeness": fit}
         score = quality * min(1.0, fit * 1.25)
     else:
         fluency = _fluency(row.log_probability, len(row.tokens))
         scores = {**scores, "fluency": fluency, "fit": fit}
-        score = quality * (0.1 + 0.6 * fluency + 0.15 * max(-1.0, min(1.0, fit)))
+        score = quality * (0.05 + 0.4 * fluency + 0.1 * max(-1.0, min(1.0, fit)))
     own = judge.copied_passages(words, source)
     return Draft(words, own, origin, tuple(latent), row.log_probability, scores, round(score, 6))
 
