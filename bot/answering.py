@@ -11,7 +11,7 @@ import contextlib
 import logging
 import secrets
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,21 +93,27 @@ class Answering:
         self._idle.set()
         self._closing = False
 
-    async def write(self, request: Request, asker: Asker) -> Answer:
+    async def write(
+        self, request: Request, asker: Asker, *, others: Collection[str] = (), repeats: str = ""
+    ) -> Answer:
         """The engine's reply, in the journal before anyone sees it.
 
         A fixed answer (danger) is not recorded: nothing is kept of such a moment or learnt from it.
-        Nor is that of a person who asked for nothing to be kept.
+        Nor is that of a person who asked for nothing to be kept. `others`: people whose words stand in
+        the request as well; `repeats`: the reply whose request is given once more (see Journal.record).
         """
-        return await self._keep(request, await self.engine.write(request), asker)
+        return await self._keep(request, await self.engine.write(request), asker, others, repeats)
 
     async def vary(self, request: Request, reply: Reply, asker: Asker) -> Answer:
-        """A reply near `reply`, which answered the same request; kept as `write` keeps it."""
-        return await self._keep(request, await self.engine.vary(request, reply), asker)
+        """A reply near `reply`, which answered the same request; kept as `write` keeps a repeat."""
+        near = await self.engine.vary(request, reply)
+        return await self._keep(request, near, asker, (), reply.generation)
 
-    async def _keep(self, request: Request, reply: Reply, asker: Asker) -> Answer:
+    async def _keep(
+        self, request: Request, reply: Reply, asker: Asker, others: Collection[str], repeats: str
+    ) -> Answer:
         kept = reply.origin != "fixed" and await self.journal(
-            Journal.record, request, reply, asker.person, asker.place
+            Journal.record, request, reply, asker.person, asker.place, others=others, repeats=repeats
         )
         return Answer(request, reply, kept)
 

@@ -99,7 +99,8 @@ class Chat:
 
     async def _converse(self, message: discord.Message) -> None:
         async with typing(message.channel):
-            turns = merged([await self._turn(earlier) for earlier in await self._chain(message)])
+            chain = await self._chain(message)
+            turns = merged([await self._turn(earlier) for earlier in chain])
             # our own words are kept in simplified characters, so they do not tell how somebody writes
             said = [turn.text for turn in turns if not turn.mine] or [turn.text for turn in turns]
             otherwise = language_of(" ".join(said), self._answering.settings.locale)
@@ -120,7 +121,8 @@ class Chat:
             request = Request("chat", text, locale=locale, context=bounded(turns, CONTEXT))
             guild_id = message.guild.id if message.guild is not None else None
             who = asker(message.author, guild_id, message.channel.id)
-            answer = await self._answering.write(request, who)
+            others = {str(each.author.id) for each in chain} - {who.person}
+            answer = await self._answering.write(request, who, others=others)
         await self._reply(message, answer)
 
     async def _reply(self, message: discord.Message, answer: Answer) -> None:

@@ -209,7 +209,7 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
         if self.action == "vary":
             answer = await answering.vary(request, reply, who)
         else:
-            answer = await answering.write(request, who)
+            answer = await answering.write(request, who, repeats=self.generation)
         await deliver(interaction, answering, answer, private=private)
 
     async def _why(self, interaction: discord.Interaction[Any], answering: Answering) -> None:

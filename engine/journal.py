@@ -36,6 +36,7 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from engine import migrations
+from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
 from engine.journal_rows import (
     REASON_LIMIT,
@@ -105,10 +106,22 @@ class Journal:
 
     # Replies
 
-    def record(self, request: Request, reply: Reply, person: str, place: Place) -> bool:
+    def record(
+        self,
+        request: Request,
+        reply: Reply,
+        person: str,
+        place: Place,
+        *,
+        others: Collection[str] = (),
+        repeats: str = "",
+    ) -> bool:
         """Keep a reply. False: nothing was kept, because this person asked for that.
 
-        The request's words go to their own table, or nowhere with `keep_words_hours` 0.
+        The request's words go to their own table, less the turns that a fixed sentence answered; or
+        nowhere, with `keep_words_hours` 0 or when one of the `others` whose words stand in it asked for
+        nothing to be kept. `repeats`: the reply whose request is given once more. Its words stay no
+        longer than there, and nowhere once they are gone or the person who said them wants none kept.
         """
         now = self._clock()
         if now - self._last_expiry >= EXPIRY_SECONDS:
@@ -137,13 +150,16 @@ class Journal:
         }
         with self._writing():
             self._db.table("generations").insert(row)
-            if self._keep_seconds > 0:
+            expires = now + self._keep_seconds
+            if repeats:
+                expires = min(expires, self._words_end(repeats))
+            if expires > now and all(self.may_keep(other) for other in others):
                 self._db.table("words").insert(
                     {
                         "generation": reply.generation,
-                        "request": _storable(request.to_json()),
+                        "request": _storable(without_danger(request).to_json()),
                         "body": None if kept == reply else _storable(reply.to_json()),
-                        "expires": now + self._keep_seconds,
+                        "expires": expires,
                     }
                 )
         return True
@@ -201,6 +217,21 @@ class Journal:
         if cursor.rowcount or self._log_holds_erased:
             self._empty_log()
         return cursor.rowcount
+
+    def shorten_words(self) -> int:
+        """Words kept under an earlier, longer `keep_words_hours` are kept no longer than today's from now
+        on; how many there were. For the process that records: others do not know the setting."""
+        latest = self._clock() + self._keep_seconds
+        return self._db.execute("UPDATE words SET expires = ? WHERE expires > ?", (latest, latest)).rowcount
+
+    def _words_end(self, generation: str) -> float:
+        """When the words of this reply's request expire; -inf: they are gone, or their person wants that."""
+        row = self._row(
+            "SELECT expires FROM words JOIN generations AS g ON g.id = generation WHERE generation = ? "
+            "AND NOT EXISTS (SELECT 1 FROM people WHERE people.person = g.person AND keep = 0)",
+            (generation,),
+        )
+        return -math.inf if row is None else float(row[0])
 
     # Judgements
 

@@ -108,6 +108,7 @@ class JournalThread:
     def _opened(self) -> Journal:
         if self._journal is None:
             self._journal = Journal(self.path, self._keep_words_hours, closed_options=self._closed_options)
+            self._journal.shorten_words()
         return self._journal
 
     def _shut(self) -> None:

@@ -284,3 +284,17 @@ def test_context_is_bounded_from_the_end() -> None:
     assert bounded(turns, 70) == ("乙" * 20, "丙" * 50)
     assert bounded(turns, 0) == ()
     assert sum(map(len, bounded(turns, 120))) == 120
+
+
+async def test_words_of_who_wants_nothing_kept_are_not_kept_in_a_reply_to_them(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        said = await w.alice.send(w.channel, f"{w.me} 我的秘密")
+        await w.bob.send(w.channel, f"{w.me} 他说什么", reply_to=said)
+        asked = await w.journal(Journal.request, "fake-0002")
+        assert asked is not None
+        assert "我的秘密" in asked.text
+        await w.journal(Journal.set_keep, str(w.alice.id), False)
+        await w.bob.send(w.channel, f"{w.me} 他说什么", reply_to=said)
+        assert "我的秘密" in w.engine.asked[2].text
+        assert await w.journal(Journal.reply, "fake-0003") is not None
+        assert await w.journal(Journal.request, "fake-0003") is None

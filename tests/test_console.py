@@ -346,6 +346,35 @@ async def test_why_tells_origin_model_seed_and_every_draft_with_its_scores(visit
 # --- judgements
 
 
+@pytest.mark.parametrize("part", [True, False])
+async def test_who_wants_nothing_kept_is_told_that_a_judgement_was_not(
+    place: Served, visitor: Visitor, part: bool
+) -> None:
+    await visitor.post("/chat", {"text": "你好"})
+    await visitor.post("/keep", {"keep": "0"})
+    judge = visitor.part if part else visitor.post
+    answer = await judge("/reply/fake-0001/opinion", {"value": "1", "place": "chat"})
+    assert answer.status == 403
+    assert "没有记下" in visitor.page
+    assert "簿记" in visitor.page
+    assert await place.signals() == []
+
+
+async def test_words_asked_once_more_are_kept_no_longer_than_the_first_time(
+    place: Served, visitor: Visitor
+) -> None:
+    await visitor.post("/chat", {"text": "你好"})
+    await visitor.part("/reply/fake-0001/again", {"place": "chat"})
+    await visitor.part("/reply/fake-0002/vary", {"place": "chat"})
+    assert (await place.journal(Journal.request, "fake-0003")) is not None
+    assert await place.journal(ends) == 1
+
+
+def ends(journal: Journal) -> int:
+    """At how many different times words expire."""
+    return int(journal._db.execute("SELECT count(DISTINCT expires) FROM words").fetchone()[0])
+
+
 async def test_an_opinion_reaches_the_journal_changes_and_is_taken_back(
     place: Served, visitor: Visitor
 ) -> None:

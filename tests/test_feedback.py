@@ -142,6 +142,24 @@ async def test_again_asks_the_same_with_a_new_seed(tmp_path: Path) -> None:
         assert result.response.components
 
 
+@pytest.mark.parametrize("action", ["again", "vary"])
+async def test_a_repeat_keeps_no_words_of_who_has_since_asked_for_none(tmp_path: Path, action: str) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        first = await w.bob.click(answer, custom_id=f"moyou:{action}:fake-0001")
+        assert first.response is not None
+        assert await w.journal(ends) == 1, "all words end together"
+        await w.journal(Journal.set_keep, str(w.alice.id), False)
+        await w.bob.click(answer, custom_id=f"moyou:{action}:fake-0001")
+        assert await w.journal(Journal.reply, "fake-0003") is not None
+        assert await w.journal(Journal.request, "fake-0003") is None
+
+
+def ends(journal: Journal) -> int:
+    """At how many different times words expire."""
+    return int(journal._db.execute("SELECT count(DISTINCT expires) FROM words").fetchone()[0])
+
+
 async def test_again_says_when_the_words_are_gone(tmp_path: Path) -> None:
     async with world(tmp_path, settings=Settings(keep_words_hours=0)) as w:
         answer = await answered(w)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,11 @@ async def test_the_thread_erases_expired_words_while_nobody_asks(tmp_path: Path)
         else:
             pytest.fail("the words are still there")
         assert await journal(Journal.given_again, "g1", Request("chat", text=WORDS))
+
+
+async def test_the_thread_shortens_the_time_of_words_that_are_already_there(tmp_path: Path) -> None:
+    file = tmp_path / "j.db"
+    with Journal(file, 48) as long:
+        long.record(Request("chat", text=WORDS), reply("g1"), "1", HERE)
+    async with JournalThread(file, keep_words_hours=2) as journal:
+        assert await journal(Journal.expire_words, time.time() + 2 * 3600 + 60) == 1

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bot.console import verse
 from bot.console.fields import posted
-from bot.console.guard import redirect
+from bot.console.guard import Refused, redirect
 from bot.console.state import CONSOLE, PLACE_SURFACE, VISITOR, Console, Visitor
 from bot.wording import in_characters_of, language, say
 from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request
@@ -121,23 +121,25 @@ async def views_of(console: Console, visitor: Visitor, replies: Sequence[Reply],
     return [view_of(console, reply, found.get(reply.generation), place, visitor.locale) for reply in replies]
 
 
-async def write(console: Console, visitor: Visitor, request: Request) -> Reply:
+async def write(console: Console, visitor: Visitor, request: Request, repeats: str = "") -> Reply:
     """A reply, kept in the journal before anybody sees it. Raises the engine's errors.
 
     A fixed reply (somebody may be in danger) is not recorded: nothing is kept of such a moment. The
     engine looks for danger before it holds the request against its task, so it gets it unchecked.
+    `repeats`: the reply whose request is given once more.
     """
-    return await _keep(console, visitor, request, await console.engine.write(request))
+    return await _keep(console, visitor, request, await console.engine.write(request), repeats)
 
 
 async def vary(console: Console, visitor: Visitor, request: Request, near: Reply) -> Reply:
-    """A reply near `near`, which answered the same request; kept as `write` keeps it."""
-    return await _keep(console, visitor, request, await console.engine.vary(request, near))
+    """A reply near `near`, which answered the same request; kept as `write` keeps a repeat."""
+    return await _keep(console, visitor, request, await console.engine.vary(request, near), near.generation)
 
 
-async def _keep(console: Console, visitor: Visitor, request: Request, reply: Reply) -> Reply:
+async def _keep(console: Console, visitor: Visitor, request: Request, reply: Reply, repeats: str) -> Reply:
     if reply.origin != "fixed":
-        await console.journal(Journal.record, request, reply, visitor.person, Place(PLACE_SURFACE))
+        place = Place(PLACE_SURFACE)
+        await console.journal(Journal.record, request, reply, visitor.person, place, repeats=repeats)
     return reply
 
 
@@ -167,7 +169,7 @@ async def _once_more(request: web.Request, *, near: bool) -> web.Response:
     if near:
         reply = await vary(console, visitor, asked, await _reply(console, generation))
     else:
-        reply = await write(console, visitor, asked)
+        reply = await write(console, visitor, asked, repeats=generation)
     turn = console.conversations.peek(visitor.id).turn_of(generation)
     if turn is not None:
         turn.replies.append(reply)
@@ -188,7 +190,9 @@ async def judge(request: web.Request) -> web.Response:
     given = (await request.post()).getall("reason", [])
     reason = ",".join(name for name in REASONS if name in given)
     before = await _standing(console, visitor, generation)
-    await console.journal(set_opinion, generation, visitor.person, value, reason)
+    noted = await console.journal(set_opinion, generation, visitor.person, value, reason)
+    if value and not noted and not await console.journal(Journal.may_keep, visitor.person):
+        raise Refused("console.not_noted")
     if not visitor.part:
         return redirect(_back_to(form.get("place", "reply"), generation))
     reply = await _reply(console, generation)
@@ -199,10 +203,10 @@ async def judge(request: web.Request) -> web.Response:
     return console.pages.answer("_opinion.html", visitor, view=view, announce=say(key, visitor.locale))
 
 
-def set_opinion(journal: Journal, generation: str, person: str, value: int, reason: str = "") -> None:
-    """Make `value` this person's one opinion; 0 takes it back."""
+def set_opinion(journal: Journal, generation: str, person: str, value: int, reason: str = "") -> bool:
+    """Make `value` this person's one opinion; 0 takes it back. False: nothing changed (Journal.react)."""
     fact = Fact(generation, person, "button", float(value), LABEL, reason, withdrawn=value == 0)
-    journal.react(fact)
+    return journal.react(fact)
 
 
 async def owned(console: Console, visitor: Visitor, generation: str) -> tuple[Reply, Standing]:
