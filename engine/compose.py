@@ -293,7 +293,9 @@ def _judged(
         # A book reply is well written; what is in doubt is whether it fits. From a likeness of about
         # 0.4 it is worth more than what a small model makes up.
         scores = {**scores, "likeness": fit}
-        score = quality * min(1.0, fit * 1.25)
+        # A continuation may go anywhere; a reply has to answer.
+        worth = 0.45 + 0.55 * fit if request.task == "continue" else fit * 1.25
+        score = quality * min(1.0, worth)
     else:
         fluency = _fluency(row.log_probability, len(row.tokens))
         scores = {**scores, "fluency": fluency, "fit": fit}
