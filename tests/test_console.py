@@ -124,6 +124,22 @@ async def test_only_the_last_turns_are_shown(visitor: Visitor) -> None:
     assert "第2句!" in visitor.page
 
 
+async def test_drafts_of_earlier_replies_stand_on_their_own_pages(visitor: Visitor) -> None:
+    await visitor.post("/chat", {"text": "第一句"})
+    await visitor.post("/chat", {"text": "第二句"})
+    assert visitor.page.count("另一个草稿") == 1
+    link = '<a href="/reply/fake-0001">草稿 2 份</a>'
+    assert link in visitor.page
+    await visitor.get("/reply/fake-0001")
+    assert "另一个草稿" in visitor.page
+    assert link not in visitor.page
+    # what the journal does not hold has no page of its own
+    await visitor.post("/keep", {"keep": "0"})
+    await visitor.post("/chat", {"text": "第三句"})
+    await visitor.post("/chat", {"text": "第四句"})
+    assert visitor.page.count("另一个草稿") == 2
+
+
 # --- start
 
 

@@ -6,6 +6,7 @@ Does not know: replies' looks (`replies`), how long a conversation lives (`conve
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from engine import MoyouError, Request
 TASK = "chat"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ShownTurn:
     """A turn with its replies ready to be shown."""
 
@@ -67,6 +68,8 @@ async def _page(
     console: Console, visitor: Visitor, fault: Fault | None = None, text: str = ""
 ) -> web.Response:
     turns = await _shown(console, visitor, console.conversations.peek(visitor.id).turns)
+    for turn in turns[:-1]:
+        turn.views = [shortened(view) for view in turn.views]
     return console.pages.answer(
         "chat.html",
         visitor,
@@ -75,6 +78,11 @@ async def _page(
         fault=fault,
         text=text,
     )
+
+
+def shortened(view: View) -> View:
+    """The view of an earlier reply: its drafts stand on a page of its own, if the journal has it."""
+    return dataclasses.replace(view, drafts=()) if view.kept else view
 
 
 async def _shown(console: Console, visitor: Visitor, turns: Sequence[Turn]) -> list[ShownTurn]:

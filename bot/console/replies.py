@@ -50,7 +50,8 @@ class View:
 
     `place` is the page to go back to: "chat" or "reply". `reasons` are all that can be given, each
     with whether it was. `kept` is false when the journal does not hold it: it can be read, but not
-    judged or repeated. `text` is the reply in the page's characters, as are the drafts and the sheet.
+    judged or repeated. `drafts` are empty where they can be read on the reply's own page.
+    `text` is the reply in the page's characters, as are the drafts and the sheet.
     """
 
     reply: Reply
