@@ -9,11 +9,10 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import jinja2
 import pytest
 from aiohttp import FormData
 
-from bot import console, wording, wording_console
+from bot import console, wording_console
 from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, TURNS_KEPT, Conversations
 from bot.console.verse import sheet_of
 from engine import BadSetting, Journal, QueueFull, Request
@@ -138,48 +137,6 @@ async def test_drafts_of_earlier_replies_stand_on_their_own_pages(visitor: Visit
     await visitor.post("/chat", {"text": "第三句"})
     await visitor.post("/chat", {"text": "第四句"})
     assert visitor.page.count("另一个草稿") == 2
-
-
-# --- start
-
-
-async def test_what_is_asked_before_the_models_are_loaded_waits_for_them(tmp_path: Path) -> None:
-    started = asyncio.Event()
-    async with served(tmp_path, started) as place, visiting(place.address) as visitor:
-        assert (await visitor.get("/")).status == 200, "a page needs no model"
-        asking = asyncio.create_task(visitor.part("/chat", {"text": "你好"}))
-        async with visiting(place.address) as other:
-            await other.get("/")
-        assert not asking.done()
-        assert place.engine.asked == []
-        started.set()
-        assert (await asking).status == 200
-        assert "你好!" in visitor.page
-
-
-async def test_nothing_slow_is_left_for_the_first_visitor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wording._converter.cache_clear()
-    async with served(tmp_path) as place, visiting(place.address, "zh-TW") as visitor:
-        assert wording._converter.cache_info().currsize == 1
-
-        def compiled(*_: object, **__: object) -> None:
-            raise AssertionError("a template is compiled while somebody waits")
-
-        monkeypatch.setattr(jinja2.Environment, "compile", compiled)
-        await visitor.post("/chat", {"text": "你好"})
-        await visitor.post("/write/poem", {"theme": "月"})
-        for path in ("/", "/write/poem", "/write/summary", "/journal", visitor_path(visitor)):
-            assert (await visitor.get(path)).status == 200
-        assert (await visitor.get("/nowhere")).status == 404
-
-
-def visitor_path(visitor: Visitor) -> str:
-    """The page of the reply that the visitor's page shows."""
-    found = re.search(r"/reply/[\w-]+", visitor.page)
-    assert found is not None
-    return found[0]
 
 
 # --- tasks
@@ -357,86 +314,6 @@ async def test_why_tells_origin_model_seed_and_every_draft_with_its_scores(visit
     ):
         assert fact in visitor.page
     assert visitor.page.index("为什么!</p>") < visitor.page.index("另一个草稿")
-
-
-# --- judgements
-
-
-@pytest.mark.parametrize("part", [True, False])
-async def test_who_wants_nothing_kept_is_told_that_a_judgement_was_not(
-    place: Served, visitor: Visitor, part: bool
-) -> None:
-    await visitor.post("/chat", {"text": "你好"})
-    await visitor.post("/keep", {"keep": "0"})
-    judge = visitor.part if part else visitor.post
-    answer = await judge("/reply/fake-0001/opinion", {"value": "1", "place": "chat"})
-    assert answer.status == 403
-    assert "没有记下" in visitor.page
-    assert "簿记" in visitor.page
-    assert await place.signals() == []
-
-
-async def test_words_asked_once_more_are_kept_no_longer_than_the_first_time(
-    place: Served, visitor: Visitor
-) -> None:
-    await visitor.post("/chat", {"text": "你好"})
-    await visitor.part("/reply/fake-0001/again", {"place": "chat"})
-    await visitor.part("/reply/fake-0002/vary", {"place": "chat"})
-    assert (await place.journal(Journal.request, "fake-0003")) is not None
-    assert await place.journal(ends) == 1
-
-
-def ends(journal: Journal) -> int:
-    """At how many different times words expire."""
-    return int(journal._db.execute("SELECT count(DISTINCT expires) FROM words").fetchone()[0])
-
-
-async def test_an_opinion_reaches_the_journal_changes_and_is_taken_back(
-    place: Served, visitor: Visitor
-) -> None:
-    await visitor.part("/chat", {"text": "你好"})
-    assert visitor.page.count('aria-pressed="false"') == 2
-    await visitor.part("/reply/fake-0001/opinion", {"value": "1"})
-    assert await place.signals() == [("fake-0001", 1.0, "")]
-    assert re.search(r'value="0" data-key="like" aria-pressed="true"', visitor.page)
-    await visitor.part("/reply/fake-0001/opinion", {"value": "-1"})
-    assert await place.signals() == [("fake-0001", -1.0, "")]
-    assert "哪里不好" in visitor.page
-    reasons = [("value", "-1"), ("reason", "dull"), ("reason", "off_topic"), ("reason", "<b>")]
-    await visitor.part("/reply/fake-0001/opinion", FormData(reasons))
-    assert await place.signals() == [("fake-0001", -1.0, "off_topic,dull")]
-    assert visitor.page.count("checked") == 2
-    answer = await visitor.post("/reply/fake-0001/opinion", {"value": "0", "place": "chat"})
-    assert answer.url.path == "/"
-    assert await place.signals() == []
-    assert visitor.page.count('aria-pressed="false"') == 2
-
-
-async def test_a_visitor_cannot_see_judge_or_repeat_the_reply_of_another(
-    place: Served, visitor: Visitor
-) -> None:
-    await visitor.part("/chat", {"text": "私密"})
-    async with visiting(place.address) as other:
-        await other.get("/")
-        for method, path in (
-            ("get", "/reply/fake-0001"),
-            ("post", "/reply/fake-0001/opinion"),
-            ("post", "/reply/fake-0001/again"),
-            ("post", "/reply/fake-0001/vary"),
-        ):
-            data = {"data": {"value": "1"}} if method == "post" else {}
-            answer = await getattr(other, method)(path, **data)
-            assert answer.status == 404
-            assert "私密" not in other.page
-    assert await place.signals() == []
-    assert len(place.engine.asked) == 1
-
-
-async def test_a_value_that_is_no_opinion_is_refused(place: Served, visitor: Visitor) -> None:
-    await visitor.part("/chat", {"text": "你好"})
-    for value in ("2", "", "1.0", "nan"):
-        assert (await visitor.part("/reply/fake-0001/opinion", {"value": value})).status == 400
-    assert await place.signals() == []
 
 
 # --- summaries

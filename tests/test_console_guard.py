@@ -180,7 +180,7 @@ async def test_the_token_opens_the_console_and_nothing_else_does(tmp_path: Path)
 
 
 def test_without_a_token_nothing_is_opened_to_other_machines(tmp_path: Path) -> None:
-    with pytest.raises(BadSetting, match="控制台开在 0.0.0.0"):
+    with pytest.raises(BadSetting, match=r"控制台开在 0\.0\.0\.0"):
         console.build(cast(Any, ConsoleEngine()), cast(Any, None), Settings(host="0.0.0.0"))
 
 
