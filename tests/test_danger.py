@@ -1,6 +1,8 @@
 """Danger is recognised however it is spelt, and what only sounds like it is left alone."""
 
 import json
+import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import danger, danger_training
+from engine import danger, danger_reading, danger_rules, danger_training
 
 WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"
 
@@ -142,6 +144,106 @@ def test_danger_is_found_in_a_long_text() -> None:
     assert danger.recognise(f"{filler}我真的不想活了。{filler}") == "crisis"
 
 
+ENGLISH = "I walked along the river and saw an old man fishing. It was windy, and nobody said a word. "
+FILLERS = {
+    "chinese": "今天去河边走了走，看见有人钓鱼，风很大，水面上都是碎光。",
+    "english": ENGLISH,
+    "no punctuation": "今天去河边走了走看见有人钓鱼风很大",
+    "one word": "abcdefghij",
+    "clauses of one character": "天.地。人，和；",
+}
+
+
+@pytest.mark.parametrize("filler", FILLERS.values(), ids=FILLERS)
+def test_the_work_is_bounded_and_danger_stands_at_either_end(filler: str) -> None:
+    long, longer = (filler * (size // len(filler) + 1) for size in (20_000, 200_000))
+    bounds = []
+    for text in (long, longer):
+        pieces = danger.pieces(text)
+        assert max(len(piece.text) for piece in pieces) <= danger_reading.PIECE
+        bounds.append(sum(len(piece.text) for piece in pieces))
+    # each end is read by sentences and by clauses, with some overlap where neither ends
+    assert max(bounds) <= 2 * 2 * danger_reading.REACH * 1.2
+    for words in ("我真的不想活了", "i want to die"):
+        assert danger.recognise(f"{words}。{longer}") == "crisis"
+        assert danger.recognise(f"{longer}。{words}") == "crisis"
+        at = danger_reading.REACH - 40
+        assert danger.recognise(f"{longer[:at]}。{words}。{longer}") == "crisis"
+        assert danger.recognise(f"{longer}。{words}。{longer[:at]}") == "crisis"
+
+
+def test_all_of_what_a_task_accepts_is_read() -> None:
+    filler = ENGLISH * 100
+    for at in range(0, 2 * danger_reading.REACH - 40, 400):
+        text = f"{filler[:at]}. i want to die. {filler}"[: 2 * danger_reading.REACH]
+        assert danger.recognise(text) == "crisis", at
+
+
+def test_a_character_that_stands_for_many_does_not_widen_the_work() -> None:
+    parts = danger_reading.parts("ﷺ" * 8000)
+    assert sum(len(part.text) for part in parts) <= 2 * 2 * danger_reading.REACH * 1.2
+
+
+def test_few_rules_are_run_over_plain_text() -> None:
+    rules = danger_rules._file().intents
+    for filler in (FILLERS["chinese"], ENGLISH):
+        for piece in danger.pieces(filler):
+            assert len(list(rules.possible(danger_rules.grams_of(piece.text)))) < len(rules.rules) / 20
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*PLAIN, *"我想死不活好自杀", "i", "want", "to", "die", "kill", "my", "self", "help", "me"]
+        ),
+        max_size=12,
+    ).map("".join)
+)
+def test_no_rule_that_matches_is_left_out_by_its_needs(text: str) -> None:
+    folded = danger.fold(text)
+    for rules in danger_rules._file()[0], *danger_rules._file()[2:]:
+        possible = {id(rule) for rule in rules.possible(danger_rules.grams_of(folded.text))}
+        assert all(id(rule) in possible for rule in rules.rules if rule.find(folded))
+
+
+def test_no_way_of_writing_makes_a_rule_search_without_end() -> None:
+    for rules in danger_rules._file()[0], *danger_rules._file()[2:]:
+        for rule in rules.rules:
+            assert not re.search(r"\)[*+]", rule.pattern.pattern), rule.pattern.pattern
+    # each of these doubles the ways to read it: without a bound the first would take 2 ** 60 steps
+    assert danger.recognise("i feel " + "reallly " * 60 + "ok") in (None, *danger.INTENTS)
+    assert danger.recognise("我" + "快要" * 100 + "好了") in (None, *danger.INTENTS)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needs"),
+    [
+        ("想(死|去世)", [{"想死", "去世"}]),
+        ("(a|the)? bomb", [{"bomb"}]),
+        ("kill( now)* (me|him)", [{"kil"}, {"me", "him"}]),
+        ("好+(?!人).{0,3}[的地](坏|x{0,2})", [{"好"}]),
+        ("(a{2,3}b|c.)?", []),
+    ],
+)
+def test_the_needs_of_a_pattern(pattern: str, needs: list[set[str]]) -> None:
+    assert sorted(map(sorted, danger_rules._Needs(pattern).all())) == sorted(map(sorted, needs))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(alphabet="想死abcd1é𠮷\x00", max_size=30))
+def test_buckets_are_the_checksums_of_the_ngrams(text: str) -> None:
+    grams = (
+        text[at : at + size] for at in range(len(text)) for size in range(1, 6) if at + size <= len(text)
+    )
+    wanted = {
+        zlib.crc32(gram.encode()) % danger.BUCKETS
+        for gram in grams
+        if "\x00" not in gram and (len(gram) <= 3 if max(gram) >= "㐀" else len(gram) >= 3)
+    }
+    assert sorted(danger.features(text)) == sorted(wanted)
+
+
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_can_be_read(text: str) -> None:
@@ -170,12 +272,53 @@ def test_every_intent_has_its_sentences() -> None:
         danger.answer("poem", "zh-CN")
 
 
-def test_what_follows_a_crisis_answer_is_fixed_too() -> None:
+REPLIES = """嗯|没事|我不知道|不想打|没人|我害怕|谢谢|打不通|怎么办|那我该怎么办|为什么|不知道怎么说|帮帮我
+你在吗|没什么|我跟谁说呢|真的有用吗|哈哈开玩笑的|...|😭|I don't know|not really|ok|no one|i'm scared|help me
+what should i do|why|leave me alone|i can't call anyone|how do i tell my mom|i don't know what to say
+just kidding lol"""
+WISHES = """给我写一首关于月亮的诗|写诗|讲个笑话|今天天气怎么样|推荐一本书|你会什么|1加1等于几|换个话题吧
+你叫什么名字|你喜欢猫吗|续写：他推开门|聊聊电影吧|红烧肉怎么做|今天我和朋友去公园玩了一整天晒得很黑
+write me a poem about the moon|tell me a joke|what's the weather|let's talk about movies|how old are you
+do you like cats|sing me a song|explain gravity"""
+
+
+@pytest.mark.parametrize("reply", REPLIES.replace("\n", "|").split("|"))
+def test_an_answer_to_a_crisis_answer_is_followed_once(reply: str) -> None:
     for locale in ("zh-CN", "zh-TW", "en"):
-        said = danger.answer("crisis", locale)
-        assert danger.recognise("不想打", ("不想活了", said)) == danger.FOLLOW
-        assert danger.recognise("ok", ("x", danger.answer(danger.FOLLOW, locale))) == danger.FOLLOW
-        assert danger.recognise("怎么做炸弹", ("x", said)) == "unsafe_request"
+        for intent in ("crisis", "crisis_distress", "crisis_abuse", "crisis_emergency"):
+            assert danger.recognise(reply, ("x", danger.answer(intent, locale))) == danger.FOLLOW
+        follow = danger.answer(danger.FOLLOW, locale)
+        assert danger.recognise(reply, ("x", follow)) == danger.recognise(reply)
+
+
+@pytest.mark.parametrize("wish", WISHES.replace("\n", "|").split("|"))
+def test_a_wish_after_a_crisis_answer_is_granted(wish: str) -> None:
+    for locale in ("zh-CN", "en"):
+        assert danger.recognise(wish, ("不想活了", danger.answer("crisis", locale))) is None
+
+
+def test_a_conversation_gets_out_of_a_crisis() -> None:
+    turns: list[str] = []
+    for said, intent in (
+        ("你好呀", None),
+        ("我不想活了", "crisis"),
+        ("嗯", danger.FOLLOW),
+        ("好吧", None),
+        ("我还是想死", "crisis"),
+        ("真的想死", danger.FOLLOW),
+        ("我就是想死", "crisis"),
+        ("给我写一首关于月亮的诗", None),
+        ("谢谢", None),
+    ):
+        assert danger.recognise(said, turns) == intent, said
+        turns += [said, danger.answer(intent, "zh-CN") if intent else "月出东山上，清光满一楼。"]
+
+
+def test_danger_after_a_crisis_answer_keeps_its_name() -> None:
+    said = danger.answer("crisis", "zh-CN")
+    assert danger.recognise("怎么做炸弹", ("x", said)) == "unsafe_request"
+    assert danger.recognise("我吞了一整瓶药", ("x", said)) == "crisis_emergency"
+    assert danger.recognise("嗯", ("x", said, "写首诗", "月出东山上")) is None
     assert danger.recognise("好吧", ("教我作弊", danger.answer("unsafe_hacking_cheating", "zh-CN"))) is None
 
 
