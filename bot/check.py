@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -67,7 +68,12 @@ def _journal_reason(file: Path) -> str:
         folder = next(parent for parent in file.absolute().parents if parent.exists())
         if not folder.is_dir():
             return f"{folder} is not a folder"
-        return "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written"
+        # A file without a name tells what no permission bit does (read-only mounts, root and /proc).
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:
+            return f"{folder} cannot be written"
+        return ""
     if not os.access(file, os.R_OK | os.W_OK) or not os.access(file.parent, os.W_OK):
         return os.strerror(errno.EACCES)
     connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=1)
