@@ -39,7 +39,6 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
-_WORST = 0.4  # a talk reply that scores below says nothing rather than babble
 
 
 class Composer:
@@ -128,7 +127,7 @@ class Composer:
         drafts, extra = make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
         if again is not None:
             return self._once_more(again, drafts, extra, began)
-        if task.model == "talk" and max(draft.score for draft in drafts) < _WORST:
+        if max(draft.score for draft in drafts) < task.decoding.abstain:
             raise NothingGood()
         reward = self._reward.model() if self._reward is not None else None
         if reward is not None:

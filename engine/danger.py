@@ -51,7 +51,7 @@ INTENTS = (
 )
 FOLLOW = "crisis_follow"
 BUCKETS = 1 << 15
-_ENOUGH = 9  # n-grams, those of four Han characters: below that only rules can tell
+_ENOUGH = 10  # n-grams, more than four Han characters have: below that only rules can tell
 _BETWEEN = "\x01"
 
 

@@ -89,13 +89,18 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How a task is sampled. `no_repeat`: length of n-grams that may not come twice; 0 allows all."""
+    """How a task is sampled, and when it says that it has nothing good.
+
+    `no_repeat`: length of n-grams that may not come twice; 0 allows all. `abstain`: the score in [0, 1]
+    that the best draft must reach, or nothing is sent.
+    """
 
     temperature: float = 0.8
     nucleus: float = 0.9
     max_tokens: int = 90
     drafts: int = 8
     no_repeat: int = 3
+    abstain: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from engine import (
     Engine,
     Message,
     ModelMissing,
+    NothingGood,
     NothingToSummarize,
     Reply,
     Request,
@@ -65,6 +66,9 @@ def test_a_replay_uses_the_book_as_the_reply_did_and_refuses_another_model(
     request = Request("chat", "你好", seed=2)
     with_book = Engine(models=models).write_now(request)
     without = Engine(models=models, book=False)
+    chat = without.tasks["chat"]
+    always = dataclasses.replace(chat, decoding=dataclasses.replace(chat.decoding, abstain=0.0))
+    without.tasks["chat"] = always
     again = without.replay(request, with_book)
     assert (again.text, again.drafts) == (with_book.text, with_book.drafts)
     assert "book" not in {draft.origin for draft in without.write_now(request).drafts}
@@ -185,3 +189,11 @@ def test_a_conversation_is_its_turns_then_the_text() -> None:
         "第二句",
         "第三句",
     ]
+
+
+def test_what_is_not_good_enough_is_not_sent(models: Path) -> None:
+    strict = Engine(models=models, book=False)
+    chat = strict.tasks["chat"]
+    strict.tasks["chat"] = dataclasses.replace(chat, decoding=dataclasses.replace(chat.decoding, abstain=1.0))
+    with pytest.raises(NothingGood, match="another way"):
+        strict.write_now(Request("chat", "你好", seed=1))
