@@ -182,15 +182,23 @@ def recognise(text: str, context: Sequence[str] = (), *, classifier: Classifier 
 
 
 def by_classifier(parts: Sequence[Folded], classifier: Classifier) -> str | None:
-    """The intent that the classifier sees in the pieces of a text."""
+    """The crisis that the classifier sees in the pieces of a text.
+
+    Unsafe askings are left to the rules: a refusal of "write something nice" drives writers away, and
+    with what the rules miss a small generator can do no harm.
+    """
     if not parts:
         return None
     if len(parts[0].text) <= SHORT:
-        return classifier.intent(parts[0].text)
+        return _if_crisis(classifier.intent(parts[0].text))
     # every further sentence is one more chance of a false alarm
     stricter = 1 - (1 - classifier.threshold) / 3
     found = classifier.intents([part.text for part in parts], stricter)
-    return next(filter(None, found), None)
+    return next(filter(None, map(_if_crisis, found)), None)
+
+
+def _if_crisis(intent: str | None) -> str | None:
+    return intent if intent is not None and intent.startswith("crisis") else None
 
 
 @cache
