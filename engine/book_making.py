@@ -36,8 +36,8 @@ _UNTRUE = re.compile(
     r"|我(?:能|会|可以)翻译|in (?:the|that) message'?s menu|I keep (?:ratings|nothing)|don'?t store your"
     r"|aren'?t kept|我(?:没存|不存|什么都不存|不会保存|不保存)|不会留下你的"
     r"|\bI don'?t (?:keep|save|store) (?:what|any|your|messages)|只留自己(?:写|的)|不进抽屉"
-    r"|我不留[你稿，]|不会留着，这场|只有我写的话和大家|常用的就八个|反应也留|I only keep my own|I keep only what"
-    r"|I don'?t keep it\b",
+    r"|我不留[你稿，]|不会留着，这场|只有我写的话和大家|常用的就八个|反应也留"
+    r"|I only keep my own|I keep only what|I don'?t keep it\b",
     re.IGNORECASE,
 )
 
