@@ -202,15 +202,6 @@ class Decoder:
         log_p = self.model.logits(self.model.decode(encoded, z, inputs)).log_softmax(dim=2)
         return (log_p.gather(2, target[..., None]).squeeze(2) * (target != PAD)).sum(dim=1)
 
-    @torch.inference_mode()
-    def posterior_mean(self, condition: Sequence[int], texts: Sequence[str]) -> Tensor:
-        """Means of q(z|x,y): (N, Z). The latent by which texts are compared, varied and blended."""
-        targets = [[*self.vocabulary.encode(text), END] for text in texts]
-        width = max(map(len, targets))
-        lengths = torch.tensor([len(t) for t in targets])
-        target = torch.tensor([[*t, *[PAD] * (width - len(t))] for t in targets])
-        return self.model.infer(self.encode(condition, len(texts)), target, lengths).mean
-
 
 def _repeats(tokens: Sequence[int], size: int) -> list[int]:
     """Tokens that would complete an n-gram already written."""

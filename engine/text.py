@@ -54,11 +54,6 @@ def mask(text: str) -> str:
     return _LONG_NUMBER.sub("［号码］", text)
 
 
-def is_chinese(text: str) -> bool:
-    """True when Han characters outweigh Latin words (two Han characters count as one word)."""
-    return len(_HAN.findall(text)) * 2 > len(_LATIN.findall(text))
-
-
 def locale_of(text: str, otherwise: str = "zh-CN") -> str:
     """The conversation's language: zh-CN with any Han character, en with any Latin letter."""
     if _HAN.search(text):
