@@ -191,7 +191,7 @@ def test_few_rules_are_run_over_plain_text() -> None:
             assert len(list(rules.possible(danger_rules.grams_of(piece.text)))) < len(rules.rules) / 20
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.sampled_from(
@@ -214,6 +214,9 @@ def test_no_way_of_writing_makes_a_rule_search_without_end() -> None:
     # each of these doubles the ways to read it: without a bound the first would take 2 ** 60 steps
     assert danger.recognise("i feel " + "reallly " * 60 + "ok") in (None, *danger.INTENTS)
     assert danger.recognise("我" + "快要" * 100 + "好了") in (None, *danger.INTENTS)
+    run_together = danger.fold("怎么做炸弹" + "writemesomethingdirty" * 12)
+    for rules in danger_rules._file()[0], *danger_rules._file()[2:]:
+        assert any(rule.find(run_together) is None for rule in rules.rules)
 
 
 @pytest.mark.parametrize(
