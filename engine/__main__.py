@@ -273,6 +273,7 @@ def summarize(file: Any, points: int | None, characters: int | None, as_json: bo
 @click.option("--exclude", cls=Several, type=FILE, metavar="FILE...", help="Texts never to be trained on.")
 @click.option("--set", "pairs", multiple=True, metavar="TABLE.KEY=VALUE", help="Change the configuration.")
 @click.option("--resume", is_flag=True, help="Go on where the run in --out stopped.")
+@click.option("--init", metavar="NAME|DIR", help="Start from a checkpoint's weights, and its vocabulary.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="All resumed runs together.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
 @as_json
@@ -283,6 +284,7 @@ def train(
     exclude: Sequence[Path],
     pairs: Sequence[str],
     resume: bool,
+    init: str | None,
     minutes: float | None,
     device: str,
     as_json: bool,
@@ -290,6 +292,7 @@ def train(
     """Train a model. --config: a TOML file, or the name of a shipped configuration."""
     from engine.train import read_config
     from engine.train import train as run
+    from engine.weights import folder_of
 
     figures = run(
         read_config(config, pairs),
@@ -299,6 +302,7 @@ def train(
         minutes=minutes,
         device=device,
         exclude=exclude,
+        init=folder_of(init) if init else None,
         quiet=as_json,
     )
     show(figures, as_json)

@@ -8,9 +8,12 @@ Does not know: the model, the schedule.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gzip
 import json
 import random
+import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +27,12 @@ from torch import Tensor
 from engine import text
 from engine.danger_training import is_dangerous
 from engine.errors import BadFile
+from engine.held_out import training_part
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
 VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue"}
 # Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
-_OTHERS = ("dialogue-", "text-", "qa-", "pair-en", "story-zh-asp", "story-en-asp")
+_OTHERS = ("dialogue-", "text-", "qa-", "pair-en", "summary-", "story-zh-asp", "story-en-asp")
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Example:
     keywords: bool = False
     droppable: bool = True
     group: str = ""  # rows of one group stay on one side of a split
+    longest: int = 0  # target tokens; 0: the configuration's
 
 
 @dataclass
@@ -61,6 +66,9 @@ class CorpusConfig:
     drop_context: float = 0.5
     weights: dict[str, float] = field(default_factory=dict)  # file stem → how often a row counts
     limits: dict[str, int] = field(default_factory=dict)  # file stem → rows used at most
+    longest_of: dict[str, int] = field(default_factory=dict)  # file stem → target tokens, where not `longest`
+    whole: tuple[str, ...] = ()  # file stems whose rows are read whatever their published split
+    reject: str = ""  # a pattern: third-party examples that match it are left out
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
 
 
@@ -101,10 +109,11 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
     for count, row in enumerate(rows(path)):
         if limit is not None and count >= limit:
             return
-        if row.get("split", "train") != "train":
+        if row.get("split", "train") != "train" and stem not in config.whole:
             continue
         try:
-            found = list(of_row(row, stem, config))
+            kept = training_part(stem, row)
+            found = list(of_row(kept, stem, config)) if kept else []
         except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             reason = f"row {count + 1} does not have the fields of its kind"
             raise BadFile(file=path.name, reason=reason) from error
@@ -113,7 +122,24 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
 
 def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
     """Examples of one row, whatever its split. `stem`: its file's name without endings."""
-    return _verse(row) if config.kind == "verse" else _prose(row, stem, config)
+    if config.kind == "verse":
+        yield from _verse(row)
+        return
+    other = stem.startswith(_OTHERS)
+    for example in _prose(row, stem, config):
+        if other and config.reject and _rejects(config.reject, example):
+            continue
+        tags = (*example.tags, language_tag(example.target))
+        yield dataclasses.replace(example, tags=tags, longest=config.longest_of.get(stem, config.longest))
+
+
+def _rejects(pattern: str, example: Example) -> bool:
+    return any(re.search(pattern, part) for part in (example.target, *example.context))
+
+
+def language_tag(words: str) -> str:
+    """The tag of a text's language: zh where it holds a Han character, else en."""
+    return "zh" if text.locale_of(words) == "zh-CN" else "en"
 
 
 def _verse(row: dict[str, Any]) -> Iterator[Example]:
@@ -134,7 +160,8 @@ def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Exa
     elif "asks" in row:
         if not is_dangerous(row["intent"]):
             replies = row["replies"]
-            pairs = [(ask, replies[number % len(replies)]) for number, ask in enumerate(row["asks"])]
+            # every reply fits every asking
+            pairs = [(ask, reply) for ask in row["asks"] for reply in replies]
             pairs += [(pair["ask"], pair["reply"]) for pair in row.get("follow", ())]
             for ask, reply in pairs:
                 context, group = (text.clean(ask),), f"intent:{row['intent']}"
@@ -153,6 +180,9 @@ def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Exa
         )
     elif isinstance(row.get("text"), str):
         yield from _continuations(text.clean(row["text"]), stem)
+    elif isinstance(row.get("summary"), str):
+        for passage in (row.get("src", ""), row["summary"]):
+            yield from _continuations(text.clean(passage), stem)
 
 
 def _style(stem: str) -> str:
@@ -163,7 +193,11 @@ def _style(stem: str) -> str:
 
 
 def _continuations(passage: str, stem: str) -> Iterator[Example]:
-    """Prose gives pairs (what stands before, the next sentence); a lone sentence is cut at a comma."""
+    """Prose gives pairs (what stands before, the next sentence).
+
+    A sentence with nothing before it is cut at a comma; of others' texts every other one is read whole
+    too, since its beginning would never be written otherwise.
+    """
     parts = [part.strip() for part in text.sentences(passage) if part.strip()]
     tags, group = ("continue", _style(stem)), f"{stem}:{passage[:20]}"
     for index, part in enumerate(parts):
@@ -173,6 +207,8 @@ def _continuations(passage: str, stem: str) -> Iterator[Example]:
             yield Example(tags, (before,), part, group=group)
         elif cut > 0:
             yield Example(tags, (part[: cut + 1],), part[cut + 1 :].strip(), group=group)
+            if tags[1] == "other" and zlib.crc32(part.encode()) % 2:
+                yield Example(tags, (), part, group=group)
         elif len(part) >= 6:
             yield Example(tags, (), part, group=group)
 
@@ -229,19 +265,24 @@ class Batch:
 
 def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs: set[str]) -> Encoded | None:
     """None when the target is empty or too long."""
-    target = vocabulary.encode(example.target)
-    if not target or len(target) > config.longest:
+    target = vocabulary.encode(spaced(example.target))
+    if not target or len(target) > (example.longest or config.longest):
         return None
     words = example.context
     if example.keywords:
         words = tuple(p for line in example.target.split("\n") for p in _places(line) if p in pairs)
     return Encoded(
         np.array([vocabulary.tag(tag) for tag in example.tags if vocabulary.has_tag(tag)], dtype=np.int32),
-        tuple(np.array(vocabulary.encode(word), dtype=np.int32) for word in words),
+        tuple(np.array(vocabulary.encode(spaced(word)), dtype=np.int32) for word in words),
         np.array([*target, END], dtype=np.int32),
         example.keywords,
         example.droppable,
     )
+
+
+def spaced(words: str) -> str:
+    """A text whose first Latin word begins with a blank, as inside a sentence: one piece, not two."""
+    return f" {words}" if words[:1].isascii() and words[:1].isalnum() else words
 
 
 def condition_ids(head: Sequence[int], context: Sequence[Sequence[int]], longest: int) -> list[int]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoint import Checkpoint
-from engine.corpus import condition_ids
+from engine.corpus import condition_ids, spaced
 from engine.model import Encoded
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 
@@ -105,7 +105,7 @@ class Decoder:
     def condition(self, tags: Sequence[str], context: Sequence[str]) -> list[int]:
         """Condition ids: tags the vocabulary has, then the context's parts, nearest kept."""
         head = [self.vocabulary.tag(tag) for tag in tags if self.vocabulary.has_tag(tag)]
-        parts = [[t for t in self.vocabulary.encode(part) if t != UNKNOWN] for part in context]
+        parts = [[t for t in self.vocabulary.encode(spaced(part)) if t != UNKNOWN] for part in context]
         longest = int(self.checkpoint.corpus.get("longest_context", 96))
         return condition_ids(head, [part for part in parts if part], longest)
 

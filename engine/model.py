@@ -27,7 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.vocabulary import PAD
+from engine.vocabulary import PAD, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,9 @@ class ConditionalVAE(nn.Module):
     def infer(self, encoded: Encoded, target: Tensor, lengths: Tensor) -> Posterior:
         """target (B, Y) ids without <begin>; lengths (B,)."""
         _, final = self.posterior_encoder(self.dropout(self.embed(target)), lengths)
-        mean, log_variance = self.posterior(torch.cat([final, encoded.summary], dim=1)).chunk(2, dim=1)
+        # In float32 whatever the precision around: the KL is a difference of near equals.
+        moments = self.posterior(torch.cat([final, encoded.summary], dim=1)).float()
+        mean, log_variance = moments.chunk(2, dim=1)
         if self.config.gamma:
             mean = self.config.gamma * self.normalise(mean)
         return Posterior(mean, log_variance.clamp(-8, 2))
@@ -181,7 +183,7 @@ class ConditionalVAE(nn.Module):
         if self.training and config.word_dropout:
             keep = torch.rand(inputs.shape, device=inputs.device) >= config.word_dropout
             keep[:, 0] = True
-            inputs = torch.where(keep, inputs, PAD)
+            inputs = torch.where(keep, inputs, UNKNOWN)
         encoded = self.encode(condition, condition_lengths)
         tokens = int(lengths.sum())
         real = target != PAD
@@ -193,7 +195,7 @@ class ConditionalVAE(nn.Module):
             floor = by_dimension.mean(dim=0).clamp_min(config.free_bits).sum() * len(target)
             penalty = floor if config.free_bits else kl
             bag_features = self.bag(torch.cat([z, encoded.summary], dim=1))
-            bag_log = self.logits(bag_features).log_softmax(dim=1)
+            bag_log = self.logits(bag_features).float().log_softmax(dim=1)
             bag = -(bag_log.gather(1, target) * real).sum()
         else:
             z = torch.zeros(len(target), 0, device=target.device)
@@ -208,7 +210,7 @@ class ConditionalVAE(nn.Module):
         by uniform negatives weighted to be unbiased (Jean et al. 2015)."""
         negatives = self.config.sampled_softmax
         if not (self.training and negatives):
-            return functional.cross_entropy(self.logits(features), target, reduction="sum")
+            return functional.cross_entropy(self.logits(features).float(), target, reduction="sum")
         seen, local = torch.unique(target, return_inverse=True)
         rest = torch.ones(self.config.vocabulary, dtype=torch.bool, device=target.device)
         rest[seen] = False
@@ -221,4 +223,4 @@ class ConditionalVAE(nn.Module):
         logits = functional.linear(
             features, functional.embedding(candidates, self.embed.weight), self.bias[candidates] + correction
         )
-        return functional.cross_entropy(logits, local, reduction="sum")
+        return functional.cross_entropy(logits.float(), local, reduction="sum")

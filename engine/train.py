@@ -57,6 +57,7 @@ class TrainingConfig:
     pause_at: int = 0  # stop after this many steps, as an interruption would; 0: never
     seed: int = 1
     threads: int = 1
+    precision: str = "auto"  # of products: fp32, bf16, or auto: bf16 where the processor multiplies it faster
 
 
 @dataclass
@@ -83,7 +84,7 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
             key, _, value = override.partition("=")
             table, _, name = key.partition(".")
             tables.setdefault(table, {})[name] = tomllib.loads(f"value = {value}")["value"]
-        for name in ("tags", "second_turns"):
+        for name in ("tags", "second_turns", "whole"):
             tables["corpus"][name] = tuple(tables["corpus"].get(name, ()))
         return RunConfig(
             tables["name"],
@@ -176,6 +177,47 @@ def device_of(name: str) -> torch.device:
     return torch.device(name)
 
 
+def precision_of(name: str, device: torch.device) -> torch.dtype:
+    """The type products are computed in; weights, sums and losses stay float32. Raises BadOption."""
+    if name not in ("auto", "fp32", "bf16"):
+        raise BadOption(option="training.precision", reason="use auto, fp32 or bf16")
+    if name == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _multiplies_bf16()
+        name = "bf16" if fast else "fp32"
+    return torch.bfloat16 if name == "bf16" else torch.float32
+
+
+def _multiplies_bf16() -> bool:
+    """Whether this processor has instructions for bfloat16 products (AVX512-BF16 or AMX)."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def start_from(model: ConditionalVAE, vocabulary: Vocabulary, source: Path) -> list[str]:
+    """Take over a checkpoint's weights by name; rows of tokens that both vocabularies have, by token.
+
+    Returns the names of parameters that keep their fresh values. Raises BadOption when nothing fits.
+    """
+    given = checkpoint.load(source)
+    weights, own = given.model.state_dict(), model.state_dict()
+    places = {token: row for row, token in enumerate(given.vocabulary.tokens)}
+    shared = [(row, places[token]) for row, token in enumerate(vocabulary.tokens) if token in places]
+    here, there = (torch.tensor(side) for side in zip(*shared, strict=True))
+    fresh = []
+    for name, value in own.items():
+        found = weights.get(name)
+        if found is None:
+            fresh.append(name)
+        elif name in ("embed.weight", "bias") and found.shape[1:] == value.shape[1:]:
+            value[here] = found[there].to(value)
+        elif found.shape == value.shape:
+            value.copy_(found)
+        else:
+            fresh.append(name)
+    if len(fresh) > len(own) // 2:
+        raise BadOption(option="init", reason=f"{source.name} is a model of another size")
+    return fresh
+
+
 @torch.no_grad()
 def validate(
     model: ConditionalVAE, data: Sequence[Encoded], config: CorpusConfig, device: torch.device
@@ -214,6 +256,7 @@ def train(
     minutes: float | None = None,
     device: str = "auto",
     exclude: Sequence[Path] = (),
+    init: Path | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Train and return the last figures. Raises BadFile or BadOption; writes nothing before data is read."""
@@ -228,6 +271,10 @@ def train(
         reason = f"{out} holds a run; add --resume to go on with it or choose another folder"
         raise BadOption(option="out", reason=reason)
     saved: Vocabulary | None = Vocabulary.load(out) if resumed else None
+    if init is not None and saved is None:
+        given = Vocabulary.load(init)
+        # Another vocabulary only where this configuration asks for tags that the given one lacks.
+        saved = given if set(config.corpus.tags) <= set(given.tags) else None
     data = load_data(files, config.corpus, exclude=exclude, vocabulary=saved)
     torch.manual_seed(settings.seed)
     model = ConditionalVAE(ModelConfig(vocabulary=len(data.vocabulary), **config.model)).to(where)
@@ -245,6 +292,10 @@ def train(
         torch.set_rng_state(state["random"].cpu())
         if where.type == "cuda":
             torch.cuda.set_rng_state_all([one.cpu() for one in state["random_cuda"]])
+    elif init is not None:
+        fresh = start_from(model, data.vocabulary, init)
+        log.info("starting from %s; new: %s", init.name, ", ".join(fresh) or "nothing")
+    precision = precision_of(settings.precision, where)
     budget = 60 * (minutes if minutes is not None else settings.minutes)
     corpus_values = dataclasses.asdict(config.corpus)
     log.info(
@@ -306,7 +357,8 @@ def train(
             draw = random.Random(settings.seed * 1_000_003 + progress.step)
             batch = corpus.batch_of([data.train[i] for i in order[number]], config.corpus, draw).to(where)
             beta = min(1.0, (progress.step + 1) / max(1, settings.anneal))
-            loss = model(**vars(batch), beta=beta)
+            with torch.autocast(where.type, dtype=precision, enabled=precision != torch.float32):
+                loss = model(**vars(batch), beta=beta)
             optimizer.zero_grad(set_to_none=True)
             loss.objective.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)

@@ -33,14 +33,14 @@ def test_own_dialogues_teach_moyous_turns_only(tmp_path: Path) -> None:
     file = write(tmp_path / "talk-zh.jsonl", [{"turns": ["早", "早呀", "吃了吗", "吃了"]}])
     found = list(corpus.examples(file, dataclasses.replace(CONFIG, second_turns=("talk-zh",))))
     assert [(e.context, e.target) for e in found] == [(("早",), "早呀"), (("早", "早呀", "吃了吗"), "吃了")]
-    assert found[0].tags == ("chat", "own")
+    assert found[0].tags == ("chat", "own", "zh")
     assert len({e.group for e in found}) == 1
 
 
 def test_other_dialogues_teach_every_turn_and_prose_is_continued(tmp_path: Path) -> None:
     talk = write(tmp_path / "dialogue-x.jsonl.gz", [{"turns": ["甲", "乙", "丙"]}])
     assert [e.target for e in corpus.examples(talk, CONFIG)] == ["乙", "丙"]
-    prose = write(tmp_path / "text-x.jsonl", [{"text": "今天天气很好，我们出门去。路上有很多花。"}])
+    prose = write(tmp_path / "mine.jsonl", [{"text": "今天天气很好，我们出门去。路上有很多花。"}])
     first, second = corpus.examples(prose, CONFIG)
     assert (first.context, first.target) == (("今天天气很好，",), "我们出门去。")
     assert (second.context, second.target) == (("今天天气很好，我们出门去。",), "路上有很多花。")
@@ -156,6 +156,9 @@ def test_weights_repeat_examples() -> None:
 
 
 def test_an_owners_files_speak_with_the_voice_that_is_asked_for(tmp_path: Path) -> None:
-    for name, tags in (("mine.jsonl", ("chat", "own")), ("dialogue-en-x.jsonl", ("chat", "other"))):
+    for name, tags in (
+        ("mine.jsonl", ("chat", "own", "zh")),
+        ("dialogue-en-x.jsonl", ("chat", "other", "zh")),
+    ):
         (example,) = corpus.examples(write(tmp_path / name, [{"turns": ["甲", "乙"]}]), CONFIG)
         assert example.tags == tags

@@ -1,5 +1,6 @@
 """Runs that end, runs that are cut and go on, corpora that cannot be used."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -136,3 +137,37 @@ def test_the_hash_changes_with_the_weights_alone(tmp_path: Path) -> None:
     loaded.model.bias.data += 1
     checkpoint.save(tmp_path / "out", "verse", loaded.model, loaded.vocabulary, loaded.corpus)
     assert checkpoint.load(tmp_path / "out").hash != loaded.hash
+
+
+def test_a_run_can_start_from_a_checkpoint_and_learn_new_tokens(tmp_path: Path) -> None:
+    data = [tiny.write_verses(tmp_path)]
+    train.train(config(tmp_path, steps=2), data, tmp_path / "first", device="cpu", quiet=True)
+    old = checkpoint.load(tmp_path / "first")
+    more = config(tmp_path, steps=1)
+    more.corpus = dataclasses.replace(more.corpus, tags=("ci", *more.corpus.tags))
+    more.training.learning_rate = 0.0
+    train.train(more, data, tmp_path / "second", init=tmp_path / "first", device="cpu", quiet=True)
+    new = checkpoint.load(tmp_path / "second")
+    assert new.vocabulary.tags == ("ci", "wujue", "qijue")
+    for token in ("<qijue>", *old.vocabulary.characters[:3]):
+        here, there = new.vocabulary.tokens.index(token), old.vocabulary.tokens.index(token)
+        assert torch.equal(new.model.embed.weight[here], old.model.embed.weight[there])
+    assert torch.equal(new.model.query.weight, old.model.query.weight)
+
+
+def test_starting_from_a_model_of_another_size_gets_a_sentence(tmp_path: Path) -> None:
+    data = [tiny.write_verses(tmp_path)]
+    train.train(config(tmp_path, steps=2), data, tmp_path / "first", device="cpu", quiet=True)
+    other = config(tmp_path)
+    other.model |= {"embedding": 24, "hidden": 32, "condition_hidden": 12, "posterior_hidden": 12}
+    with pytest.raises(BadOption, match="another size"):
+        train.train(other, data, tmp_path / "second", init=tmp_path / "first", device="cpu", quiet=True)
+
+
+def test_precision_is_chosen_by_name() -> None:
+    cpu = torch.device("cpu")
+    assert train.precision_of("fp32", cpu) == torch.float32
+    assert train.precision_of("bf16", cpu) == torch.bfloat16
+    assert train.precision_of("auto", cpu) in (torch.float32, torch.bfloat16)
+    with pytest.raises(BadOption, match="auto, fp32 or bf16"):
+        train.precision_of("fp8", cpu)
