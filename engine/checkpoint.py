@@ -57,7 +57,7 @@ def save(
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {}
-    for key, value in model.state_dict().items():
+    for key, value in model.plain_state().items():
         small = half and value.is_floating_point() and "running" not in key
         weights[key] = (value.half() if small else value).contiguous().cpu()
     config = {"name": name, "model": dataclasses.asdict(model.config), "corpus": corpus}

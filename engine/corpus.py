@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import gzip
 import json
 import random
@@ -27,10 +28,14 @@ from torch import Tensor
 from engine import text
 from engine.danger_training import is_dangerous
 from engine.errors import BadFile
+from engine.facts import read_text
 from engine.held_out import training_part
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
-VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue"}
+VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue", (8, 5): "wulv", (8, 7): "qilv"}
+COUPLET_TAG = "duilian"
+_COUPLETS = ((2, 3), (4, 5))  # the lines of regulated verse that face each other
+_SHORTEST_LINE = 4  # a line of three characters is a phrase that anybody may write again
 # Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
 _OTHERS = ("dialogue-", "text-", "qa-", "pair-en", "summary-", "story-zh-asp", "story-en-asp")
 
@@ -69,6 +74,7 @@ class CorpusConfig:
     longest_of: dict[str, int] = field(default_factory=dict)  # file stem → target tokens, where not `longest`
     whole: tuple[str, ...] = ()  # file stems whose rows are read whatever their published split
     reject: str = ""  # a pattern: third-party examples that match it are left out
+    shares: dict[str, float] = field(default_factory=dict)  # verse tag → share of its texts that is read
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
 
 
@@ -123,7 +129,7 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
 def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
     """Examples of one row, whatever its split. `stem`: its file's name without endings."""
     if config.kind == "verse":
-        yield from _verse(row)
+        yield from (example for example in _verse(row) if _is_read(example, config))
         return
     other = stem.startswith(_OTHERS)
     for example in _prose(row, stem, config):
@@ -143,10 +149,43 @@ def language_tag(words: str) -> str:
 
 
 def _verse(row: dict[str, Any]) -> Iterator[Example]:
+    """Verse of a form that is known, and the couplets in it and of their own."""
+    if "src" in row and "tgt" in row:
+        yield from _couplet(text.han_only(row["src"]), text.han_only(row["tgt"]), "")
+        return
     lines = tuple(text.han_only(line) for line in row.get("lines", ()))
-    tag = VERSE_TAGS.get((len(lines), len(lines[0]))) if lines else None
-    if tag and all(len(line) == len(lines[0]) for line in lines):
-        yield Example((tag,), (), "\n".join(lines), keywords=True)
+    lengths = tuple(map(len, lines))
+    tag = VERSE_TAGS.get((len(lines), lengths[0])) if len(set(lengths)) == 1 else None
+    if row.get("form") == "ci":
+        name = re.split("[·・ （(]", row.get("title", ""))[0]
+        tag = name if lengths == ci_lengths().get(name) else None
+    if tag is None:
+        return
+    group = "".join(lines[:2])
+    yield Example((tag,), (), "\n".join(lines), keywords=True, group=group)
+    if tag in ("wulv", "qilv"):
+        for first, second in _COUPLETS:
+            yield from _couplet(lines[first], lines[second], group)
+
+
+def _couplet(first: str, second: str, group: str) -> Iterator[Example]:
+    if first and len(first) == len(second):
+        group = group or first
+        yield Example((COUPLET_TAG,), (first,), second, droppable=False, group=group)
+        yield Example((COUPLET_TAG,), (), f"{first}\n{second}", keywords=True, group=group)
+
+
+def _is_read(example: Example, config: CorpusConfig) -> bool:
+    """Whether an example is within its tag's share, by a hash of its text."""
+    share = config.shares.get(example.tags[0], 1.0)
+    return share >= 1 or zlib.crc32(example.target.encode()) < share * 2**32
+
+
+@functools.cache
+def ci_lengths() -> dict[str, tuple[int, ...]]:
+    """Characters of each line of the 词牌 that are known by name."""
+    facts = json.loads(read_text("ci.json"))
+    return {name: tuple(fact["lengths"]) for name, fact in facts.items()}
 
 
 def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
@@ -214,11 +253,11 @@ def _continuations(passage: str, stem: str) -> Iterator[Example]:
 
 
 def all_lines(files: Iterable[Path]) -> Iterator[str]:
-    """Every line of five or seven characters in files of verse, whatever its poem's form."""
+    """Every line of four characters or more in files of verse, whatever its poem's form."""
     for file in files:
         for row in rows(file):
             for line in map(text.han_only, row.get("lines", ())):
-                if len(line) in (5, 7):
+                if len(line) >= _SHORTEST_LINE:
                     yield line
 
 
@@ -234,7 +273,7 @@ def common_pairs(lines: Iterable[str], at_least: int = 25) -> set[str]:
 
 
 def _places(line: str) -> list[str]:
-    starts = (0, 3) if len(line) == 5 else (0, 2, 5)
+    starts = {5: (0, 3), 7: (0, 2, 5)}.get(len(line), range(0, len(line) - 1, 2))
     return [line[start : start + 2] for start in starts]
 
 

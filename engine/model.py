@@ -20,6 +20,7 @@ the words of y. Free bits (Kingma et al. 2016) can be set as well. The KL term i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.vocabulary import PAD, UNKNOWN
+from engine.vocabulary import END, LINE, PAD, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class ModelConfig:
     gamma: float = 0.6  # scale of the batch-normalised posterior mean; 0 turns it off
     free_bits: float = 0.0  # nats a dimension
     bag_of_words: float = 0.2  # weight of the auxiliary loss
+    line_ends: float = 0.0  # weight of the loss that asks z for the rhymes; needs classes
     sampled_softmax: int = 0  # negatives a step; 0 is the full softmax
 
 
@@ -104,9 +106,22 @@ class Bidirectional(nn.Module):
 
 
 class ConditionalVAE(nn.Module):
-    def __init__(self, config: ModelConfig) -> None:
+    """`classes` (V, K): what tokens have in common, as numbers of classes (0: none).
+
+    Tokens of a class share a vector, added to each one's own, at the input and at the output: what a
+    model learns of one character of a rhyme it knows of all of them. The first column may be anything
+    (for verse the tone), the others are rhymes. Only training has classes: a checkpoint holds the sums
+    (`plain_state`).
+    """
+
+    def __init__(self, config: ModelConfig, classes: Tensor | None = None) -> None:
         super().__init__()
         self.config = config
+        self.classes: Tensor | None
+        self.register_buffer("classes", classes)
+        if classes is not None:
+            self.shared = nn.Embedding(int(classes.max()) + 1, config.embedding, padding_idx=0)
+            nn.init.zeros_(self.shared.weight)
         e, h, z, c = config.embedding, config.hidden, config.latent, 2 * config.condition_hidden
         self.embed: nn.Embedding = nn.Embedding(config.vocabulary, e, padding_idx=PAD)
         nn.init.normal_(self.embed.weight, std=e**-0.5)
@@ -126,15 +141,30 @@ class ConditionalVAE(nn.Module):
                 nn.Linear(z + c, h), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(h, e)
             )
 
+    def vectors(self, ids: Tensor) -> Tensor:
+        """ids (...) → (..., E)."""
+        own: Tensor = self.embed(ids)
+        return own if self.classes is None else own + self.shared(self.classes[ids]).sum(dim=-2)
+
+    def table(self) -> Tensor:
+        """The vectors of all tokens: (V, E)."""
+        own = self.embed.weight
+        return own if self.classes is None else own + self.shared(self.classes).sum(dim=-2)
+
+    def plain_state(self) -> dict[str, Tensor]:
+        """The weights of the same model without classes."""
+        state = {k: v for k, v in self.state_dict().items() if k not in ("classes", "shared.weight")}
+        return {**state, "embed.weight": self.table().detach()}
+
     def encode(self, condition: Tensor, lengths: Tensor) -> Encoded:
         """condition (B, X) ids with at least one token a row, lengths (B,)."""
-        memory, summary = self.condition(self.dropout(self.embed(condition)), lengths)
+        memory, summary = self.condition(self.dropout(self.vectors(condition)), lengths)
         mask = torch.arange(condition.shape[1], device=condition.device) < lengths[:, None]
         return Encoded(memory, self.key(memory), mask, summary)
 
     def infer(self, encoded: Encoded, target: Tensor, lengths: Tensor) -> Posterior:
         """target (B, Y) ids without <begin>; lengths (B,)."""
-        _, final = self.posterior_encoder(self.dropout(self.embed(target)), lengths)
+        _, final = self.posterior_encoder(self.dropout(self.vectors(target)), lengths)
         # In float32 whatever the precision around: the KL is a difference of near equals.
         moments = self.posterior(torch.cat([final, encoded.summary], dim=1)).float()
         mean, log_variance = moments.chunk(2, dim=1)
@@ -151,7 +181,7 @@ class ConditionalVAE(nn.Module):
         """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin> → features (B, Y, E)."""
         extra = torch.cat([encoded.summary, z], dim=1)[:, None].expand(-1, inputs.shape[1], -1)
         hidden, cell = self.first_state(encoded, z)
-        x = torch.cat([self.dropout(self.embed(inputs)), extra], dim=2)
+        x = torch.cat([self.dropout(self.vectors(inputs)), extra], dim=2)
         out, _ = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
         return self._features(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
 
@@ -166,7 +196,7 @@ class ConditionalVAE(nn.Module):
 
     def logits(self, features: Tensor) -> Tensor:
         """features (..., E) → (..., V); embeddings are tied."""
-        return functional.linear(features, self.embed.weight, self.bias)
+        return functional.linear(features, self.table(), self.bias)
 
     def forward(
         self,
@@ -197,13 +227,28 @@ class ConditionalVAE(nn.Module):
             bag_features = self.bag(torch.cat([z, encoded.summary], dim=1))
             bag_log = self.logits(bag_features).float().log_softmax(dim=1)
             bag = -(bag_log.gather(1, target) * real).sum()
+            ends = self._line_ends(bag_features, target)
         else:
             z = torch.zeros(len(target), 0, device=target.device)
-            kl = penalty = bag = torch.zeros((), device=target.device)
+            kl = penalty = bag = ends = torch.zeros((), device=target.device)
         features = self.decode(encoded, z, inputs)[real]  # (N, E)
         reconstruction = self._cross_entropy(features, target[real])
-        objective = (reconstruction + beta * penalty + config.bag_of_words * bag) / tokens
+        auxiliary = config.bag_of_words * bag + config.line_ends * ends
+        objective = (reconstruction + beta * penalty + auxiliary) / tokens
         return Loss(objective, reconstruction.detach(), kl.detach(), bag.detach(), tokens)
+
+    def _line_ends(self, bag_features: Tensor, target: Tensor) -> Tensor:
+        """How badly z and c tell the rhymes of the lines, in nats: bag_features (B, E), target (B, Y).
+
+        A rhyme is far from the one it answers, so a decoder forgets it; z is there at every step.
+        """
+        if self.classes is None or not self.config.line_ends:
+            return torch.zeros((), device=target.device)
+        row, place = ((target[:, 1:] == LINE) | (target[:, 1:] == END)).nonzero(as_tuple=True)
+        rhymes = self.classes[target[row, place]][:, 1:]  # (N, K - 1), 0: none
+        scores = functional.linear(bag_features, self.shared.weight[1:]).float().log_softmax(dim=1)
+        log_p = scores[row].gather(1, (rhymes - 1).clamp_min(0)).masked_fill(rhymes == 0, -math.inf)
+        return -log_p[(rhymes > 0).any(dim=1)].logsumexp(dim=1).sum()
 
     def _cross_entropy(self, features: Tensor, target: Tensor) -> Tensor:
         """Sum over N tokens. Sampled: targets of the batch exactly, the rest of the partition function
@@ -220,7 +265,5 @@ class ConditionalVAE(nn.Module):
         correction = torch.zeros(len(candidates), device=target.device)
         if len(chosen):
             correction[len(seen) :] = torch.log(torch.tensor(len(others) / len(chosen)))
-        logits = functional.linear(
-            features, functional.embedding(candidates, self.embed.weight), self.bias[candidates] + correction
-        )
+        logits = functional.linear(features, self.vectors(candidates), self.bias[candidates] + correction)
         return functional.cross_entropy(logits.float(), local, reduction="sum")

@@ -30,6 +30,7 @@ from tqdm import tqdm
 from engine import checkpoint, corpus
 from engine.corpus import CorpusConfig, Encoded, Example
 from engine.errors import BadFile, BadOption
+from engine.facts.pingshui import UNKNOWN, reading
 from engine.model import ConditionalVAE, ModelConfig
 from engine.novelty import Bloom
 from engine.vocabulary import Vocabulary, build
@@ -129,13 +130,16 @@ def load_data(
         for row in corpus.rows(file)
         for example in corpus.of_row(row, file.name.split(".")[0], config)
     }
+    # A poem that shares a line with verse kept aside is not read either, whatever its form.
+    if config.kind == "verse":
+        forbidden |= {line for target in forbidden for line in target.split("\n")}
     seen: set[int] = set()
     found: list[tuple[Example, float]] = []
     for file in files:
         weight = config.weights.get(file.name.split(".")[0], 1.0)
         for example in corpus.examples(file, config):
             key = hash((example.target, example.context))
-            if example.target and key not in seen and example.target not in forbidden:
+            if example.target and key not in seen and not _stands_in(example.target, forbidden):
                 seen.add(key)
                 found.append((example, weight))
     if not found:
@@ -167,6 +171,22 @@ def load_data(
     random.Random(0).shuffle(data.validation)
     data.validation = data.validation[: config.validation] or data.train[:64]
     return data
+
+
+def _stands_in(target: str, forbidden: set[str]) -> bool:
+    return target in forbidden or any(line in forbidden for line in target.split("\n"))
+
+
+def classes_of(vocabulary: Vocabulary) -> torch.Tensor:
+    """(V, 1 + most readings) for verse: each character's tone and its rhyme groups as classes."""
+    numbers: dict[str, int] = {}
+    found = []
+    for character in vocabulary.character_list():
+        entry = reading(character) if character else UNKNOWN
+        names = [f"tone {entry.tone}" if entry is not UNKNOWN else "", *sorted(entry.groups)]
+        found.append([numbers.setdefault(name, len(numbers) + 1) if name else 0 for name in names])
+    width = max(map(len, found))
+    return torch.tensor([row + [0] * (width - len(row)) for row in found])
 
 
 def device_of(name: str) -> torch.device:
@@ -204,6 +224,8 @@ def start_from(model: ConditionalVAE, vocabulary: Vocabulary, source: Path) -> l
     here, there = (torch.tensor(side) for side in zip(*shared, strict=True))
     fresh = []
     for name, value in own.items():
+        if name in ("classes", "shared.weight"):
+            continue  # a checkpoint's rows hold their classes already
         found = weights.get(name)
         if found is None:
             fresh.append(name)
@@ -277,7 +299,8 @@ def train(
         saved = given if set(config.corpus.tags) <= set(given.tags) else None
     data = load_data(files, config.corpus, exclude=exclude, vocabulary=saved)
     torch.manual_seed(settings.seed)
-    model = ConditionalVAE(ModelConfig(vocabulary=len(data.vocabulary), **config.model)).to(where)
+    classes = classes_of(data.vocabulary) if config.corpus.kind == "verse" else None
+    model = ConditionalVAE(ModelConfig(vocabulary=len(data.vocabulary), **config.model), classes).to(where)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
     progress = _Progress()
     if resumed:

@@ -115,3 +115,55 @@ def test_z_reaches_the_decoder() -> None:
     a = net.decode(encoded, torch.zeros(2, 6), given["inputs"])
     b = net.decode(encoded, torch.ones(2, 6), given["inputs"])
     assert not torch.allclose(a, b)
+
+
+def with_classes(**changes: object) -> ConditionalVAE:
+    """Tokens 20 and above rhyme by twos: 20 with 21, 22 with 23, and so on; odd ones have another tone."""
+    torch.manual_seed(1)
+    numbers = torch.zeros(40, 2, dtype=torch.long)
+    for token in range(20, 40):
+        numbers[token] = torch.tensor([1 + token % 2, 3 + (token - 20) // 2])
+    return ConditionalVAE(ModelConfig(**{**vars(SIZES), **changes}), numbers)  # type: ignore[arg-type]
+
+
+def test_a_plain_model_says_what_one_with_classes_says() -> None:
+    net = with_classes().eval()
+    torch.nn.init.normal_(net.shared.weight)
+    plain = model().eval()
+    plain.load_state_dict(net.plain_state())
+    for name in ("reconstruction", "kl"):
+        torch.manual_seed(5)
+        expected = getattr(net(**batch()), name)
+        torch.manual_seed(5)
+        assert torch.allclose(getattr(plain(**batch()), name), expected, rtol=1e-5)
+
+
+def test_what_is_learnt_of_one_token_of_a_class_is_learnt_of_all() -> None:
+    net = with_classes()
+    net.vectors(torch.tensor([20])).sum().backward()
+    assert net.shared.weight.grad is not None
+    assert net.shared.weight.grad[3].abs().sum() > 0  # the class that 21 has too
+    assert net.embed.weight.grad is not None
+    assert net.embed.weight.grad[21].abs().sum() == 0
+
+
+def test_the_rhymes_of_line_ends_are_asked_of_z() -> None:
+    rows = batch(64)
+    rows["target"][:, 2], rows["target"][:, 4] = 5, 5  # line ends; what stands before them must rhyme
+    pairs = torch.arange(64) % 10
+    rows["target"][:, 1], rows["target"][:, 3] = 20 + 2 * pairs, 21 + 2 * pairs
+    found = {}
+    for weight in (0.0, 1.0):
+        net = with_classes(line_ends=weight, dropout=0.0)
+        optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+        for _ in range(60):
+            optimizer.zero_grad()
+            net(**rows).objective.backward()
+            optimizer.step()
+        net.config = ModelConfig(**{**vars(net.config), "line_ends": 1.0})
+        with torch.no_grad():
+            encoded = net.encode(rows["condition"], rows["condition_lengths"])
+            posterior = net.infer(encoded, rows["target"], rows["lengths"])
+            features = net.bag(torch.cat([posterior.mean, encoded.summary], dim=1))
+            found[weight] = float(net._line_ends(features, rows["target"])) / 128
+    assert found[1.0] < 0.5 * found[0.0]
