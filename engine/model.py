@@ -246,7 +246,7 @@ class ConditionalVAE(nn.Module):
         if not (self.training and negatives):
             # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
             size = len(target) if self.training else 128
-            pieces = zip(features.split(max(1, size)), target.split(max(1, size)), strict=True)
+            pieces = zip(torch.split(features, max(1, size)), torch.split(target, max(1, size)), strict=True)
             return torch.cat(
                 [functional.cross_entropy(self.logits(f).float(), ids, reduction="none") for f, ids in pieces]
             )
