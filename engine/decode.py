@@ -146,6 +146,9 @@ class Decoder:
             features = torch.tanh(self.model.combine(torch.cat([hidden, context, z], dim=1)))
             logits = self.model.logits(features)
             log_p = logits.log_softmax(dim=1)
+            if self.model.config.copy:
+                log_p = self.model.copy_gate.of_vocabulary(log_p, features, weight, encoded.tokens)
+                logits = log_p
             chosen: list[int] = []
             for r in range(count):
                 if r not in live:
@@ -199,8 +202,9 @@ class Decoder:
         width = max(map(len, targets))
         target = torch.tensor([[*t, *[PAD] * (width - len(t))] for t in targets])
         inputs = torch.cat([torch.full((len(z), 1), BEGIN), target[:, :-1]], dim=1)
-        log_p = self.model.logits(self.model.decode(encoded, z, inputs)).log_softmax(dim=2)
-        return (log_p.gather(2, target[..., None]).squeeze(2) * (target != PAD)).sum(dim=1)
+        real = target != PAD
+        loss = self.model.negative_log_likelihood(self.model.decode(encoded, z, inputs), encoded, target)
+        return torch.zeros(target.shape).masked_scatter(real, -loss).sum(dim=1)
 
 
 def _repeats(tokens: Sequence[int], size: int) -> list[int]:

@@ -117,14 +117,8 @@ def _log_p(
     model: ConditionalVAE, encoded: Any, z: Tensor, inputs: Tensor, target: Tensor, real: Tensor
 ) -> Tensor:
     """log p(y|x,z) of each row, in nats: (B,)."""
-    features = model.decode(encoded, z, inputs)[real]  # (N, E), padding left out
-    wanted = target[real]
-    # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
-    found = [
-        torch.nn.functional.cross_entropy(model.logits(part), ids, reduction="none")
-        for part, ids in zip(torch.split(features, 128), torch.split(wanted, 128), strict=True)
-    ]
-    log_p = torch.zeros(target.shape).masked_scatter(real, -torch.cat(found))
+    loss = model.negative_log_likelihood(model.decode(encoded, z, inputs), encoded, target)
+    log_p = torch.zeros(target.shape).masked_scatter(real, -loss)
     return log_p.sum(dim=1)
 
 

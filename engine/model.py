@@ -6,6 +6,7 @@ Does not know: text, vocabularies, files, sampling.
     x condition (B, X) ──▶ bidirectional LSTM ──▶ memory (B, X, 2C), summary c (B, 2C)
     y target    (B, Y) ──▶ bidirectional LSTM ──▶ posterior q(z|x,y) = N(mean, variance)
     z (B, Z), c, y[<t]  ──▶ LSTM, attention over memory ──▶ p(y[t] | y[<t], x, z)
+                                              └─▶ copy gate, where the model copies
 
 The prior is N(0, I). A diagonal-Gaussian prior p(z|x) would add nothing: the decoder sees x, so it
 can undo any shift and scale of z that depends on x alone, while a learnt prior lets the posterior
@@ -28,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.copying import CopyGate
 from engine.vocabulary import END, LINE, PAD, UNKNOWN
 
 
@@ -48,15 +50,25 @@ class ModelConfig:
     bag_of_words: float = 0.2  # weight of the auxiliary loss
     line_ends: float = 0.0  # weight of the loss that asks z for the rhymes; needs classes
     sampled_softmax: int = 0  # negatives a step; 0 is the full softmax
+    copy: bool = False  # whether a gate may take tokens from the condition
 
 
 class Encoded(NamedTuple):
-    """A condition for the decoder: memory (B, X, 2C), keys (B, X, E), mask (B, X), summary (B, 2C)."""
+    """A condition for the decoder: memory (B, X, 2C), keys (B, X, E), mask (B, X), summary (B, 2C),
+    tokens (B, X)."""
 
     memory: Tensor
     keys: Tensor
     mask: Tensor
     summary: Tensor
+    tokens: Tensor
+
+
+class Steps(NamedTuple):
+    """What the decoder says at each step: features (B, Y, E) and attention (B, Y, X), which sums to 1."""
+
+    features: Tensor
+    attention: Tensor
 
 
 class Posterior(NamedTuple):
@@ -133,6 +145,8 @@ class ConditionalVAE(nn.Module):
         self.combine = nn.Linear(h + c + z, e)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
         self.dropout = nn.Dropout(config.dropout)
+        if config.copy:
+            self.copy_gate = CopyGate(e)
         if z:
             self.posterior_encoder = Bidirectional(e, config.posterior_hidden)
             self.posterior = nn.Linear(2 * config.posterior_hidden + c, 2 * z)
@@ -160,7 +174,7 @@ class ConditionalVAE(nn.Module):
         """condition (B, X) ids with at least one token a row, lengths (B,)."""
         memory, summary = self.condition(self.dropout(self.vectors(condition)), lengths)
         mask = torch.arange(condition.shape[1], device=condition.device) < lengths[:, None]
-        return Encoded(memory, self.key(memory), mask, summary)
+        return Encoded(memory, self.key(memory), mask, summary, condition)
 
     def infer(self, encoded: Encoded, target: Tensor, lengths: Tensor) -> Posterior:
         """target (B, Y) ids without <begin>; lengths (B,)."""
@@ -177,26 +191,47 @@ class ConditionalVAE(nn.Module):
         hidden, cell = self.first(torch.cat([encoded.summary, z], dim=1)).chunk(2, dim=1)
         return torch.tanh(hidden), cell
 
-    def decode(self, encoded: Encoded, z: Tensor, inputs: Tensor) -> Tensor:
-        """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin> → features (B, Y, E)."""
+    def decode(self, encoded: Encoded, z: Tensor, inputs: Tensor) -> Steps:
+        """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin>."""
         extra = torch.cat([encoded.summary, z], dim=1)[:, None].expand(-1, inputs.shape[1], -1)
         hidden, cell = self.first_state(encoded, z)
         x = torch.cat([self.dropout(self.vectors(inputs)), extra], dim=2)
         out, _ = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
         return self._features(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
 
-    def _features(self, encoded: Encoded, z: Tensor, hidden: Tensor) -> Tensor:
-        """hidden (B, Y, H), z (B, Y, Z) → (B, Y, E); dot-product attention (Luong et al. 2015)."""
+    def _features(self, encoded: Encoded, z: Tensor, hidden: Tensor) -> Steps:
+        """hidden (B, Y, H), z (B, Y, Z); dot-product attention (Luong et al. 2015)."""
         hidden = self.dropout(hidden)
         scores = self.query(hidden) @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
         attention = scores.masked_fill(~encoded.mask[:, None], -1e9).softmax(dim=2)
         context = self.dropout(attention) @ encoded.memory
         features: Tensor = torch.tanh(self.combine(torch.cat([hidden, context, z], dim=2)))
-        return functional.dropout(features, self.config.dropout, self.training)
+        return Steps(functional.dropout(features, self.config.dropout, self.training), attention)
 
     def logits(self, features: Tensor) -> Tensor:
-        """features (..., E) → (..., V); embeddings are tied."""
+        """features (..., E) → (..., V); embeddings are tied. By the vocabulary alone: no copying."""
         return functional.linear(features, self.table(), self.bias)
+
+    def log_probabilities(self, steps: Steps, encoded: Encoded) -> Tensor:
+        """log p of every token at every step, copying included: (B, Y, V)."""
+        log_p = self.logits(steps.features).float().log_softmax(dim=2)
+        if not self.config.copy:
+            return log_p
+        source = encoded.tokens[:, None].expand(*steps.attention.shape)
+        return self.copy_gate.of_vocabulary(log_p, *steps, source)
+
+    def negative_log_likelihood(self, steps: Steps, encoded: Encoded, target: Tensor) -> Tensor:
+        """-log p of each of the N tokens of `target` (B, Y) that are not padding, row by row: (N,).
+
+        In training p by the vocabulary may be the sampled softmax's estimate.
+        """
+        real = target != PAD
+        features, wanted = steps.features[real], target[real]
+        loss = self._cross_entropy(features, wanted)
+        if not self.config.copy:
+            return loss
+        source = encoded.tokens[:, None].expand(*steps.attention.shape)[real]
+        return -self.copy_gate.of_targets(-loss, features, steps.attention[real], source, wanted)
 
     def forward(
         self,
@@ -231,8 +266,7 @@ class ConditionalVAE(nn.Module):
         else:
             z = torch.zeros(len(target), 0, device=target.device)
             kl = penalty = bag = ends = torch.zeros((), device=target.device)
-        features = self.decode(encoded, z, inputs)[real]  # (N, E)
-        reconstruction = self._cross_entropy(features, target[real])
+        reconstruction = self.negative_log_likelihood(self.decode(encoded, z, inputs), encoded, target).sum()
         auxiliary = config.bag_of_words * bag + config.line_ends * ends
         objective = (reconstruction + beta * penalty + auxiliary) / tokens
         return Loss(objective, reconstruction.detach(), kl.detach(), bag.detach(), tokens)
@@ -251,11 +285,16 @@ class ConditionalVAE(nn.Module):
         return -log_p[(rhymes > 0).any(dim=1)].logsumexp(dim=1).sum()
 
     def _cross_entropy(self, features: Tensor, target: Tensor) -> Tensor:
-        """Sum over N tokens. Sampled: targets of the batch exactly, the rest of the partition function
-        by uniform negatives weighted to be unbiased (Jean et al. 2015)."""
+        """For each of N tokens (N,). Sampled: targets of the batch exactly, the rest of the partition
+        function by uniform negatives weighted to be unbiased (Jean et al. 2015)."""
         negatives = self.config.sampled_softmax
         if not (self.training and negatives):
-            return functional.cross_entropy(self.logits(features).float(), target, reduction="sum")
+            # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
+            size = len(target) if self.training else 128
+            pieces = zip(torch.split(features, max(1, size)), torch.split(target, max(1, size)), strict=True)
+            return torch.cat(
+                [functional.cross_entropy(self.logits(f).float(), ids, reduction="none") for f, ids in pieces]
+            )
         seen, local = torch.unique(target, return_inverse=True)
         rest = torch.ones(self.config.vocabulary, dtype=torch.bool, device=target.device)
         rest[seen] = False
@@ -266,4 +305,4 @@ class ConditionalVAE(nn.Module):
         if len(chosen):
             correction[len(seen) :] = torch.log(torch.tensor(len(others) / len(chosen)))
         logits = functional.linear(features, self.vectors(candidates), self.bias[candidates] + correction)
-        return functional.cross_entropy(logits.float(), local, reduction="sum")
+        return functional.cross_entropy(logits.float(), local, reduction="none")
