@@ -34,6 +34,7 @@ from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
 VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue", (8, 5): "wulv", (8, 7): "qilv"}
 COUPLET_TAG = "duilian"
+PROTOTYPE_TAG = "prototype"
 _COUPLETS = ((2, 3), (4, 5))  # the lines of regulated verse that face each other
 _SHORTEST_LINE = 4  # a line of three characters is a phrase that anybody may write again
 # Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
@@ -54,6 +55,7 @@ class Example:
     droppable: bool = True
     group: str = ""  # rows of one group stay on one side of a split
     longest: int = 0  # target tokens; 0: the configuration's
+    prototypes: tuple[str, ...] = ()  # replies to like askings, one of which may be shown
 
 
 @dataclass
@@ -75,6 +77,7 @@ class CorpusConfig:
     whole: tuple[str, ...] = ()  # file stems whose rows are read whatever their published split
     reject: str = ""  # a pattern: third-party examples that match it are left out
     shares: dict[str, float] = field(default_factory=dict)  # verse tag → share of its texts that is read
+    prototypes: float = 0.0  # chance that an example of our own shows one; 0 looks for none
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
 
 
@@ -286,6 +289,7 @@ class Encoded:
     target: np.ndarray[Any, Any]
     keywords: bool
     droppable: bool
+    prototypes: tuple[np.ndarray[Any, Any], ...] = ()
 
 
 @dataclass
@@ -316,6 +320,10 @@ def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs
         np.array([*target, END], dtype=np.int32),
         example.keywords,
         example.droppable,
+        tuple(
+            np.array([vocabulary.tag(PROTOTYPE_TAG), *vocabulary.encode(spaced(words))], dtype=np.int32)
+            for words in example.prototypes
+        ),
     )
 
 
@@ -324,12 +332,20 @@ def spaced(words: str) -> str:
     return f" {words}" if words[:1].isascii() and words[:1].isalnum() else words
 
 
-def condition_ids(head: Sequence[int], context: Sequence[Sequence[int]], longest: int) -> list[int]:
-    """Tags, then the context's parts with <turn> between them; the nearest `longest` tokens are kept."""
+def condition_ids(
+    head: Sequence[int],
+    context: Sequence[Sequence[int]],
+    longest: int,
+    prototype: Sequence[int] = (),
+) -> list[int]:
+    """Tags, then the context's parts with <turn> between them; the nearest `longest` tokens are kept.
+
+    `prototype` is a reply to edit, <prototype> before it; it comes last and is kept whole.
+    """
     tail: list[int] = []
     for part in context:
         tail += [*part, TURN]
-    return [*head, TURN, *tail[-longest:]]
+    return [*head, TURN, *tail[-longest:], *prototype, *([TURN] if len(prototype) else [])]
 
 
 def batch_of(chosen: Sequence[Encoded], config: CorpusConfig, draw: random.Random | None) -> Batch:
@@ -340,10 +356,15 @@ def batch_of(chosen: Sequence[Encoded], config: CorpusConfig, draw: random.Rando
         if example.keywords:
             count = draw.choice((1, 2, 2, 3, 4)) if draw else 0
             context = draw.sample(list(context), min(count, len(context))) if draw else ()
+        prototype: Sequence[int] = ()
+        if draw and example.prototypes and draw.random() < config.prototypes:
+            prototype = draw.choice(example.prototypes).tolist()
         if draw and example.droppable and draw.random() < config.drop_context:
             context = ()
         conditions.append(
-            condition_ids(example.head.tolist(), [c.tolist() for c in context], config.longest_context)
+            condition_ids(
+                example.head.tolist(), [c.tolist() for c in context], config.longest_context, prototype
+            )
         )
     targets = [example.target.tolist() for example in chosen]
     width = max(map(len, targets))

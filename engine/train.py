@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from engine import checkpoint, corpus
+from engine import checkpoint, corpus, prototypes
 from engine.corpus import CorpusConfig, Encoded, Example
 from engine.errors import BadFile, BadOption
 from engine.facts.pingshui import UNKNOWN, reading
@@ -144,6 +144,8 @@ def load_data(
                 found.append((example, weight))
     if not found:
         raise BadFile(file=", ".join(f.name for f in files) or "--data", reason="it holds no usable text")
+    if config.prototypes:
+        found = _with_prototypes(found)
     if vocabulary is None:
         texts = (part for example, _ in found for part in (example.target, *example.context))
         vocabulary = build(
@@ -171,6 +173,16 @@ def load_data(
     random.Random(0).shuffle(data.validation)
     data.validation = data.validation[: config.validation] or data.train[:64]
     return data
+
+
+def _with_prototypes(found: list[tuple[Example, float]]) -> list[tuple[Example, float]]:
+    """Examples of our own voice get replies to like askings to be edited; the others stay as they are."""
+    own = [number for number, (example, _) in enumerate(found) if "own" in example.tags]
+    shown = dict(zip(own, prototypes.of_pairs([found[number][0] for number in own]), strict=True))
+    return [
+        (dataclasses.replace(example, prototypes=shown.get(number, ())), weight)
+        for number, (example, weight) in enumerate(found)
+    ]
 
 
 def _stands_in(target: str, forbidden: set[str]) -> bool:
