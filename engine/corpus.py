@@ -29,12 +29,14 @@ from engine import text
 from engine.danger_training import is_dangerous
 from engine.errors import BadFile
 from engine.facts import read_text
+from engine.facts.pingshui import reading
 from engine.held_out import training_part
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
 VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue", (8, 5): "wulv", (8, 7): "qilv"}
 COUPLET_TAG = "duilian"
 PROTOTYPE_TAG = "prototype"
+RHYME_TAG = "韵"  # and the name of its group
 _COUPLETS = ((2, 3), (4, 5))  # the lines of regulated verse that face each other
 _SHORTEST_LINE = 4  # a line of three characters is a phrase that anybody may write again
 # Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
@@ -56,6 +58,7 @@ class Example:
     group: str = ""  # rows of one group stay on one side of a split
     longest: int = 0  # target tokens; 0: the configuration's
     prototypes: tuple[str, ...] = ()  # replies to like askings, one of which may be shown
+    hint: str = ""  # one more tag that may be shown: the rhyme of a verse
 
 
 @dataclass
@@ -77,6 +80,7 @@ class CorpusConfig:
     whole: tuple[str, ...] = ()  # file stems whose rows are read whatever their published split
     reject: str = ""  # a pattern: third-party examples that match it are left out
     shares: dict[str, float] = field(default_factory=dict)  # verse tag → share of its texts that is read
+    show_hint: float = 0.5  # chance that a verse's rhyme is told beforehand
     prototypes: float = 0.0  # chance that an example of our own shows one; 0 looks for none
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
 
@@ -165,7 +169,8 @@ def _verse(row: dict[str, Any]) -> Iterator[Example]:
     if tag is None:
         return
     group = "".join(lines[:2])
-    yield Example((tag,), (), "\n".join(lines), keywords=True, group=group)
+    hint = rhyme_tag(lines) if tag in VERSE_TAGS.values() else ""
+    yield Example((tag,), (), "\n".join(lines), keywords=True, group=group, hint=hint)
     if tag in ("wulv", "qilv"):
         for first, second in _COUPLETS:
             yield from _couplet(lines[first], lines[second], group)
@@ -176,6 +181,12 @@ def _couplet(first: str, second: str, group: str) -> Iterator[Example]:
         group = group or first
         yield Example((COUPLET_TAG,), (first,), second, droppable=False, group=group)
         yield Example((COUPLET_TAG,), (), f"{first}\n{second}", keywords=True, group=group)
+
+
+def rhyme_tag(lines: Sequence[str]) -> str:
+    """The tag of the level rhyme that every second line ends on, "" where there is none."""
+    shared = frozenset.intersection(*(reading(line[-1]).groups for line in lines[1::2]))
+    return f"{RHYME_TAG}{min(shared)}" if shared else ""
 
 
 def _is_read(example: Example, config: CorpusConfig) -> bool:
@@ -290,6 +301,7 @@ class Encoded:
     keywords: bool
     droppable: bool
     prototypes: tuple[np.ndarray[Any, Any], ...] = ()
+    hint: int | None = None
 
 
 @dataclass
@@ -324,6 +336,7 @@ def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs
             np.array([vocabulary.tag(PROTOTYPE_TAG), *vocabulary.encode(spaced(words))], dtype=np.int32)
             for words in example.prototypes
         ),
+        vocabulary.tag(example.hint) if vocabulary.has_tag(example.hint) else None,
     )
 
 
@@ -361,10 +374,11 @@ def batch_of(chosen: Sequence[Encoded], config: CorpusConfig, draw: random.Rando
             prototype = draw.choice(example.prototypes).tolist()
         if draw and example.droppable and draw.random() < config.drop_context:
             context = ()
+        head = example.head.tolist()
+        if draw and example.hint is not None and draw.random() < config.show_hint:
+            head.append(example.hint)
         conditions.append(
-            condition_ids(
-                example.head.tolist(), [c.tolist() for c in context], config.longest_context, prototype
-            )
+            condition_ids(head, [c.tolist() for c in context], config.longest_context, prototype)
         )
     targets = [example.target.tolist() for example in chosen]
     width = max(map(len, targets))
