@@ -3,7 +3,7 @@
 Knows: the written files (`talk-*`, `intent-*`, `continue-*`, `post-*`, `ad-*`, `ask-*`, `story-*`), which
 statements about the bot are no longer true (`facts/book-corrections.jsonl` replaces them, a filter
 drops the rest), which rows are kept aside for development.
-Does not know: how likeness is computed (`engine.book`).
+Does not know: how likeness is computed (`engine.likeness`, `engine.meaning`).
 
 Askings of danger never enter: `engine.danger` answers them before a book is opened.
 """
@@ -15,7 +15,6 @@ import gzip
 import json
 import re
 import sys
-import zlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -23,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from engine import danger
-from engine.book import Book, Entry, plain
+from engine import danger, held_out
+from engine.book import Book, Entry
 from engine.danger_training import is_dangerous, lines
+from engine.likeness import plain
 
 COMMANDS = ("chat", "continue", "poem", "summary", "privacy")
-_DEVELOPMENT = 10  # one name in so many is kept aside
 _COMMAND = re.compile(r"(?<![\w.])/([a-z]+)")
 # statements about menus, buttons, options and storage that do not hold for the bot as it is built
 _UNTRUE = re.compile(
@@ -47,24 +46,25 @@ def is_true(text: str) -> bool:
     return not _UNTRUE.search(text) and all(name in COMMANDS for name in _COMMAND.findall(text))
 
 
-def is_development(name: str) -> bool:
-    """Whether an intent or dialogue is kept aside when the book is measured (and from training)."""
-    return zlib.crc32(name.encode("utf-8")) % _DEVELOPMENT == 0
-
-
 def _corrections() -> dict[tuple[str, str], dict[str, Any]]:
     text = (resources.files("engine.facts") / "book-corrections.jsonl").read_text("utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     return {(row["locale"], row["intent"]): row for row in rows}
 
 
-def entries(written: Path) -> list[Entry]:
-    """All entries of the book in the order of the files. Names are those of intents and dialogues."""
+def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
+    """All entries of the book in the order of the files. Names are those of intents and dialogues.
+
+    `without_held_out` leaves out what no model was trained on, for a book to measure with.
+    """
     found: list[Entry] = []
     corrections = _corrections()
     for path in sorted(written.glob("*.jsonl")):
         kind, locale = path.stem.split("-")[:2]
-        for number, row in enumerate(lines(path)):
+        for number, record in enumerate(lines(path)):
+            row = held_out.training_part(path.stem, record) if without_held_out else record
+            if row is None:
+                continue
             if kind == "intent" and not is_dangerous(row["intent"]):
                 row = {**row, **corrections.get((locale, row["intent"]), {})}
                 found += _of_intent(row, f"{locale} {row['intent']}")
@@ -106,37 +106,29 @@ def write(found: Sequence[Entry], path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode("utf-8"), 9, mtime=0))
 
 
-def measure(found: Sequence[Entry]) -> dict[str, Any]:
+def measure(written: Path) -> dict[str, Any]:
     """How often the book finds the right intent for an asking that it lacks.
 
-    known: one asking of each intent left out. unknown: the development intents left out whole; no
+    known: the asking of each known intent that is held out. unknown: the intents held out whole; no
     entry is right for them, so their likeness says where a caller should abstain.
     """
-    intents = [e for e in found if e.task == "chat" and not e.before and len(e.asks) > 3]
-    aside: dict[str, str] = {}
-    shorter: list[Entry] = []
-    for entry in found:
-        if is_development(entry.name):
-            continue
-        if entry in intents:
-            number = zlib.crc32(entry.name.encode()) % len(entry.asks)
-            aside[entry.name] = entry.asks[number]
-            asks = (*entry.asks[:number], *entry.asks[number + 1 :])
-            entry = Entry(entry.task, entry.name, asks, entry.replies)
-        shorter.append(entry)
-    book = Book(shorter)
-    right, known = [], []
-    for name, ask in aside.items():
-        likeness = book.likenesses(ask)
-        best = int(likeness.argmax())
-        right.append(book.entries[best].name == name)
-        known.append(float(likeness[best]))
-    unknown = [
-        float(book.likenesses(ask).max())
-        for entry in intents
-        if is_development(entry.name)
-        for ask in entry.asks
-    ]
+    book = Book(entries(written, without_held_out=True))
+    right, known, unknown = [], [], []
+    for path in sorted(written.glob("intent-*.jsonl")):
+        locale = path.stem.split("-")[1]
+        for row in lines(path):
+            part = held_out.held_out_part(path.stem, row)
+            if part is None or is_dangerous(row["intent"]):
+                continue
+            whole = held_out.intent_is_held_out(locale, row["intent"])
+            for ask in part["asks"]:
+                likeness = book.likenesses(ask)
+                best = int(likeness.argmax())
+                if whole:
+                    unknown.append(float(likeness[best]))
+                else:
+                    known.append(float(likeness[best]))
+                    right.append(book.entries[best].name == f"{locale} {row['intent']}")
     at = {
         str(level): {
             "known_answered": round(float(np.mean(np.array(known) >= level)), 3),
@@ -147,7 +139,7 @@ def measure(found: Sequence[Entry]) -> dict[str, Any]:
         }
         for level in (0.0, 0.3, 0.4, 0.5, 0.6, 0.7)
     }
-    return {"askings": len(aside), "right_intent": round(float(np.mean(right)), 4), "at_likeness": at}
+    return {"askings": len(known), "right_intent": round(float(np.mean(right)), 4), "at_likeness": at}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,10 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--written", type=Path, required=True, help="folder with the written rows")
     parser.add_argument("--out", type=Path, help="where make writes the book (default: engine/facts)")
     options = parser.parse_args(arguments)
-    found = entries(options.written)
     if options.action == "measure":
-        print(json.dumps(measure(found)))
+        print(json.dumps(measure(options.written)))
         return 0
+    found = entries(options.written)
     out = options.out or Path(str(resources.files("engine.facts"))) / "book.jsonl.gz"
     write(found, out)
     print(f"{out}: {out.stat().st_size} bytes, {len(found)} entries", file=sys.stderr)

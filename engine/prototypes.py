@@ -1,6 +1,6 @@
 """Prototypes for learning to edit: for an example, what was said to askings like its own.
 
-Knows: likeness of askings (engine.book), overlap of replies.
+Knows: likeness of askings (engine.likeness), overlap of replies.
 Does not know: models, how a prototype is shown to one (engine.corpus), what is sent.
 
 Editing is learnt from pairs of replies (Guu et al. 2018, "Generating Sentences by Editing
@@ -17,7 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
-from engine.book import Index, plain
+from engine.likeness import Index, plain
 
 _NEAR = 12  # nearest askings looked at
 _BY_ASKING, _BY_REPLY = 2, 2  # prototypes kept of either kind

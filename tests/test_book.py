@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import book_making, danger
-from engine.book import Book, Entry, Index, grams, plain
+from engine.book import Book, Entry
 from engine.danger_training import is_dangerous
+from engine.likeness import Index, grams, plain
 
 WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"
 # asks and turns are plain: no punctuation, lower case

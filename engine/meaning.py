@@ -1,0 +1,143 @@
+"""Meaning: texts as vectors whose cosine says whether two askings want the same reply.
+
+Knows: `facts/meaning.npz` (learnt by `engine.meaning_training`): a vector for hashed character n-grams
+and one for common words.
+Does not know: the book, replies, models that write.
+
+A text's vector is the normalised sum of its n-grams' vectors plus that of its words' vectors. The words'
+vectors come from which words stand near each other in prose, so that two askings that share no
+character may still be near; the n-grams' were then learnt so that askings of one intent are near.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.likeness import grams, plain
+
+BUCKETS = 1 << 15
+FILE = "meaning.npz"
+_WORD = re.compile(r"[a-z]+|[㐀-鿿]+|[0-9]+")
+
+Vectors = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+
+
+def buckets_of(texts: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """The hashed n-grams of plain texts: (rows, buckets), rows ascending."""
+    found = grams(texts)
+    return found.rows, ((found.codes >> np.uint64(20)) % np.uint64(BUCKETS)).astype(np.int64)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a plain text, Chinese ones by the segmenter."""
+    import rjieba
+
+    words: list[str] = []
+    for run in _WORD.findall(text):
+        words += rjieba.cut(run) if run[0] >= "㐀" else [run]
+    return words
+
+
+class Meaning:
+    """Tables as they stand in the file: `grams` (BUCKETS, D), `vectors` (W, D) and their `words`."""
+
+    def __init__(self, gram_vectors: Vectors, words: Sequence[str], word_vectors: Vectors) -> None:
+        self._grams, self._vectors = gram_vectors, word_vectors
+        self._places = {word: place for place, word in enumerate(words)}
+
+    @classmethod
+    def load(cls, file: Path | None = None) -> Self:
+        """Raises OSError, ValueError or KeyError for a file that is none of ours."""
+        with np.load(file or Path(str(files("engine.facts"))) / FILE, allow_pickle=False) as tables:
+            return cls(
+                _wide(tables["grams"], tables["gram_scales"]),
+                str(tables["words"]).split("\n"),
+                _wide(tables["vectors"], tables["vector_scales"]),
+            )
+
+    def save(self, file: Path) -> None:
+        gram_bytes, gram_scales = _narrow(self._grams)
+        word_bytes, word_scales = _narrow(self._vectors)
+        words = np.array("\n".join(self._places))
+        np.savez_compressed(
+            file, grams=gram_bytes, gram_scales=gram_scales,
+            vectors=word_bytes, vector_scales=word_scales, words=words,
+        )  # fmt: skip
+
+    @property
+    def size(self) -> int:
+        return self._grams.shape[1]
+
+    def places(self, text: str) -> list[int]:
+        """Rows of the words of a plain text; of a word that is not known its characters."""
+        places: list[int] = []
+        for word in words_of(text):
+            known = self._places.get(word)
+            places += [known] if known is not None else [self._places[c] for c in word if c in self._places]
+        return places
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """(N, D) unit vectors of texts as `plain` leaves them; a zero row where nothing is known."""
+        if not texts:
+            return np.zeros((0, self.size), np.float32)
+        rows, buckets = buckets_of(texts)
+        total = _unit(_sums(self._grams, rows, buckets, len(texts)))
+        return _unit(total + _unit(self.sums_of_words(texts)))
+
+    def sums_of_words(self, texts: Sequence[str]) -> Vectors:
+        """(N, D) the part of plain texts that their words make, of any length."""
+        words = [self.places(text) for text in texts]
+        rows = np.repeat(np.arange(len(texts)), [len(places) for places in words])
+        places = np.array([place for found in words for place in found], np.int64)
+        return _sums(self._vectors, rows, places, len(texts))
+
+
+@functools.cache
+def shipped() -> Meaning:
+    return Meaning.load()
+
+
+def _sums(table: Vectors, rows: Numbers, places: Numbers, count: int) -> Vectors:
+    """(count, D): for each row the sum of its places' vectors. `rows` ascend."""
+    out = np.zeros((count, table.shape[1]), np.float32)
+    if len(rows):
+        heads = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+        # In parts, so that a book of many thousand askings is not spread out at once.
+        for start in range(0, len(heads), 2048):
+            part = heads[start : start + 2048]
+            end = heads[start + 2048] if start + 2048 < len(heads) else len(rows)
+            sums = np.add.reduceat(table[places[part[0] : end]], part - part[0], axis=0)
+            out[rows[part]] = sums
+    return out
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
+    return unit
+
+
+def _narrow(table: Vectors) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float16]]:
+    """A table as bytes with one scale a row: the cosines of texts move by less than 0.01."""
+    scales = (np.abs(table).max(axis=1) / 127).astype(np.float16)
+    safe = np.maximum(scales.astype(np.float32), 1e-6)
+    return np.round(table / safe[:, None]).clip(-127, 127).astype(np.int8), scales
+
+
+def _wide(table: npt.NDArray[np.int8], scales: npt.NDArray[np.float16]) -> Vectors:
+    return table.astype(np.float32) * scales.astype(np.float32)[:, None]
+
+
+def of_text(text: str) -> Vectors:
+    """(D,) the vector of any text."""
+    vector: Vectors = shipped().vectors([plain(text)])[0]
+    return vector

@@ -1,0 +1,262 @@
+"""Learns meaning: python -m engine.meaning_training --written DIR --data FILE... [--out FILE] [--seed N]
+
+Knows: prose in which words stand near each other, our own intents with their many askings.
+Does not know: the book, how a text becomes a vector later (`engine.meaning` says).
+
+First the words: positive pointwise mutual information of neighbours, factorised (Levy & Goldberg 2014,
+"Neural Word Embedding as Implicit Matrix Factorization"), weighted by smooth inverse frequency, without
+their common direction (Arora et al. 2017). Then the n-grams, with a projection of the words: an asking
+is drawn to the other askings of its intent and away from those of others, as in prototypical networks
+(Snell et al. 2017); intents that are held out are never seen.
+
+Measured on one held-out asking of each known intent (same split, right intent first of 659): letters
+alone 0.33, averaged words alone 0.38, both 0.47, learnt as here 0.57.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine import corpus, held_out
+from engine.danger_training import is_dangerous
+from engine.likeness import plain
+from engine.meaning import BUCKETS, FILE, Meaning, Numbers, Vectors, buckets_of, words_of
+
+log = logging.getLogger(__name__)
+
+SIZE = 128
+_WORDS = 20_000
+_LEAST = 5  # times a word must stand in the prose
+_WINDOW = 5
+_RARE = 1e-3  # of smooth inverse frequency
+_SENTENCE = re.compile(r"[。！？!?\n]")
+
+
+@dataclass
+class Askings:
+    """Plain askings with the number of their intent; `names` by number."""
+
+    texts: list[str]
+    intents: Numbers
+    names: list[str]
+
+
+def askings(written: Path, *, held_out_ones: bool = False) -> Askings:
+    """The askings of our intents that may be learnt from, or the one of each known intent that may not."""
+    part = held_out.held_out_part if held_out_ones else held_out.training_part
+    texts, numbers, names = [], [], []
+    for path in sorted(written.glob("intent-*.jsonl")):
+        locale = path.stem.split("-")[1]
+        for row in corpus.rows(path):
+            if is_dangerous(row["intent"]) or held_out.intent_is_held_out(locale, row["intent"]):
+                continue
+            names.append(f"{locale} {row['intent']}")
+            kept = part(path.stem, row)
+            for ask in kept["asks"] if kept else ():
+                texts.append(plain(ask))
+                numbers.append(len(names) - 1)
+    return Askings(texts, np.array(numbers), names)
+
+
+def sentences(files: Sequence[Path]) -> Iterator[list[str]]:
+    """The words of every sentence of the files' texts, of what may be learnt from."""
+    for path in files:
+        stem = path.name.split(".")[0]
+        for row in corpus.rows(path):
+            kept = held_out.training_part(stem, row)
+            for passage in _passages(kept) if kept else ():
+                for sentence in _SENTENCE.split(passage):
+                    words = words_of(plain(sentence)) if len(sentence) > 2 else []
+                    if len(words) > 1:
+                        yield words
+
+
+def _passages(row: dict[str, Any]) -> Iterator[str]:
+    yield from row.get("turns", ())
+    yield from row.get("replies", ())
+    if row.get("asks"):
+        yield " ".join(row["asks"])  # askings of one meaning are one another's context
+    for name in ("text", "src", "tgt", "context", "summary"):
+        if isinstance(row.get(name), str):
+            yield row[name]
+
+
+def word_vectors(found: Sequence[Sequence[str]], size: int = SIZE) -> tuple[list[str], Vectors]:
+    """Words, commonest first, and their weighted vectors (W, size) of unit length times rarity."""
+    counts: Counter[str] = Counter(word for words in found for word in words)
+    words = [word for word, count in counts.most_common(_WORDS) if count >= _LEAST]
+    places = {word: place for place, word in enumerate(words)}
+    matrix = _mutual_information(
+        [np.array([places[w] for w in sentence if w in places], np.int64) for sentence in found], len(words)
+    )
+    u, s, _ = torch.svd_lowrank(matrix, q=min(size + 32, len(words)), niter=3)
+    vectors = functional.normalize(u[:, :size] * s[:size].sqrt(), dim=1).numpy()
+    frequency = np.array([counts[word] for word in words]) / sum(counts.values())
+    return words, (vectors * (_RARE / (_RARE + frequency))[:, None]).astype(np.float32)
+
+
+def _mutual_information(sentences_as_places: Sequence[Numbers], count: int) -> Tensor:
+    """Positive PMI (count, count), sparse; neighbours weigh 1/distance, contexts to the power 0.75."""
+    codes: list[Numbers] = []
+    weights: list[np.ndarray[Any, Any]] = []
+    keys, totals = np.zeros(0, np.int64), np.zeros(0)
+    waiting = 0
+
+    def merge() -> None:
+        nonlocal keys, totals, waiting
+        joined, inverse = np.unique(np.concatenate([keys, *codes]), return_inverse=True)
+        totals = np.bincount(inverse, np.concatenate([totals, *weights]), minlength=len(joined))
+        keys, waiting = joined, 0
+        codes.clear()
+        weights.clear()
+
+    for places in sentences_as_places:
+        for distance in range(1, min(_WINDOW, len(places) - 1) + 1):
+            one, other = places[:-distance], places[distance:]
+            codes += [one * count + other, other * count + one]
+            weights += [np.full(len(one), 1 / distance)] * 2
+            waiting += 2 * len(one)
+        if waiting > 8_000_000:
+            merge()
+    merge()
+    row, column = keys // count, keys % count
+    marginal = np.bincount(row, totals, minlength=count)
+    context = marginal**0.75 / (marginal**0.75).sum()
+    information = np.log(totals / (marginal[row] * context[column]))
+    positive = information > 0
+    indices = torch.from_numpy(np.stack([row[positive], column[positive]]))
+    values = torch.from_numpy(information[positive].astype(np.float32))
+    return torch.sparse_coo_tensor(indices, values, (count, count)).coalesce()
+
+
+class Encoder(nn.Module):
+    """Texts as n-gram buckets and a sum of words' vectors (N, D) → unit vectors (N, D)."""
+
+    def __init__(self, rarity: Tensor, size: int) -> None:
+        super().__init__()
+        self.grams = nn.EmbeddingBag(BUCKETS, size, mode="sum")
+        nn.init.normal_(self.grams.weight, std=0.1)
+        self.project = nn.Linear(size, size, bias=False)
+        nn.init.orthogonal_(self.project.weight)
+        self.rarity: Tensor
+        self.register_buffer("rarity", rarity)
+
+    def forward(self, buckets: Tensor, offsets: Tensor, words: Tensor) -> Tensor:
+        by_grams = self.grams(buckets, offsets, per_sample_weights=self.rarity[buckets])
+        by_words = functional.normalize(self.project(words), dim=1)
+        return functional.normalize(functional.normalize(by_grams, dim=1) + by_words, dim=1)
+
+
+class Texts:
+    """Askings ready for the encoder; `batch` thins their n-grams by chance."""
+
+    def __init__(self, texts: Sequence[str], meaning: Meaning) -> None:
+        rows, self.buckets = buckets_of(texts)
+        self.heads = np.searchsorted(rows, np.arange(len(texts) + 1))
+        self.words = meaning.sums_of_words(texts)
+
+    def batch(self, numbers: Numbers, draw: np.random.Generator, drop: float) -> tuple[Tensor, ...]:
+        parts = []
+        for number in numbers:
+            part = self.buckets[self.heads[number] : self.heads[number + 1]]
+            kept = part[draw.random(len(part)) >= drop]
+            parts.append(kept if len(kept) else part[:1])
+        offsets = np.cumsum([0, *(len(part) for part in parts[:-1])])
+        return (
+            torch.from_numpy(np.concatenate(parts)),
+            torch.from_numpy(offsets),
+            torch.from_numpy(self.words[numbers]),
+        )
+
+
+def learn(known: Askings, words: Sequence[str], vectors: Vectors, *, epochs: int, seed: int) -> Meaning:
+    """The tables of `Meaning`. `vectors` (W, SIZE) are words' vectors, weighted."""
+    torch.manual_seed(seed)
+    draw = np.random.default_rng(seed)
+    nothing = np.zeros((BUCKETS, vectors.shape[1]), np.float32)
+    sums = Meaning(nothing, words, vectors).sums_of_words(known.texts)
+    common = np.linalg.svd(sums, full_matrices=False)[2][:1]
+    vectors = (vectors - vectors @ common.T @ common).astype(np.float32)
+    texts = Texts(known.texts, Meaning(nothing, words, vectors))
+    holders = np.bincount(texts.buckets, minlength=BUCKETS)
+    rarity = np.log((1 + len(known.texts)) / (1 + holders)).astype(np.float32)
+    encoder = Encoder(torch.from_numpy(rarity), vectors.shape[1])
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=5e-3)
+    by_intent = [np.flatnonzero(known.intents == number) for number in range(len(known.names))]
+    usable = [number for number, members in enumerate(by_intent) if len(members) >= 3]
+    for epoch in range(epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = 5e-3 * (1 - 0.9 * epoch / epochs)
+        order = draw.permutation(usable)
+        total = 0.0
+        for start in range(0, len(order), 128):
+            asked, support, owners = [], [], []
+            for place, number in enumerate(order[start : start + 128]):
+                members = draw.permutation(by_intent[number])[:7]
+                asked.append(members[0])
+                support += members[1:].tolist()
+                owners += [place] * (len(members) - 1)
+            found = encoder(*texts.batch(np.array([*asked, *support]), draw, 0.3))
+            near = found[: len(asked)] @ found[len(asked) :].T / 0.07
+            own = functional.one_hot(torch.tensor(owners), len(asked)).bool()  # (S, Q)
+            scores = near[:, :, None].masked_fill(~own[None], -1e9).logsumexp(dim=1)
+            loss = functional.cross_entropy(scores - own.sum(dim=0).log(), torch.arange(len(asked)))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(asked)
+        log.info("epoch %d: %.3f", epoch + 1, total / len(order))
+    with torch.no_grad():
+        seen = torch.from_numpy((holders > 0).astype(np.float32))[:, None]
+        table = (encoder.grams.weight * encoder.rarity[:, None] * seen).numpy()
+        return Meaning(table, words, encoder.project(torch.from_numpy(vectors)).numpy())
+
+
+def measure(meaning: Meaning, known: Askings, asked: Askings) -> dict[str, float]:
+    """How often the right intent is first, and among the first three, for askings that nobody learnt."""
+    near = meaning.vectors(asked.texts) @ meaning.vectors(known.texts).T
+    scores = np.stack(
+        [np.exp(near[:, known.intents == n] / 0.1).sum(axis=1) for n in range(len(known.names))], axis=1
+    )
+    own = scores[np.arange(len(scores)), asked.intents]
+    rank = (scores > own[:, None]).sum(axis=1)
+    return {"askings": len(rank), "first": float((rank < 1).mean()), "first_three": float((rank < 3).mean())}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m engine.meaning_training", description=__doc__)
+    parser.add_argument("--written", type=Path, required=True, help="folder with the written rows")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="prose to learn words from")
+    parser.add_argument("--out", type=Path, help="the file (default: engine/facts/meaning.npz)")
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    torch.set_num_threads(1)
+    torch.manual_seed(options.seed)
+    out = options.out or Path(__file__).parent / "facts" / FILE
+    words, vectors = word_vectors(list(sentences(options.data)))
+    log.info("%d words", len(words))
+    known = askings(options.written)
+    learn(known, words, vectors, epochs=options.epochs, seed=options.seed).save(out)
+    asked = askings(options.written, held_out_ones=True)
+    print(json.dumps({**measure(Meaning.load(out), known, asked), "bytes": out.stat().st_size}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
