@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine import checkpoint, decode, forms, judge, text, theme, verse, verse_check
+from engine import checkpoint, decode, dial_tasks, dials, forms, judge, text, theme, verse, verse_check
 from engine.decode import Decoder, Row, Sampling
 from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.novelty import Bloom
@@ -112,19 +112,13 @@ class Composer:
         Raises ModelMissing, ModelBroken, UnknownForm, NothingGood.
         """
         began = time.perf_counter()
-        decoder = self.decoder(task.model)
+        model = dial_tasks.model_of(task, request, self.decoder) if task.dial else task.model
+        decoder = self.decoder(model)
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
         decoding = dict(again.decoding if again else decoding or self._decoding(task))
-        around = decoding.get("near")
-        rows = int(decoding["drafts"])
-        if around is None:
-            z = decode.latents(seed, rows, decoder.latent_size)
-        else:
-            z = decode.near(around, seed, rows, float(decoding["distance"]))
         sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
-        make = self._verse if task.model == "verse" else self._talk
-        drafts, extra = make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
+        drafts, extra = self._drafts(task, request, model, decoder, seed, decoding, sampling)
         if again is not None:
             return self._once_more(again, drafts, extra, began)
         if max(draft.score for draft in drafts) < task.decoding.abstain:
@@ -149,6 +143,29 @@ class Composer:
         )
         return dataclasses.replace(reply, **extra(chosen))
 
+    def _drafts(
+        self,
+        task: Task,
+        request: Request,
+        model: str,
+        decoder: Decoder,
+        seed: int,
+        decoding: Mapping[str, Any],
+        sampling: Sampling,
+    ) -> tuple[list[Draft], Any]:
+        if task.dial:
+            rules = self._verse_rules(decoder) if model == "verse" else None
+            tags = _TAG.findall(task.condition)
+            return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules, punctuated)
+        around = decoding.get("near")
+        rows = int(decoding["drafts"])
+        if around is None:
+            z = decode.latents(seed, rows, decoder.latent_size)
+        else:
+            z = decode.near(around, seed, rows, float(decoding["distance"]))
+        make = self._verse if model == "verse" else self._talk
+        return make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
+
     def _once_more(self, written: Reply, drafts: Sequence[Draft], extra: Any, began: float) -> Reply:
         """`written` with its drafts as they came out now, scored as they were then."""
         if len(drafts) != len(written.drafts):
@@ -169,6 +186,8 @@ class Composer:
 
     def _decoding(self, task: Task) -> dict[str, Any]:
         values = {f.name: getattr(task.decoding, f.name) for f in dataclasses.fields(Sampling)}
+        if task.dial:
+            return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
         return {**values, "drafts": task.decoding.drafts, "book": self._use_book}
 
     # --- verse -------------------------------------------------------------------------------
