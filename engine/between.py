@@ -1,6 +1,6 @@
 """What lies between two texts: how far apart they are, the points between two latents, the smoothest path.
 
-Knows: letters, latents, scored variants. Does not know: models, forms, how a variant was written.
+Knows: tokens, latents, scored variants. Does not know: models, forms, how a variant was written.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+
+from engine import judge
 
 SAME = 0.02  # edit distance below which a text is the given one again
 POINT = "\n\n"
@@ -32,15 +34,18 @@ class Variant:
 
 
 def distance(a: str, b: str) -> float:
-    """Edit distance of two texts' letters over the longer one's count: 0 the same, 1 nothing shared."""
-    first, second = ([c for c in words.casefold() if c.isalnum()] for words in (a, b))
+    """Edit distance of two texts in Han characters and words: 0 the same, 1 nothing shared.
+
+    Over the longer one's count; case, punctuation and blanks count for nothing.
+    """
+    first, second = judge.tokens_of(a), judge.tokens_of(b)
     if not first or not second:
-        return float(first != second)
-    other = np.array([ord(c) for c in second])
+        return float(a.strip() != b.strip())
+    other = np.array(second)
     steps = np.arange(len(other) + 1)
     row = steps.copy()
-    for letter in first:
-        best = np.minimum(row[1:] + 1, row[:-1] + (other != ord(letter)))
+    for token in first:
+        best = np.minimum(row[1:] + 1, row[:-1] + (other != token))
         # an insertion comes from the left: a running minimum of what is left once each step is paid
         row = np.minimum.accumulate(np.concatenate([[row[0] + 1], best]) - steps) + steps
     return float(row[-1]) / max(len(first), len(second))
@@ -55,38 +60,41 @@ def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     return (math.sin((1 - share) * angle) * a + math.sin(share * angle) * b) / math.sin(angle)
 
 
-def path(points: Sequence[Sequence[Variant]], shares: Sequence[float], ends: tuple[str, str]) -> Variant:
-    """One candidate a point, by dynamic programming: as good as can be and never going back.
+def path(pool: Sequence[Variant], shares: Sequence[float], ends: tuple[str, str]) -> Variant:
+    """A candidate for each share of the way, by dynamic programming: as good as can be, never going back.
 
-    Going back is to come nearer to the first of `ends` again, or away from the second. `shares`: how far
-    along each point should be. Each point has at least one candidate.
+    Going back is to come nearer to the first of `ends` again, or away from the second. Any of the pool's
+    variants may stand at any point: where one lies shows in its words, not in the latent it was meant for.
+    The pool holds at least one.
     """
-    away = [[(distance(v.words, ends[0]), distance(v.words, ends[1])) for v in point] for point in points]
+    away = [(distance(v.words, ends[0]), distance(v.words, ends[1])) for v in pool]
+    along = [a / max(1e-9, a + b) for a, b in away]
+    # the given texts themselves are no points of the way
+    good = [
+        v.score * (0.5 + 0.5 * v.scores["sense"]) - 2 * (min(d) <= SAME)
+        for v, d in zip(pool, away, strict=True)
+    ]
 
-    def worth(number: int, index: int) -> float:
-        variant, (a, b) = points[number][index], away[number][index]
-        on_the_way = 1 - abs(a / max(1e-9, a + b) - shares[number])
-        copied = float(min(a, b) <= SAME)
-        return variant.score * (0.5 + 0.5 * variant.scores["sense"]) + on_the_way - 2 * copied
+    whole = distance(*ends)
 
-    def cost(number: int, last: int, index: int) -> float:
-        """What a step costs that goes back: more than any quality can make up for; or that stays."""
-        before, after = away[number - 1][last], away[number][index]
-        back = (max(0.0, before[0] - after[0]), max(0.0, after[1] - before[1]))
-        stays = points[number - 1][last].words == points[number][index].words
-        return sum(5 + 20 * length for length in back if length > 1e-9) + 2 * stays
+    def cost(last: int, index: int) -> float:
+        stays = pool[last].words == pool[index].words
+        return _back(away[last], away[index]) + 4 * stays
 
-    best: list[tuple[float, list[int]]] = [(worth(0, index), [index]) for index in range(len(points[0]))]
-    for number in range(1, len(points)):
+    best = [
+        (good[index] - 2 * abs(along[index] - shares[0]) - _back((0.0, whole), away[index]), [index])
+        for index in range(len(pool))
+    ]
+    for share in shares[1:]:
         longer: list[tuple[float, list[int]]] = []
-        for index in range(len(points[number])):
-            value, way = max((total - cost(number, way[-1], index), way) for total, way in best)
-            longer.append((value + worth(number, index), [*way, index]))
+        for index in range(len(pool)):
+            value, way = max((total - cost(way[-1], index), way) for total, way in best)
+            longer.append((value + good[index] - 2 * abs(along[index] - share), [*way, index]))
         best = longer
-    _, way = max(best)
-    chosen = [points[number][index] for number, index in enumerate(way)]
-    places = [away[number][index] for number, index in enumerate(way)]
-    ordered = all(x[0] <= y[0] and x[1] >= y[1] for x, y in itertools.pairwise(places))
+    _, way = max((total - _back(away[way[-1]], (whole, 0.0)), way) for total, way in best)
+    chosen = [pool[index] for index in way]
+    places = [(0.0, whole), *(away[index] for index in way), (whole, 0.0)]
+    ordered = not any(_back(x, y) for x, y in itertools.pairwise(places))
     names = chosen[0].scores
     scores = {name: sum(v.scores[name] for v in chosen) / len(chosen) for name in names}
     scores["order"] = float(ordered)
@@ -99,3 +107,12 @@ def path(points: Sequence[Sequence[Variant]], shares: Sequence[float], ends: tup
         round(quality * (0.7 + 0.3 * scores["order"]), 6),
         tuple(dict.fromkeys(name for v in chosen for name in v.relaxed)),
     )
+
+
+def _back(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """What a step costs that comes nearer to the first text or leaves the second.
+
+    More than any quality can make up for.
+    """
+    lengths = (before[0] - after[0], after[1] - before[1])
+    return sum(5 + 20 * length for length in lengths if length > 0)

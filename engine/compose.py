@@ -252,8 +252,11 @@ class Composer:
         sampling: Sampling,
         use_book: bool,
     ) -> tuple[list[Draft], Any]:
-        tags = _TAG.findall(task.condition)
         context = conversation(task, request)
+        # the language is asked for by a tag as well, where the model learnt it so
+        spoken = text.locale_of(request.text, request.locale)
+        tags = [*_TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en"]
+        asked = context[-1] if context and CONTEXT not in task.condition else request.text
         condition = decoder.condition(tags, context)
         rows = decoder.sample(condition, z, seed, sampling)
         kept = [number for number, row in enumerate(rows) if row.text.strip()]
@@ -266,7 +269,7 @@ class Composer:
         ]
         found: list[tuple[str, float]] = []
         if use_book:
-            found = self._the_book().nearest(request.text, request.context, task.name, _BOOK_DRAFTS)
+            found = self._the_book().nearest(asked, request.context, task.name, _BOOK_DRAFTS)
         for words, likeness in found:
             drafts.append(_judged(Row(text=words), "book", request, source, (), likeness))
         drafts = list({draft.text: draft for draft in drafts}.values())
@@ -352,13 +355,35 @@ def _choose(drafts: Sequence[Draft], seed: int) -> tuple[int, float]:
 
 
 def conversation(task: Task, request: Request) -> list[str]:
-    """The condition's parts in the order of the task's template; {context} is the earlier turns."""
+    """The condition's parts in the order of the task's template; {context} is the earlier turns.
+
+    Holes without a blank between them are one part: `{topic},{mood}` becomes keywords as our written rows
+    have them (a blank between Chinese ones, else a comma), `{hero}+{things}` words with blanks between.
+    """
     main = task.main
     values = {**request.options, **({main.name: request.text} if main else {})}
     parts: list[str] = []
-    for name in _HOLE.findall(task.condition):
-        parts += request.context if name == CONTEXT else [values.get(name, "")]
+    for piece in _TAG.sub("", task.condition).split():
+        holes = _HOLE.findall(piece)
+        if holes == [CONTEXT]:
+            parts += request.context
+        elif len(holes) == 1:
+            parts.append(values.get(holes[0], ""))
+        else:
+            given = [values.get(name, "") for name in holes]
+            parts.append(keywords(given, commas="," in piece))
     return [text.simplify(text.clean(part)) for part in parts if part.strip()]
+
+
+def keywords(given: Sequence[str], *, commas: bool) -> str:
+    """Words of several fields in one row, whatever they were separated by.
+
+    Chinese ones have a blank between; others ", " where `commas`, and single words with blanks where not.
+    """
+    chinese = text.locale_of("".join(given)) == "zh-CN"
+    marks = r"[\s,，、;；。]+" if chinese or not commas else r"\s*[,，、;；]\s*"
+    words = [word for field in given for word in re.split(marks, field.strip()) if word]
+    return (", " if commas and not chinese else " ").join(words)
 
 
 def words_of(task: Task, request: Request) -> str:

@@ -177,7 +177,7 @@ class Dials:
         shares = [(step + 1) / (steps + 1) for step in range(steps)]
         size = self.decoder.latent_size
         noise = self._noise(count, size)
-        points: list[list[Variant]] = []
+        pool: list[Variant] = []
         for number, share in enumerate(shares):
             mean = slerp(first.mean, second.mean, share)
             if around:
@@ -188,12 +188,11 @@ class Dials:
             pulls = [Pull([(first.ids, _ease(1 - place)), (second.ids, _ease(place))]) for place in places]
             room = _room(max(len(first.ids), len(second.ids)))
             rows = self._decode(first.words, z, pulls, room, 0)
-            variants = [
+            pool += [
                 self._variant([row.text], [row], latent, ends, before)
                 for row, latent in zip(rows, z.tolist(), strict=True)
             ]
-            points.append([v for v in variants if v.words] or variants)
-        return path(points, shares, ends)
+        return path([variant for variant in pool if variant.words] or pool, shares, ends)
 
     def _mean_log_probability(self, like: str, parts: Sequence[Part]) -> float:
         """Nats a token of the given text itself, each part under its own mean."""
