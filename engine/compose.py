@@ -39,6 +39,9 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
+# What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
+# post need only share something with what was asked; a reply has to answer, an ad to name its product.
+_BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
 
 
 class Composer:
@@ -314,9 +317,8 @@ def _judged(
         # A book reply is well written; what is in doubt is whether it fits. From a likeness of about
         # 0.4 it is worth more than what a small model makes up.
         scores = {**scores, "likeness": fit}
-        # A continuation may go anywhere; a reply has to answer.
-        worth = 0.45 + 0.55 * fit if request.task == "continue" else fit * 1.25
-        score = quality * min(1.0, worth)
+        least, more = _BOOK_WORTH.get(request.task, (0.0, 1.25))
+        score = quality * min(1.0, least + more * fit)
     else:
         fluency = _fluency(row.log_probability, len(row.tokens))
         scores = {**scores, "fluency": fluency, "fit": fit}

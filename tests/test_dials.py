@@ -104,7 +104,14 @@ def test_prose_is_written_by_talk_and_long_prose_part_by_part(engine: Engine, ta
     assert len(parts) > 1
     assert all(len(part.ids) <= longest for part in parts)
     assert "".join(part.words for part in parts) == PROSE * 12
-    assert engine.write_now(Request("vary", PROSE, seed=1)).model.startswith("talk@")
+    request = Request("blend", PROSE, {"second": "我很好，谢谢你第8次问我。", "steps": "2"}, seed=1)
+    reply = engine.write_now(request)
+    assert reply.model.startswith("talk@")
+    assert (reply.lines, reply.form) == (None, None)
+    assert engine.replay(request, reply).text == reply.text
+    varied = dials.vary(parts, 6, spread=0.99)
+    assert {len(one.latent) for one in varied} == {len(parts) * talk.latent_size}
+    assert PROSE * 12 not in {one.words for one in varied}
     condition = talk.condition(("continue", "own", "zh"), ())
     assert torch.equal(short.mean, posterior(talk, condition, short.ids))
     assert not torch.equal(short.mean, parts[-1].mean)
