@@ -62,13 +62,14 @@ def write(
     form = form_for(texts, decoder, wanted="verse") if rules is not None else None
     dials = Dials(decoder, tags, sampling, seed, form=form, rules=rules)
     around, count = decoding.get("near", ()), int(decoding["drafts"])
+    main = task.main.name if task.main else "text"
     if task.dial == "vary":
-        main = task.main
-        parts = dials.parts(texts[0], main.name if main else "text")
+        parts = dials.parts(texts[0], main)
         variants = dials.vary(parts, count, around, float(decoding["distance"]))
     else:
         same_kind(*texts)
-        (first,), (second,) = (dials.parts(one, SECOND, whole=True) for one in texts)
+        (first,) = dials.parts(texts[0], main, whole=True)
+        (second,) = dials.parts(texts[1], SECOND, whole=True)
         variants = [dials.blend(first, second, int(request.options[STEPS]), count, around)]
     if not variants:
         raise NothingGood()

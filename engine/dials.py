@@ -148,7 +148,9 @@ class Dials:
         """
         given = _joined([part.words for part in parts])
         size = self.decoder.latent_size
-        base = torch.tensor(list(around)) if around else torch.cat([part.mean for part in parts])
+        base = torch.cat([part.mean for part in parts])
+        if len(around) == len(base):  # another model may have cut the text otherwise
+            base = torch.tensor(list(around))
         steps = torch.linspace(NEAREST, spread, count) if count > 1 else torch.tensor([NEAREST])
         z = (1 - steps.square()).sqrt()[:, None] * base + steps[:, None] * self._noise(count, len(base))
         rows: list[list[Row]] = []
@@ -180,7 +182,7 @@ class Dials:
         pool: list[Variant] = []
         for number, share in enumerate(shares):
             mean = slerp(first.mean, second.mean, share)
-            if around:
+            if len(around) == steps * size:
                 mean = torch.tensor(list(around[number * size : (number + 1) * size]))
             # candidates lie a little before and behind their point, so that there is something to pick
             places = [min(1.0, max(0.0, share + lean)) for lean in _leans(count, steps)]
