@@ -37,7 +37,8 @@ def reply_text(request: Request, reply: Reply, *, quoted: bool = False) -> str:
     if reply.form is not None and reply.lines:
         return verse(reply.lines, reply.form, request.text, locale)
     text = in_characters_of(reply.text, locale)
-    return f"{quote(request.text)}\n{text}" if quoted and request.text else text
+    asked = [quote(words) for words in (request.text, request.options.get("second", "")) if words]
+    return "\n".join([*asked, text]) if quoted else text
 
 
 def quote(text: str) -> str:

@@ -60,6 +60,15 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "这不是为这些话写的；请给出当时的原话。",
         "This was not written for these words; give the words it was asked with.",
     ),
+    "not_verse": (
+        "这几行不合我认得的诗体（{known}）；请看看每句的字数，或者当作散文来写。",
+        "These lines have no form of verse that is known here ({known}); "
+        "check the length of each line, or take the text for prose.",
+    ),
+    "two_languages": (
+        "两段文字的语言不一样；请给两段中文，或两段英文。",
+        "The two texts are in different languages; give two in Chinese or two in English.",
+    ),
     "bad_file": ("文件 {file} 用不了：{reason}。", "{file} cannot be used: {reason}."),
     "nothing_to_summarize": (
         "这里还没有可以总结的内容，换个有人说话的频道试试。",

@@ -1,4 +1,4 @@
-"""python -m engine: generate, replay, check-verse, summarize, words, train, evaluate, tune and what follows.
+"""python -m engine: generate, vary, blend, replay, check-verse, summarize, words, train, evaluate, tune …
 
 Knows: the commands, their options, and how a result is printed (`--json`: one object a line).
 Does not know: how anything is done; each command hands its arguments to one module of the engine,
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engine.command_line import Group, Several, assignments, emit, read_lines
+from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
 
 if TYPE_CHECKING:
@@ -108,6 +109,10 @@ def generate(
                 emit(_reply_values(reply))
             else:
                 print(reply.text + ("\n" if number + 1 < count else ""), flush=True)
+
+
+main.add_command(vary)
+main.add_command(blend)
 
 
 @contextlib.contextmanager

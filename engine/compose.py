@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine import checkpoint, decode, forms, judge, text, theme, verse, verse_check
+from engine import checkpoint, decode, dial_tasks, dials, forms, judge, text, theme, verse, verse_check
 from engine.decode import Decoder, Row, Sampling
 from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.novelty import Bloom
@@ -39,6 +39,9 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
+# What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
+# post need only share something with what was asked; a reply has to answer, an ad to name its product.
+_BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
 
 
 class Composer:
@@ -112,19 +115,13 @@ class Composer:
         Raises ModelMissing, ModelBroken, UnknownForm, NothingGood.
         """
         began = time.perf_counter()
-        decoder = self.decoder(task.model)
+        model = dial_tasks.model_of(task, request, self.decoder) if task.dial else task.model
+        decoder = self.decoder(model)
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
         decoding = dict(again.decoding if again else decoding or self._decoding(task))
-        around = decoding.get("near")
-        rows = int(decoding["drafts"])
-        if around is None:
-            z = decode.latents(seed, rows, decoder.latent_size)
-        else:
-            z = decode.near(around, seed, rows, float(decoding["distance"]))
         sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
-        make = self._verse if task.model == "verse" else self._talk
-        drafts, extra = make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
+        drafts, extra = self._drafts(task, request, model, decoder, seed, decoding, sampling)
         if again is not None:
             return self._once_more(again, drafts, extra, began)
         if max(draft.score for draft in drafts) < task.decoding.abstain:
@@ -149,6 +146,29 @@ class Composer:
         )
         return dataclasses.replace(reply, **extra(chosen))
 
+    def _drafts(
+        self,
+        task: Task,
+        request: Request,
+        model: str,
+        decoder: Decoder,
+        seed: int,
+        decoding: Mapping[str, Any],
+        sampling: Sampling,
+    ) -> tuple[list[Draft], Any]:
+        if task.dial:
+            rules = self._verse_rules(decoder) if model == "verse" else None
+            tags = _TAG.findall(task.condition)
+            return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules, punctuated)
+        around = decoding.get("near")
+        rows = int(decoding["drafts"])
+        if around is None:
+            z = decode.latents(seed, rows, decoder.latent_size)
+        else:
+            z = decode.near(around, seed, rows, float(decoding["distance"]))
+        make = self._verse if model == "verse" else self._talk
+        return make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
+
     def _once_more(self, written: Reply, drafts: Sequence[Draft], extra: Any, began: float) -> Reply:
         """`written` with its drafts as they came out now, scored as they were then."""
         if len(drafts) != len(written.drafts):
@@ -169,6 +189,8 @@ class Composer:
 
     def _decoding(self, task: Task) -> dict[str, Any]:
         values = {f.name: getattr(task.decoding, f.name) for f in dataclasses.fields(Sampling)}
+        if task.dial:
+            return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
         return {**values, "drafts": task.decoding.drafts, "book": self._use_book}
 
     # --- verse -------------------------------------------------------------------------------
@@ -233,8 +255,11 @@ class Composer:
         sampling: Sampling,
         use_book: bool,
     ) -> tuple[list[Draft], Any]:
-        tags = _TAG.findall(task.condition)
         context = conversation(task, request)
+        # the language is asked for by a tag as well, where the model learnt it so
+        spoken = text.locale_of(request.text, request.locale)
+        tags = [*_TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en"]
+        asked = context[-1] if context and CONTEXT not in task.condition else request.text
         condition = decoder.condition(tags, context)
         rows = decoder.sample(condition, z, seed, sampling)
         kept = [number for number, row in enumerate(rows) if row.text.strip()]
@@ -247,7 +272,7 @@ class Composer:
         ]
         found: list[tuple[str, float]] = []
         if use_book:
-            found = self._the_book().nearest(request.text, request.context, task.name, _BOOK_DRAFTS)
+            found = self._the_book().nearest(asked, request.context, task.name, _BOOK_DRAFTS)
         for words, likeness in found:
             drafts.append(_judged(Row(text=words), "book", request, source, (), likeness))
         drafts = list({draft.text: draft for draft in drafts}.values())
@@ -292,9 +317,8 @@ def _judged(
         # A book reply is well written; what is in doubt is whether it fits. From a likeness of about
         # 0.4 it is worth more than what a small model makes up.
         scores = {**scores, "likeness": fit}
-        # A continuation may go anywhere; a reply has to answer.
-        worth = 0.45 + 0.55 * fit if request.task == "continue" else fit * 1.25
-        score = quality * min(1.0, worth)
+        least, more = _BOOK_WORTH.get(request.task, (0.0, 1.25))
+        score = quality * min(1.0, least + more * fit)
     else:
         fluency = _fluency(row.log_probability, len(row.tokens))
         scores = {**scores, "fluency": fluency, "fit": fit}
@@ -333,13 +357,35 @@ def _choose(drafts: Sequence[Draft], seed: int) -> tuple[int, float]:
 
 
 def conversation(task: Task, request: Request) -> list[str]:
-    """The condition's parts in the order of the task's template; {context} is the earlier turns."""
+    """The condition's parts in the order of the task's template; {context} is the earlier turns.
+
+    Holes without a blank between them are one part: `{topic},{mood}` becomes keywords as our written rows
+    have them (a blank between Chinese ones, else a comma), `{hero}+{things}` words with blanks between.
+    """
     main = task.main
     values = {**request.options, **({main.name: request.text} if main else {})}
     parts: list[str] = []
-    for name in _HOLE.findall(task.condition):
-        parts += request.context if name == CONTEXT else [values.get(name, "")]
+    for piece in _TAG.sub("", task.condition).split():
+        holes = _HOLE.findall(piece)
+        if holes == [CONTEXT]:
+            parts += request.context
+        elif len(holes) == 1:
+            parts.append(values.get(holes[0], ""))
+        else:
+            given = [values.get(name, "") for name in holes]
+            parts.append(keywords(given, commas="," in piece))
     return [text.simplify(text.clean(part)) for part in parts if part.strip()]
+
+
+def keywords(given: Sequence[str], *, commas: bool) -> str:
+    """Words of several fields in one row, whatever they were separated by.
+
+    Chinese ones have a blank between; others ", " where `commas`, and single words with blanks where not.
+    """
+    chinese = text.locale_of("".join(given)) == "zh-CN"
+    marks = r"[\s,，、;；。]+" if chinese or not commas else r"\s*[,，、;；]\s*"
+    words = [word for field in given for word in re.split(marks, field.strip()) if word]
+    return (", " if commas and not chinese else " ").join(words)
 
 
 def words_of(task: Task, request: Request) -> str:

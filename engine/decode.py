@@ -11,7 +11,7 @@ does not depend on how many rows are decoded beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,6 +46,12 @@ class Plan(Protocol):
     def relaxed(self) -> tuple[str, ...]: ...
     def mask(self) -> Tensor: ...
     def advance(self, token: int) -> None: ...
+
+
+class Words(Protocol):
+    """What draws a text towards given words, such as `pull.Pull`. It holds no state."""
+
+    def bias(self, written: Sequence[int]) -> Mapping[int, float]: ...
 
 
 @dataclass(slots=True)
@@ -122,8 +128,9 @@ class Decoder:
         seed: int,
         sampling: Sampling,
         plans: Sequence[Plan] | None = None,
+        pulls: Sequence[Words] | None = None,
     ) -> list[Row]:
-        """Decode len(z) rows (z is (N, Z)), each with its own plan when `plans` are given."""
+        """Decode len(z) rows (z is (N, Z)), each with its own plan and pull where they are given."""
         count = len(z)
         encoded = self.encode(condition, count)
         draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r + 1])) for r in range(count)]
@@ -155,7 +162,8 @@ class Decoder:
                     chosen.append(END)
                     continue
                 plan = plans[r] if plans else None
-                token_id = self._next(rows[r], plan, logits[r], sampling, float(uniform[r, step]))
+                own = pulled(logits[r], pulls[r].bias(rows[r].tokens)) if pulls else logits[r]
+                token_id = self._next(rows[r], plan, own, sampling, float(uniform[r, step]))
                 chosen.append(token_id)
                 rows[r].log_probability += float(log_p[r, token_id])
                 if token_id == END:
@@ -205,6 +213,14 @@ class Decoder:
         real = target != PAD
         loss = self.model.negative_log_likelihood(self.model.decode(encoded, z, inputs), encoded, target)
         return torch.zeros(target.shape).masked_scatter(real, -loss).sum(dim=1)
+
+
+def pulled(logits: Tensor, bias: Mapping[int, float]) -> Tensor:
+    """(V,) logits with nats added to some of them; the given ones stay as they are."""
+    raised = logits.clone()
+    if bias:
+        raised[list(bias)] += torch.tensor(list(bias.values()))
+    return raised
 
 
 def _repeats(tokens: Sequence[int], size: int) -> list[int]:

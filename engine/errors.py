@@ -6,7 +6,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     MoyouError
     ├── BadInput             the person can fix it
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
-    │   ├── AnotherModel  AnotherRequest
+    │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
     ├── Busy                 nothing is wrong, try again
     │   ├── QueueFull  TooSlow  ShuttingDown
     ├── NothingGood          the engine's own score says that no draft is worth sending
@@ -83,6 +83,19 @@ class AnotherModel(BadInput):
 class AnotherRequest(BadInput):
     code = "another_request"
     sentence = "This reply was not written for these words; give the words it was asked with."
+
+
+class NotVerse(BadInput):
+    code = "not_verse"
+    sentence = (
+        "These lines have no form of verse that is known here ({known}); "
+        "check the length of each line, or take the text for prose."
+    )
+
+
+class TwoLanguages(BadInput):
+    code = "two_languages"
+    sentence = "The two texts are in different languages; give two in Chinese or two in English."
 
 
 class Busy(MoyouError):

@@ -11,6 +11,8 @@ A file has these keys; everything else is refused, so that a misspelt key is nev
     condition = "<post> {topic} {mood}"      what the condition encoder reads; {context} is the turns
                                              before; required unless the model is "extract"
     form = "qijue"                           a verse task's fixed form; or give it an option `form`
+    dial = "vary" | "blend"                  a talk task that moves the given text, prose or verse, on
+                                             the latent; blend needs the options second and steps
     private, command = false, true           only the asker sees the answer; it is a slash command
     [name] [description]                     one line a locale: en and zh-CN required
     [options.KEY]                            required, main, kind, max_length, minimum, maximum,
@@ -31,7 +33,20 @@ from typing import cast
 
 from engine.errors import BadOption, PromptBroken, TextTooLong, UnknownForm
 from engine.forms import form_named
-from engine.task import CONTEXT, MAX_INTEGER, Choice, Decoding, Kind, Model, Option, Source, Task
+from engine.task import (
+    CONTEXT,
+    MAX_INTEGER,
+    SECOND,
+    STEPS,
+    Choice,
+    Decoding,
+    Dial,
+    Kind,
+    Model,
+    Option,
+    Source,
+    Task,
+)
 from engine.toml_table import LOCALES, Table
 
 __all__ = ["Choice", "Decoding", "Option", "Task", "load_tasks", "read_task"]
@@ -115,8 +130,10 @@ def _task(name: str, table: Table) -> Task:
         private=private,
         command=command,
         form=table.text("form", ""),
+        dial=cast(Dial, table.one_of("dial", ("", "vary", "blend"), "")),
     )
     _check_condition(task, table)
+    _check_dial(task, table)
     if model == "verse" and bool(task.form) == (task.option("form") is not None):
         raise table.broken("form", "a verse task needs either this key or an option named form, not both")
     if model == "verse" and not _forms(task):
@@ -159,6 +176,18 @@ def _check_condition(task: Task, table: Table) -> None:
             spelt += f":{specification}" if specification else ""
             reason = f"{{{spelt}}} is no option; there are: {', '.join(sorted(known))}"
             raise table.broken("condition", reason)
+
+
+def _check_dial(task: Task, table: Table) -> None:
+    if not task.dial:
+        return
+    if task.model != "talk" or task.main is None or not task.main.required:
+        raise table.broken("dial", 'it needs model = "talk" and a required main option, the text to move')
+    second, steps = task.option(SECOND), task.option(STEPS)
+    if task.dial == "blend" and (second is None or not second.required):
+        raise table.broken(f"options.{SECOND}", "it is missing or not required; a blend is of two texts")
+    if task.dial == "blend" and (steps is None or steps.kind != "integer" or steps.minimum < 1):
+        raise table.broken(f"options.{STEPS}", "it is missing or no integer from 1; a blend has points")
 
 
 def _options(table: Table) -> tuple[Option, ...]:

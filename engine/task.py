@@ -18,11 +18,14 @@ from engine.values import Request
 Model = Literal["talk", "verse", "extract"]
 Source = Literal["text", "messages"]
 Kind = Literal["text", "integer"]
+Dial = Literal["", "vary", "blend"]
 
 MAX_INTEGER = 2**53
 """Discord: the largest whole number of an option."""
 CONTEXT = "context"
 """The placeholder that stands for the earlier turns; no option may take its name."""
+SECOND, STEPS, MODEL = "second", "steps", "model"
+"""Options of tasks with a dial: the text to blend with, how many points lie between, verse or prose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,10 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What can be asked for. `name` is the file's stem; `names` and `description` go by locale."""
+    """What can be asked for. `name` is the file's stem; `names` and `description` go by locale.
+
+    `dial`: the given text itself is moved on the latent (`engine.dials`); "" writes for a condition.
+    """
 
     name: str
     model: Model
@@ -118,6 +124,7 @@ class Task:
     private: bool = False
     command: bool = True
     form: str = ""
+    dial: Dial = ""
 
     @property
     def main(self) -> Option | None:

@@ -66,14 +66,23 @@ async def test_a_new_file_is_a_new_command(tmp_path: Path) -> None:
     for file in resources.files("prompts").iterdir():
         if file.name.endswith(".toml"):
             (folder / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    story = text.replace('en = "continue"', 'en = "story"').replace('zh-CN = "续写"', 'zh-CN = "故事"')
-    (folder / "story.toml").write_text(story, encoding="utf-8")
+    letter = text.replace('en = "continue"', 'en = "letter"').replace('zh-CN = "续写"', 'zh-CN = "写信"')
+    (folder / "letter.toml").write_text(letter, encoding="utf-8")
     engine = FakeEngine()
     engine.tasks = load_tasks(folder)
     async with world(tmp_path, engine) as w:
-        result = await w.alice.slash(w.channel, "story", text="从前")
+        result = await w.alice.slash(w.channel, "letter", text="从前")
         assert result.response is not None
         assert result.response.content == "> 从前\n从前!"
+
+
+async def test_a_blend_repeats_both_texts_it_lies_between(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        result = await w.alice.slash(w.channel, "blend", text="从前有山", second="后来有海")
+        assert result.response is not None
+        assert result.response.content == "> 从前有山\n> 后来有海\n从前有山!"
+        [asked] = w.engine.asked
+        assert asked.options == {"second": "后来有海", "steps": "3", "model": ""}
 
 
 async def test_a_file_named_like_a_command_of_ours_is_refused(tmp_path: Path) -> None:

@@ -69,14 +69,17 @@ def post(tmp_path: Path) -> Task:
 # --- the shipped files
 
 
-def test_the_shipped_tasks_are_the_four_of_the_first_version() -> None:
+def test_the_shipped_tasks_and_the_models_that_write_them() -> None:
     tasks = load_tasks()
-    assert list(tasks) == ["chat", "continue", "poem", "summary"]
+    talk = dict.fromkeys(("ad", "ask", "blend", "chat", "continue", "post", "story", "vary"), "talk")
     assert {name: task.model for name, task in tasks.items()} == {
-        "chat": "talk",
-        "continue": "talk",
+        **talk,
         "poem": "verse",
         "summary": "extract",
+    }
+    assert {name: task.dial for name, task in tasks.items() if task.dial} == {
+        "vary": "vary",
+        "blend": "blend",
     }
     assert [name for name, task in tasks.items() if task.private] == ["summary"]
     assert all(task.command for task in tasks.values())
