@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine import (
     AnotherModel,
@@ -23,7 +21,7 @@ from engine import (
     UnknownTask,
     load_tasks,
 )
-from engine.compose import conversation, verse_condition, words_of
+from engine.compose import conversation, words_of
 from tests import tiny
 
 PROGRAM = """
@@ -173,13 +171,6 @@ async def test_summaries_quote_their_sources(engine: Engine) -> None:
         assert any(point.text.strip("。") in texts[source] for source in point.sources)
     with pytest.raises(NothingToSummarize):
         await engine.summarize([Message("1", "甲", "  ")])
-
-
-@given(st.text(max_size=80))
-def test_any_theme_gives_at_most_four_image_words(theme: str) -> None:
-    words = verse_condition(theme)
-    assert len(words) <= 4
-    assert all(1 <= len(word) <= 2 for word in words)
 
 
 def test_a_conversation_is_its_turns_then_the_text() -> None:
