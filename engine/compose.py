@@ -24,6 +24,7 @@ import torch
 from engine import checkpoint, decode, judge, text, theme, verse, verse_check, verse_task
 from engine.decode import Decoder, Row, Sampling
 from engine.errors import AnotherModel, ModelBroken, NothingGood
+from engine.facing import Facing
 from engine.novelty import Bloom
 from engine.task import CONTEXT, Task
 from engine.tuned import CurrentReward
@@ -39,6 +40,7 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
+_PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
 
 class Composer:
@@ -49,6 +51,7 @@ class Composer:
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
         self._rules: dict[str, verse.VerseRules] = {}
+        self._facings: dict[str, Facing] = {}
         self._book: Book | None = None
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
@@ -87,6 +90,14 @@ class Composer:
                     raise ModelBroken(folder=str(file.parent), reason=str(error)) from error
                 self._rules[key] = rules
             return self._rules[key]
+
+    def _facing(self, decoder: Decoder) -> Facing:
+        key = decoder.checkpoint.identity
+        with self._lock:
+            if key not in self._facings:
+                characters = decoder.vocabulary.character_list()
+                self._facings[key] = Facing(decoder.model.embed.weight, characters)
+            return self._facings[key]
 
     def _the_book(self) -> Book:
         with self._lock:
@@ -207,6 +218,11 @@ class Composer:
                 "theme": touched if asked.words else 1.0,
                 "form": float(not row.relaxed),
             }
+            worth = 0.7 * fluency + 0.3 * scores["theme"]
+            if asked.whole.facing:
+                couplets = [(lines[upper], lines[lower]) for upper, lower in asked.whole.facing]
+                scores["parallel"] = self._facing(decoder).score(couplets)
+                worth = (1 - _PARALLEL_WEIGHT) * worth + _PARALLEL_WEIGHT * scores["parallel"]
             words = verse_task.printed(lines, asked.whole)
             own = judge.copied_passages(words, words_of(task, request))
             if asked.first:  # however short it is, it is the asker's
@@ -219,7 +235,7 @@ class Composer:
                     latent=tuple(latent),
                     log_probability=row.log_probability,
                     scores=scores,
-                    score=round((0.7 * fluency + 0.3 * scores["theme"]) * (0.2 + 0.8 * scores["form"]), 6),
+                    score=round(worth * (0.2 + 0.8 * scores["form"]), 6),
                 )
             )
 

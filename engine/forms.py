@@ -22,6 +22,7 @@ from engine.facts.pingshui import Book
 
 COUPLET = "duilian"
 ACROSTIC = "cangtou"
+LUSHI = ("wulv", "qilv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,13 @@ class Form:
     stanza: int = 0
     recurring: bool = False
     echoes: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def facing(self) -> tuple[tuple[int, int], ...]:
+        """The lines, from 0, that should be parallel: a couplet's, and the middle ones of a lüshi."""
+        if self.name == COUPLET:
+            return ((0, 1),)
+        return ((2, 3), (4, 5)) if self.name in LUSHI else ()
 
     @property
     def lengths(self) -> tuple[int, ...]:

@@ -106,7 +106,7 @@ class VersePlan:
         self.lines: list[str] = [""]
         self._lengths = form.lengths
         self._forced, self._echoes = dict(forced), dict(form.echoes)
-        self._avoided = {token for token, c in enumerate(rules.characters) if c and c in avoid}
+        self._avoided = {rules.ids[character] for character in avoid if character in rules.ids}
         self._free = rules.known.copy()  # (V,) known and not yet used
         self._free[[*self._avoided, *self._forced.values()]] = False
         self._base = self._free.copy()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine import couplet
 from engine.facts.pingshui import Book, Reading, reading, rhyme_groups
@@ -101,7 +101,7 @@ def _against(
             in_rhyme = group in _rhymes(entries[-1], form.book, line.loose[-1])
             if not in_rhyme and entries[-1].tone != "?":
                 problems.append(Problem(number, len(text), "rhyme"))
-            elif text[-1] in rhymed and starts[row] not in echoing:
+            elif text[-1] in rhymed and not _echoes(lines, row, starts, echoing):
                 problems.append(Problem(number, len(text), "repeat"))
                 in_rhyme = False
             rhymed.add(text[-1])
@@ -118,6 +118,12 @@ def _against(
             )
         )
     return tuple(marks), tuple(problems)
+
+
+def _echoes(lines: Sequence[str], row: int, starts: Sequence[int], echoing: Mapping[int, int]) -> bool:
+    """Whether a line ends as the line ends that its form has it repeat."""
+    heard = echoing.get(starts[row])
+    return heard in starts and lines[row][-1] == lines[starts.index(heard)][-1]
 
 
 def _rhyme_groups(lines: Sequence[str], pattern: Pattern, book: Book) -> dict[int, str]:
