@@ -38,12 +38,16 @@ class Asked:
         return [*([self.first] if self.first else []), *written.split("\n")]
 
     def forced(self, ids: Mapping[str, int]) -> dict[int, int]:
-        """Position → the id that must stand there. `ids`: character → id. Raises HeadUnwritable."""
-        unknown = "".join(dict.fromkeys(head for head in self.heads.values() if head not in ids))
-        if unknown:
+        """Position → the id that must stand there. `ids`: character → id. Raises HeadUnwritable.
+
+        A traditional character stands for its simplified one, where the model knows that.
+        """
+        starts = [sum(self.written.lengths[:row]) for row in range(len(self.written.lengths))]
+        simple = {head: text.simplify(head) for head in self.heads.values()}
+        tokens = {head: ids.get(simple[head], ids.get(head)) for head in simple}
+        if unknown := "".join(head for head, token in tokens.items() if token is None):
             raise HeadUnwritable(characters=unknown)
-        lengths = self.written.lengths
-        return {sum(lengths[:row]): ids[head] for row, head in self.heads.items()}
+        return {starts[row]: token for row, head in self.heads.items() if (token := tokens[head]) is not None}
 
 
 def asked(form: str, words: str, head: str, seed: int) -> Asked:
@@ -68,7 +72,7 @@ def asked(form: str, words: str, head: str, seed: int) -> Asked:
 
 def _heads(head: str, form: Form) -> dict[int, str]:
     """Line → its head: one a line, or of eight lines the first of each couplet."""
-    letters = "".join(c for c in text.simplify(text.clean(head)) if c.isalnum())
+    letters = "".join(c for c in text.clean(head) if c.isalnum())
     if not letters:
         if form.name == ACROSTIC:
             raise HeadMissing(lines=len(form.lengths))
