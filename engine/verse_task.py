@@ -60,13 +60,9 @@ def asked(form: str, words: str, head: str, seed: int) -> Asked:
         found = Asked(couplet.answer(first), couplet.pair(first), (COUPLET,), (first,), first=first)
     else:
         images = tuple(verse_condition(words))
-        tag = wanted.tag or wanted.name
         if wanted.name == COUPLET:
-            size = COUPLET_SIZES[seed % len(COUPLET_SIZES)]
-            wanted = forms.couplet(size)
-            # What a model reads beside the couplet's tag is a line to answer: a theme needs another tag.
-            tag = ("wujue" if size == 5 else "qijue") if images else tag
-        found = Asked(wanted, wanted, (tag,), images, images)
+            wanted = forms.couplet(COUPLET_SIZES[seed % len(COUPLET_SIZES)])
+        found = Asked(wanted, wanted, (wanted.tag or wanted.name,), images, images)
     return dataclasses.replace(found, heads=_heads(head, found.written))
 
 
