@@ -5,7 +5,8 @@ out (Mu et al. 2018, "All-but-the-Top"). Does not know: tones, or which lines of
 
 Measured on 1,500 Song lüshi of seven characters: a middle couplet scores above an outer one in 86 % of
 pairs; with no direction taken out 78 %, with one 75, two 76, four 84, six 82; by words of two characters
-82 %; by the gain of log p(second line | first) over log p(second line) 57 %.
+82 %; by the gain of log p(second line | first) over log p(second line) 57 %. With a model that had read
+couplets for 1,000 steps the cosine tells 84 % apart, the gain 68 (python -m tests.bench.parallel).
 """
 
 from __future__ import annotations

@@ -23,6 +23,8 @@ from engine.forms import form_named
 from engine.verse_check import check, verse_lines
 from tests.verse_oracle import faults
 
+SHORTEST = 4  # characters of a line that counts as one; fewer are a phrase that anybody may write again
+
 
 def known_lines(paths: Iterable[Path]) -> set[str]:
     known: set[str] = set()
@@ -33,7 +35,8 @@ def known_lines(paths: Iterable[Path]) -> set[str]:
             else path.open(encoding="utf-8") as file
         ):
             for row in file:
-                known.update(verse_lines("\n".join(json.loads(row)["lines"])))
+                lines = verse_lines("\n".join(json.loads(row)["lines"]))
+                known.update(line for line in lines if len(line) >= SHORTEST)
     return known
 
 
