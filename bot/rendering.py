@@ -18,13 +18,15 @@ QUOTE_LIMIT = 300
 DRAFT_LIMIT = 80
 TONES = {"平": "○", "仄": "●", "中": "◎"}
 
-NAMED = ("wujue", "qijue")
+NAMED = ("wujue", "qijue", "wulv", "qilv", "cangtou", "duilian")
+"""Forms that have words of their own; a ci goes by the name of its tune in every language."""
 PROBLEMS = 4
 """Problems that are listed, at most."""
 ASPECTS = {
     "verse.length": {"lines", "length"},
     "verse.tone": {"tone", "lone-level", "three-level-tail", "character"},
     "verse.rhyme": {"rhyme", "repeat"},
+    "verse.parallel": {"same", "mirror"},
 }
 """What people look for in a form, and the rules (engine's names) that break it."""
 
@@ -53,16 +55,21 @@ def shortened(text: str, limit: int) -> str:
 def verse(lines: tuple[str, ...], form: FormCheck, theme: str, locale: str) -> str:
     """A poem to read, and under it the same lines with their tones and rhymes."""
     theme = shortened(re.sub(r"\s+", " ", theme).strip(), TITLE_LIMIT)
-    title = [f"**{escape_markdown(theme)}**"] if theme else []
+    # A couplet's first line that was given is no title.
+    title = [f"**{escape_markdown(theme)}**"] if theme and theme != lines[0] else []
     marked = [f"```\n{marks(form, locale)}\n```"] if form.lines else []
     shown = [escape_markdown(in_characters_of(line, locale)) for line in lines]
+    if form.stanza:
+        shown.insert(form.stanza, "")
     return "\n".join([*title, *shown, *marked, *verdict(form, locale)])
 
 
 def marks(form: FormCheck, locale: str) -> str:
     """Each line over its tones: ○ 平, ● 仄, ◎ both; × under what its form does not allow."""
     rows: list[str] = []
-    for line in form.lines:
+    for number, line in enumerate(form.lines):
+        if form.stanza and number == form.stanza:
+            rows.append("")
         rows.append(in_characters_of("".join(mark.character for mark in line), locale))
         rhyme = in_characters_of(next((mark.rhyme for mark in reversed(line) if mark.rhyme), ""), locale)
         tones = "".join(TONES.get(mark.tone, "？") if mark.ok else "×" for mark in line)
@@ -71,12 +78,21 @@ def marks(form: FormCheck, locale: str) -> str:
 
 
 def verdict(form: FormCheck, locale: str) -> list[str]:
-    """The form's name and whether its length, tones and rhymes hold, then every problem."""
+    """The form's name, its rhymes and whether length, tones and rhymes hold, then every problem."""
     broken = {problem.rule for problem in form.problems}
-    parts = [say(f"verse.form.{form.name}", locale) if form.name in NAMED else form.name]
+    name = say(f"verse.form.{form.name}", locale) if form.name in NAMED else form.name
+    parts = [in_characters_of(name, locale)]
     if form.pattern:
         parts.append(in_characters_of(form.pattern, locale))
+    groups = dict.fromkeys(mark.rhyme for line in form.lines for mark in line if mark.rhyme)
+    if groups:
+        shown = say("verse.comma", locale).join(in_characters_of(group, locale) for group in groups)
+        parts.append(say("verse.rhyme_of", locale, group=shown))
+    couplet = form.name == "duilian"
     for key, rules in ASPECTS.items():
+        # A couplet has no rhyme, and only a couplet is held to the characters that face each other.
+        if key == ("verse.rhyme" if couplet else "verse.parallel") and not broken & rules:
+            continue
         parts.append(f"{say(key, locale)} {'✗' if broken & rules else '✓'}")
     rows = [f"-# {' · '.join(parts)}"]
     for problem in form.problems[:PROBLEMS]:

@@ -48,6 +48,19 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "没有叫 {form} 的诗体，可选：{known}。",
         "There is no verse form named {form}; choose one of: {known}.",
     ),
+    "head_missing": (
+        "藏头诗要先给出藏的字：在“藏头”里写 {lines} 个汉字，每句一个。",
+        "An acrostic needs its characters: give the option head {lines} Chinese characters, "
+        "one for each line.",
+    ),
+    "head_unfit": (
+        "这个体裁有 {lines} 句，藏头给了 {have} 个字；请每句给一个字。",
+        "This form has {lines} lines, the head {have} characters; give one character for each line.",
+    ),
+    "head_unwritable": (
+        "没法用“{characters}”起头，请换成不太生僻的汉字。",
+        "A line cannot begin with {characters}; use Chinese characters that are not too rare.",
+    ),
     "bad_option": (
         "选项 {option} 不接受这个值：{reason}。",
         "The option {option} does not accept this value; {reason}.",

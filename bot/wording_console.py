@@ -179,6 +179,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.score_fit": ("贴合", "fit"),
     "console.score_theme": ("切题", "theme"),
     "console.score_form": ("格律", "form"),
+    "console.score_parallel": ("对仗", "parallel lines"),
     "console.score_reward": ("大家的口味", "people's taste"),
     # --- a task's form
     "console.write": ("落笔", "Write"),

@@ -218,7 +218,9 @@ def words(files: Sequence[Path], top: int, as_json: bool) -> None:
 
 
 @main.command("check-verse")
-@click.option("--form", required=True, metavar="NAME", help="wujue or qijue.")
+@click.option(
+    "--form", required=True, metavar="NAME", help="wujue, qilv, duilian, 浣溪沙 …: any form poem writes."
+)
 @as_json
 def check_verse(form: str, as_json: bool) -> None:
     """Hold verses on stdin to a form; a blank line parts two verses."""
@@ -228,7 +230,7 @@ def check_verse(form: str, as_json: bool) -> None:
     wanted = form_named(form)
     text = "\n".join(line.strip() for line in read_lines(sys.stdin.buffer, "stdin")).strip("\n")
     for verse in re.split("\n{2,}", text):
-        found = check(verse_lines(verse), wanted)
+        found = check(verse_lines(verse, wanted), wanted)
         if as_json:
             emit({"ok": found.ok, "problems": [dataclasses.asdict(problem) for problem in found.problems]})
             continue

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine import checkpoint, decode, dial_tasks, dials, forms, judge, text, theme, verse, verse_check
+from engine import checkpoint, decode, dial_tasks, dials, judge, text, theme, verse, verse_check, verse_task
 from engine.decode import Decoder, Row, Sampling
 from engine.errors import AnotherModel, ModelBroken, NothingGood
+from engine.facing import Facing
 from engine.novelty import Bloom
 from engine.task import CONTEXT, Task
 from engine.tuned import CurrentReward
@@ -42,6 +43,7 @@ _BOOK_DRAFTS = 3
 # What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
 # post need only share something with what was asked; a reply has to answer, an ad to name its product.
 _BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
+_PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
 
 class Composer:
@@ -52,6 +54,7 @@ class Composer:
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
         self._rules: dict[str, verse.VerseRules] = {}
+        self._facings: dict[str, Facing] = {}
         self._book: Book | None = None
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
@@ -90,6 +93,14 @@ class Composer:
                     raise ModelBroken(folder=str(file.parent), reason=str(error)) from error
                 self._rules[key] = rules
             return self._rules[key]
+
+    def _facing(self, decoder: Decoder) -> Facing:
+        key = decoder.checkpoint.identity
+        with self._lock:
+            if key not in self._facings:
+                characters = decoder.vocabulary.character_list()
+                self._facings[key] = Facing(decoder.model.embed.weight, characters)
+            return self._facings[key]
 
     def _the_book(self) -> Book:
         with self._lock:
@@ -159,7 +170,7 @@ class Composer:
         if task.dial:
             rules = self._verse_rules(decoder) if model == "verse" else None
             tags = _TAG.findall(task.condition)
-            return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules, punctuated)
+            return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules)
         around = decoding.get("near")
         rows = int(decoding["drafts"])
         if around is None:
@@ -205,41 +216,55 @@ class Composer:
         sampling: Sampling,
         use_book: bool,
     ) -> tuple[list[Draft], Any]:
-        form = forms.form_named(task.verse_form(request))
+        asked = verse_task.asked(
+            task.verse_form(request), request.text, request.options.get("head", ""), seed
+        )
         rules = self._verse_rules(decoder)
-        words = verse_condition(request.text)
-        condition = decoder.condition([form.name], words)
-        plans = [rules.plan(form) for _ in z]
-        room = sum(form.lengths) + len(form.lengths) + 1
+        condition = decoder.condition(asked.tags, asked.context)
+        forced = asked.forced(rules.ids)
+        plans = [rules.plan(asked.written, forced, asked.first) for _ in z]
+        room = sum(asked.written.lengths) + len(asked.written.lengths) + 1
         rows = decoder.sample(condition, z, seed, dataclasses.replace(sampling, max_tokens=room), plans)
+        poems = [asked.lines(row.text) for row in rows]
         checks = [
-            dataclasses.replace(verse_check.check(row.text.split("\n"), form), relaxed=row.relaxed)
-            for row in rows
+            dataclasses.replace(verse_check.check(lines, asked.whole), relaxed=row.relaxed)
+            for lines, row in zip(poems, rows, strict=True)
         ]
         drafts = []
-        for row, latent in zip(rows, z.tolist(), strict=True):
-            lines = row.text.split("\n")
+        for row, lines, latent in zip(rows, poems, z.tolist(), strict=True):
             fluency = _fluency(row.log_probability, len(row.tokens))
             # A line is better when its theme's words are in it, and a poem that kept its form is best.
-            touched = sum(any(c in row.text for c in word) for word in words) / max(1, len(words))
-            scores = {"fluency": fluency, "theme": touched if words else 1.0, "form": float(not row.relaxed)}
+            touched = sum(any(c in row.text for c in word) for word in asked.words) / max(1, len(asked.words))
+            scores = {
+                "fluency": fluency,
+                "theme": touched if asked.words else 1.0,
+                "form": float(not row.relaxed),
+            }
+            worth = 0.7 * fluency + 0.3 * scores["theme"]
+            if asked.whole.facing:
+                couplets = [(lines[upper], lines[lower]) for upper, lower in asked.whole.facing]
+                scores["parallel"] = self._facing(decoder).score(couplets)
+                worth = (1 - _PARALLEL_WEIGHT) * worth + _PARALLEL_WEIGHT * scores["parallel"]
+            words = verse_task.printed(lines, asked.whole)
+            own = judge.copied_passages(words, words_of(task, request))
+            if asked.first:  # however short it is, it is the asker's
+                own = judge.COPIED * len(asked.first) + own[len(asked.first) :]
             drafts.append(
                 Draft(
-                    text=punctuated(lines),
-                    own_text=judge.copied_passages(punctuated(lines), words_of(task, request)),
+                    text=words,
+                    own_text=own,
                     origin="generated",
                     latent=tuple(latent),
                     log_probability=row.log_probability,
                     scores=scores,
-                    score=round((0.7 * fluency + 0.3 * scores["theme"]) * (0.2 + 0.8 * scores["form"]), 6),
+                    score=round(worth * (0.2 + 0.8 * scores["form"]), 6),
                 )
             )
 
         def extra(chosen: int) -> dict[str, Any]:
-            lines = tuple(rows[chosen].text.split("\n"))
             known = rules.corpus
-            new = [known is None or line not in known for line in lines]
-            return {"lines": lines, "form": checks[chosen], "novelty": sum(new) / len(new)}
+            new = [known is None or line not in known for line in rows[chosen].text.split("\n")]
+            return {"lines": tuple(poems[chosen]), "form": checks[chosen], "novelty": sum(new) / len(new)}
 
         return drafts, extra
 
@@ -398,17 +423,6 @@ def words_of(task: Task, request: Request) -> str:
     free = [value for name, value in request.options.items() if name not in closed]
     written = "\n".join((*request.context, request.text, *free))
     return f"{written}\n{text.simplify(written)}"
-
-
-def verse_condition(asked: str) -> list[str]:
-    """Up to four image words for a theme: its own short Chinese words, then imagery near it."""
-    asked = text.simplify(text.clean(asked))
-    own = [asked] if 1 <= len(asked) <= 2 and text.han_only(asked) == asked else []
-    return [*own, *(word for word in theme.imagery(asked) if word not in own)][:4] if asked else []
-
-
-def punctuated(lines: Sequence[str]) -> str:
-    return "\n".join(line + ("，" if index % 2 == 0 else "。") for index, line in enumerate(lines))
 
 
 def _longest_shared(a: str, b: str) -> int:

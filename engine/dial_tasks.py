@@ -18,6 +18,7 @@ from engine.forms import Form
 from engine.task import MODEL, SECOND, STEPS, Task
 from engine.values import Draft, Request
 from engine.verse import VerseRules
+from engine.verse_task import printed
 
 Loader = Callable[[str], Decoder]
 
@@ -52,7 +53,6 @@ def write(
     decoding: Mapping[str, Any],
     sampling: Sampling,
     rules: VerseRules | None,
-    punctuate: Callable[[Sequence[str]], str],
 ) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
     """Drafts, and what a Reply says beside the chosen one. `rules`: those of the verse model, None for prose.
 
@@ -74,7 +74,7 @@ def write(
     if not variants:
         raise NothingGood()
     given = "\n".join((request.text, request.options.get(SECOND, ""), *texts))
-    drafts = [_draft(variant, form, given, punctuate) for variant in variants]
+    drafts = [_draft(variant, form, given) for variant in variants]
 
     def extra(chosen: int) -> dict[str, Any]:
         variant = variants[chosen]
@@ -89,12 +89,10 @@ def write(
     return drafts, extra
 
 
-def _draft(
-    variant: Variant, form: Form | None, given: str, punctuate: Callable[[Sequence[str]], str]
-) -> Draft:
+def _draft(variant: Variant, form: Form | None, given: str) -> Draft:
     words = variant.words
     if form is not None:
-        words = POINT.join(punctuate(point.split("\n")) for point in words.split(POINT))
+        words = POINT.join(printed(point.split("\n"), form) for point in words.split(POINT))
     return Draft(
         text=words,
         own_text=without_given(words, given),

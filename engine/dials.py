@@ -54,7 +54,11 @@ def form_of(words: str, decoder: Decoder) -> Form | None:
     if not lines or text.han_only(words) != "".join(lines):
         return None
     lengths = tuple(map(len, lines))
-    known = [f for f in forms.FORMS.values() if f.lengths == lengths and decoder.vocabulary.has_tag(f.name)]
+    known = [
+        form
+        for form in forms.FORMS.values()
+        if form.lengths == lengths and decoder.vocabulary.has_tag(form.tag or form.name)
+    ]
     return min(known, key=lambda f: len(verse_check.check(lines, f).problems), default=None)
 
 
@@ -123,7 +127,11 @@ class Dials:
         return self.decoder.vocabulary.encode(spaced(words) if self.form is None else words)
 
     def _condition(self, words: str) -> list[int]:
-        tags = (self.form.name,) if self.form is not None else (*self._tags, language_tag(words))
+        tags = (
+            (self.form.tag or self.form.name,)
+            if self.form is not None
+            else (*self._tags, language_tag(words))
+        )
         return self.decoder.condition(tags, ())
 
     def _decode(self, like: str, z: Tensor, pulls: Sequence[Pull], room: int, salt: int) -> list[Row]:

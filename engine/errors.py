@@ -7,6 +7,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     ├── BadInput             the person can fix it
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
     │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
+    │   ├── HeadMissing  HeadUnfit  HeadUnwritable
     ├── Busy                 nothing is wrong, try again
     │   ├── QueueFull  TooSlow  ShuttingDown
     ├── NothingGood          the engine's own score says that no draft is worth sending
@@ -56,6 +57,24 @@ class UnknownTask(BadInput):
 class UnknownForm(BadInput):
     code = "unknown_form"
     sentence = "There is no verse form named {form}; choose one of: {known}."
+
+
+class HeadMissing(BadInput):
+    code = "head_missing"
+    sentence = (
+        "An acrostic needs its characters: give the option head {lines} Chinese characters, "
+        "one for each line."
+    )
+
+
+class HeadUnfit(BadInput):
+    code = "head_unfit"
+    sentence = "This form has {lines} lines, the head {have} characters; give one character for each line."
+
+
+class HeadUnwritable(BadInput):
+    code = "head_unwritable"
+    sentence = "A line cannot begin with {characters}; use Chinese characters that are not too rare."
 
 
 class BadOption(BadInput):

@@ -75,7 +75,7 @@ class Meaning:
 
     @property
     def size(self) -> int:
-        return self._grams.shape[1]
+        return int(self._grams.shape[1])
 
     def places(self, text: str) -> list[int]:
         """Rows of the words of a plain text; of a word that is not known its characters."""

@@ -113,7 +113,8 @@ def _mutual_information(sentences_as_places: Sequence[Numbers], count: int) -> T
     """Positive PMI (count, count), sparse; neighbours weigh 1/distance, contexts to the power 0.75."""
     codes: list[Numbers] = []
     weights: list[np.ndarray[Any, Any]] = []
-    keys, totals = np.zeros(0, np.int64), np.zeros(0)
+    keys: np.ndarray[Any, Any] = np.zeros(0, np.int64)
+    totals: np.ndarray[Any, Any] = np.zeros(0)
     waiting = 0
 
     def merge() -> None:
@@ -216,7 +217,7 @@ def learn(known: Askings, words: Sequence[str], vectors: Vectors, *, epochs: int
             scores = near[:, :, None].masked_fill(~own[None], -1e9).logsumexp(dim=1)
             loss = functional.cross_entropy(scores - own.sum(dim=0).log(), torch.arange(len(asked)))
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.item() * len(asked)
         log.info("epoch %d: %.3f", epoch + 1, total / len(order))

@@ -47,7 +47,8 @@ class Mark:
     """One character of a verse with what its form asks there and what it is.
 
     `wanted`: 平, 仄 or 中 (either). `tone`: 平, 仄, 中 (read both ways) or ? (unknown).
-    `rhyme`: the 平水韵 group's name where the position rhymes, else "". `ok`: wanted is met.
+    `rhyme`: the 平水韵 group's name where the position rhymes (in ci the part's of 词林正韵), else "".
+    `ok`: wanted is met.
     """
 
     character: str
@@ -80,6 +81,7 @@ class FormCheck:
     relaxed: tuple[str, ...] = ()
     lines: tuple[tuple[Mark, ...], ...] = ()
     problems: tuple[Problem, ...] = ()
+    stanza: int = 0
 
 
 @dataclass(frozen=True, slots=True)

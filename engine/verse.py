@@ -1,23 +1,25 @@
 """Verse under decoding: masks that make a model keep a form, whatever it would like to write.
 
-Knows: tones (平仄 with 粘 and 对), rhyme by 平水韵, 孤平 and 三平尾, length, no repeated character, no
-line that stands in the corpus; and what gives way, in which order, when nothing is left to choose.
-Does not know: models, sampling, separators between lines, what a verse is about.
+Knows: tones (平仄 with 粘 and 对), rhyme by 平水韵 or 词林正韵, 孤平 and 三平尾, length, repeated
+characters, forced ones (the heads of an acrostic, an echo), no line that stands in the corpus; and what
+gives way, in which order, when nothing is left to choose. Does not know: models, sampling, separators
+between lines, what a verse is about.
 
 Which pattern of a form a verse follows is not chosen beforehand: all that are still possible stay
-alive and the characters written narrow them. When no character satisfies everything at a position,
-constraints are given up there, one more at a time in the order of RELAXATION; the next position
-starts with all of them again. Length is never given up.
+alive and the characters written narrow them; only forced characters rule out those they fit worse than
+others. When no character satisfies everything at a position, constraints are given up there, one more
+at a time in the order of RELAXATION; the next position starts with all of them again. Length is never
+given up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 
-from engine.facts.pingshui import UNKNOWN, Reading, reading, readings, rhyme_groups
+from engine.facts.pingshui import UNKNOWN, Book, Reading, reading, readings, rhyme_groups
 from engine.forms import FORMS, Form, form_named
 from engine.novelty import Bloom, Flags, letters
 from engine.verse_check import RULES, check, fits, verse_lines
@@ -58,44 +60,61 @@ class VerseRules:
         self.known: Flags = np.array([entry.level or entry.oblique for entry in entries], np.bool_)
         if not self.known.any():
             raise ValueError("the vocabulary has no Chinese character")
-        self.level: Flags = np.array([entry.level for entry in entries])
-        self.oblique: Flags = np.array([entry.oblique for entry in entries])
-        self.group_names = rhyme_groups()
-        self.groups: Flags = np.array(
-            [[name in entry.groups for entry in entries] for name in self.group_names]
-        )
+        self.tones: dict[str, Flags] = {
+            "平": np.array([entry.level for entry in entries]),
+            "仄": np.array([entry.oblique for entry in entries]),
+        }
+        self.ids = {character: token for token, character in enumerate(self.characters) if character}
         self.letters = letters(character if len(character) == 1 else " " for character in characters)
-        self._unions: dict[frozenset[str], Flags] = {}
+        self._entries = entries
+        self._members: dict[tuple[Book, str], Flags] = {}
+        self._unions: dict[tuple[Book, str, frozenset[str]], Flags] = {}
 
-    def plan(self, form: Form) -> VersePlan:
-        return VersePlan(self, form)
+    def plan(self, form: Form, forced: Mapping[int, int] | None = None, avoid: str = "") -> VersePlan:
+        """`forced`: position from 0 → the id that must stand there. `avoid`: characters not to use."""
+        return VersePlan(self, form, forced or {}, avoid)
 
-    def rhyming(self, groups: frozenset[str]) -> Flags:
+    def members(self, book: Book, tone: str) -> Flags:
+        """(G, V) which characters rhyme in which group of `rhyme_groups(book)` when read 平 or 仄."""
+        if (book, tone) not in self._members:
+            owns = [entry.rhymes(book, tone) for entry in self._entries]
+            self._members[book, tone] = np.array(
+                [[name in own for own in owns] for name in rhyme_groups(book)]
+            )
+        return self._members[book, tone]
+
+    def rhyming(self, book: Book, tone: str, groups: frozenset[str]) -> Flags:
         """(V,) the characters of any of these groups. Shared: do not change it."""
-        if groups not in self._unions:
-            rows = [index for index, name in enumerate(self.group_names) if name in groups]
-            union: Flags = np.any(self.groups[rows], axis=0)
-            self._unions[groups] = union
-        return self._unions[groups]
+        key = (book, tone, groups)
+        if key not in self._unions:
+            rows = [index for index, name in enumerate(rhyme_groups(book)) if name in groups]
+            union: Flags = np.any(self.members(book, tone)[rows], axis=0)
+            self._unions[key] = union
+        return self._unions[key]
 
 
 class VersePlan:
     """One verse being written: which characters may come next.
 
     Call `mask()`, choose an id, `advance(id)`, until `done`. At `at_line_end` the decoder puts its
-    separator. An id that the mask forbids may be given too (the letter of an acrostic): what it
-    breaks is then named in `relaxed`.
+    separator. An id that the mask forbids may be given too: what it breaks is then named in `relaxed`,
+    as it is for a forced one.
     """
 
-    def __init__(self, rules: VerseRules, form: Form) -> None:
+    def __init__(self, rules: VerseRules, form: Form, forced: Mapping[int, int], avoid: str) -> None:
         self.rules, self.form = rules, form
         self.lines: list[str] = [""]
         self._lengths = form.lengths
+        self._forced, self._echoes = dict(forced), dict(form.echoes)
+        self._avoided = {rules.ids[character] for character in avoid if character in rules.ids}
         self._free = rules.known.copy()  # (V,) known and not yet used
-        self._patterns = list(range(len(form.patterns)))
-        self._groups: frozenset[str] = frozenset()  # the rhyme groups still possible; none before a rhyme
+        self._free[[*self._avoided, *self._forced.values()]] = False
+        self._base = self._free.copy()
+        self._used = set(self._avoided)
+        self._tokens: list[int] = []
+        self._patterns = self._fittest_patterns()
+        self._groups: dict[int, frozenset[str]] = {}  # rhyme → the groups it may still be in, once begun
         self._rhymes: list[int] = []
-        self._spare = 0  # free characters in self._groups
         self._broken: set[str] = set()
         self._begin_line()
 
@@ -106,7 +125,7 @@ class VersePlan:
     @property
     def position(self) -> int:
         """How many characters have been written."""
-        return sum(map(len, self.lines))
+        return len(self._tokens)
 
     @property
     def at_line_end(self) -> bool:
@@ -127,10 +146,14 @@ class VersePlan:
         """(V,) bool, fresh: the characters that may come next. All False only when `done`."""
         if self.done:
             return torch.zeros(len(self.rules.known), dtype=torch.bool)
+        given = self._given
+        if given is not None:
+            only = torch.zeros(len(self.rules.known), dtype=torch.bool)
+            only[given] = True
+            return only
         choices = self._novel(self._fitting(self._states) & self._free)
-        if self._groups and not self._at_rhyme and self._spare <= (left := self._rhymes_left) + SPARE_RHYMES:
-            kept = choices & ~self.rules.rhyming(self._groups)
-            choices = kept if left and kept.any() else choices
+        if not self._at_rhyme:
+            choices = self._less_reserved(choices)
         # Arrays inside, a tensor outside: numpy's small operations cost a third of torch's.
         return torch.from_numpy(choices if choices.any() else self._relaxed_choices())
 
@@ -144,6 +167,7 @@ class VersePlan:
             self._use(token)
         else:
             self._broken.add("character")
+        self._tokens.append(token)
         self.lines[-1] += character
         self._column += 1
         if self._column == self._size:
@@ -153,57 +177,114 @@ class VersePlan:
                 self.lines.append("")
                 self._begin_line()
 
+    @property
+    def _given(self) -> int | None:
+        """The id that must come next, if one must."""
+        if self.position in self._echoes:
+            return self._tokens[self._echoes[self.position]]
+        return self._forced.get(self.position)
+
+    def _fittest_patterns(self) -> list[int]:
+        """The patterns that the forced characters break least."""
+        misses = [0] * len(self.form.patterns)
+        for position, token in self._forced.items():
+            row, column = 0, position
+            while column >= self._lengths[row]:
+                row, column = row + 1, column - self._lengths[row]
+            entry = reading(self.rules.characters[token])
+            for index, pattern in enumerate(self.form.patterns):
+                misses[index] += not any(fits(entry, text[column]) for text in pattern.lines[row].written)
+        return [index for index, count in enumerate(misses) if count == min(misses)]
+
     def _begin_line(self) -> None:
         row = len(self.lines) - 1
         self._column, self._size = 0, self._lengths[row]
         lines = [(index, self.form.patterns[index].lines[row]) for index in self._patterns]
         self._states: list[_State] = [(index, text) for index, line in lines for text in line.written]
         self._loose: list[_State] = [(index, line.loose) for index, line in lines]
-        self._opened: frozenset[str] = frozenset()
+        self._opened: dict[int, frozenset[str]] = {}
+        if self.form.recurring:
+            # A rhyme never comes twice; any other character may, in another line.
+            self._free = self._base.copy()
+            self._free[self._rhymes] = False
+            self._used = {*self._avoided, *self._rhymes}
 
     @property
     def _at_rhyme(self) -> bool:
-        return self._column == self._size - 1 and any(self._rhymes_here(index) for index in self._patterns)
+        return self._column == self._size - 1 and any(
+            self._rhyme(index) is not None for index in self._patterns
+        )
 
-    def _rhymes_here(self, pattern: int) -> bool:
-        return self.form.patterns[pattern].lines[len(self.lines) - 1].rhymes
+    def _rhyme(self, pattern: int) -> int | None:
+        """Which rhyme the current line has in a pattern."""
+        return self.form.patterns[pattern].lines[len(self.lines) - 1].rhyme
 
-    @property
-    def _rhymes_left(self) -> int:
-        """How many rhymes are still to be written, at most, this line's among them."""
-        row = len(self.lines) - 1
-        return max(sum(line.rhymes for line in self.form.patterns[i].lines[row:]) for i in self._patterns)
+    def _left(self, rhyme: int) -> dict[str, int]:
+        """Tone → how many rhymes are still to be written, at most, this line's among them."""
+        row, starts = len(self.lines) - 1, self.position - self._column
+        left = {"平": 0, "仄": 0}
+        for index in self._patterns:
+            counts = {"平": 0, "仄": 0}
+            start = starts
+            for line in self.form.patterns[index].lines[row:]:
+                if line.rhyme == rhyme and start not in self._echoes:
+                    counts[line.loose[-1]] += 1
+                start += len(line.loose)
+            left = {tone: max(left[tone], counts[tone]) for tone in left}
+        return left
 
-    def _rhyme_groups(self) -> frozenset[str]:
-        """The groups that the next rhyme may be in: before the first, those with enough characters."""
-        if self._groups:
-            return self._groups
-        if not self._opened:
-            counts = (self.rules.groups & self._free).sum(1)
-            for least in (self._rhymes_left + SPARE_RHYMES, self._rhymes_left, 1):
-                opened = [name for name, n in zip(self.rules.group_names, counts, strict=True) if n >= least]
+    def _groups_of(self, rhyme: int) -> frozenset[str]:
+        """The groups that a rhyme may be in: before it begins, those with enough characters."""
+        if rhyme in self._groups:
+            return self._groups[rhyme]
+        if rhyme not in self._opened:
+            left, book = self._left(rhyme), self.form.book
+            counts = {
+                tone: (self.rules.members(book, tone) & self._free).sum(1) for tone, n in left.items() if n
+            }
+            names = rhyme_groups(book)
+            opened = list(names)
+            for spare in (SPARE_RHYMES, 0, None):
+                opened = [
+                    name
+                    for index, name in enumerate(names)
+                    if all(
+                        count[index] >= (1 if spare is None else left[tone] + spare)
+                        for tone, count in counts.items()
+                    )
+                ]
                 if opened:
                     break
-            self._opened = frozenset(opened)
-        return self._opened
+            self._opened[rhyme] = frozenset(opened)
+        return self._opened[rhyme]
 
     def _fitting(self, states: Iterable[_State]) -> Flags:
         """(V,) the characters whose tone, and at a rhyme whose group, some state allows. Do not change."""
         rules, ends = self.rules, self._column == self._size - 1
-        wanted, rhymes = set(), False
+        wanted, rhymes = set(), set()
         for pattern, template in states:
-            if ends and self._rhymes_here(pattern):
-                rhymes = True
-            else:
+            rhyme = self._rhyme(pattern) if ends else None
+            if rhyme is None:
                 wanted.add(template[self._column])
-        if rhymes and not wanted:
-            return rules.rhyming(self._rhyme_groups())
-        plain = (
-            {"平": rules.level, "仄": rules.oblique}[wanted.pop()]
-            if wanted in ({"平"}, {"仄"})
-            else rules.known
-        )
-        return plain | rules.rhyming(self._rhyme_groups()) if rhymes else plain
+            else:
+                rhymes.add((rhyme, template[-1]))
+        found = rules.known
+        if wanted == {"平"} or wanted == {"仄"} or not wanted:
+            found = rules.tones[wanted.pop()] if wanted else np.zeros_like(found)
+        for rhyme, tone in rhymes:
+            found = found | rules.rhyming(self.form.book, tone, self._groups_of(rhyme))
+        return found
+
+    def _less_reserved(self, choices: Flags) -> Flags:
+        """The choices less the rhymes that a group cannot spare, where others are left."""
+        for rhyme, groups in self._groups.items():
+            for tone, left in self._left(rhyme).items():
+                if left:
+                    rhyming = self.rules.rhyming(self.form.book, tone, groups)
+                    if (rhyming & self._free).sum() <= left + SPARE_RHYMES:
+                        kept = choices & ~rhyming
+                        choices = kept if kept.any() else choices
+        return choices
 
     def _novel(self, choices: Flags) -> Flags:
         """The choices less those that would end a line of the corpus."""
@@ -221,15 +302,18 @@ class VersePlan:
 
         A rhyme word is used twice only where no other character is left at all.
         """
-        rules, at_rhyme = self.rules, self._at_rhyme
-        bases = [
-            self._fitting(self._states),
-            self._fitting(self._loose),
-            rules.rhyming(self._groups or frozenset(rules.group_names)) if at_rhyme else rules.known,
-            rules.level if at_rhyme else rules.known,
-            rules.known,
-        ]
-        if at_rhyme:
+        rules, book = self.rules, self.form.book
+        rhymes = {
+            (rhyme, text[-1])
+            for index, text in self._loose
+            if self._at_rhyme and (rhyme := self._rhyme(index)) is not None
+        }
+        bases = [self._fitting(self._states), self._fitting(self._loose)]
+        for rhyme, tone in rhymes:
+            bases.append(rules.rhyming(book, tone, self._groups.get(rhyme, frozenset(rhyme_groups(book)))))
+        bases += [rules.tones[tone] for _, tone in rhymes]
+        bases.append(rules.known)
+        if self._at_rhyme:
             unrhymed = np.ones_like(rules.known)
             unrhymed[self._rhymes] = False
             bases = [base & unrhymed for base in bases]
@@ -248,23 +332,32 @@ class VersePlan:
             loose = loose or self._loose
             states = loose
         if self._column == self._size - 1:
-            rhyming = [state for state in states if self._rhymes_here(state[0])]
-            groups = self._rhyme_groups() & entry.groups or (frozenset() if self._groups else entry.groups)
-            if rhyming and groups:
-                states, self._groups = rhyming, groups
-            elif rhyming and len(rhyming) < len(states):
-                states = [state for state in states if state not in rhyming]
-            elif rhyming:
-                self._broken.add("rhyme")
+            rhyming = [state for state in states if self._rhyme(state[0]) is not None]
+            # All patterns of a form agree on a line's rhyme and its tone, where it has one.
+            for rhyme in {rhyme for index, _ in rhyming if (rhyme := self._rhyme(index)) is not None}:
+                states = self._narrowed_by_rhyme(entry, states, rhyming, rhyme)
         self._states, self._loose = states, loose
         self._patterns = sorted({pattern for pattern, _ in states})
 
+    def _narrowed_by_rhyme(
+        self, entry: Reading, states: list[_State], rhyming: list[_State], rhyme: int
+    ) -> list[_State]:
+        own = entry.rhymes(self.form.book, rhyming[0][1][-1])
+        groups = self._groups_of(rhyme) & own or (frozenset() if rhyme in self._groups else own)
+        if groups:
+            self._groups[rhyme] = groups
+            return rhyming
+        if len(rhyming) < len(states):
+            return [state for state in states if state not in rhyming]
+        self._broken.add("rhyme")
+        return states
+
     def _use(self, token: int) -> None:
-        if not self._free[token]:
+        if self.position in self._echoes and token == self._given:
+            return
+        if token in self._used:
             self._broken.add("repeat")
+        self._used.add(token)
         self._free[token] = False
         if self._at_rhyme:
             self._rhymes.append(token)
-            self._spare = int((self.rules.rhyming(self._groups) & self._free).sum()) if self._groups else 0
-        elif self._groups and not self._groups.isdisjoint(reading(self.rules.characters[token]).groups):
-            self._spare -= 1

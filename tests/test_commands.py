@@ -107,7 +107,7 @@ async def test_a_poem_is_deferred_and_comes_in_one_edit_with_its_form_marked(tmp
         edits = [call for call in w.env.http_requests if call.method == "PATCH"]
         assert len(edits) == 1
         assert edits[0].json["allowed_mentions"] == {"parse": []}
-        assert w.engine.asked[0].options == {"form": "wujue"}
+        assert w.engine.asked[0].options == {"form": "wujue", "head": ""}
         assert w.engine.asked[0].text == "登高"
 
 

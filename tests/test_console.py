@@ -161,7 +161,7 @@ async def test_a_poem_is_shown_with_every_mark_and_its_page_can_be_opened_again(
 ) -> None:
     answer = await visitor.post("/write/poem", {"theme": "登高", "form": "wujue"})
     assert answer.url.path == "/reply/fake-0001"
-    assert place.engine.asked[-1].options == {"form": "wujue"}
+    assert place.engine.asked[-1].options == {"form": "wujue", "head": ""}
     for character in "".join(POEM):
         assert f'<span class="character">{character}</span>' in visitor.page
     assert visitor.page.count('class="cell rhyme"') == 2
@@ -181,6 +181,16 @@ async def test_a_broken_form_is_shown_as_broken(place: Served, visitor: Visitor)
     assert visitor.page.count('class="cell problem"') == 1
     for fact in ("不合格律", "第 1 句第 1 字", "平仄不合", "有字出律", "写作时放宽了：平仄"):
         assert fact in visitor.page
+
+
+async def test_a_second_stanza_stands_apart_where_verse_is_in_rows(place: Served, visitor: Visitor) -> None:
+    form = broken_check()
+    place.engine.form = dataclasses.replace(form, name="卜算子", lines=form.lines * 2, stanza=4)
+    await visitor.part("/write/poem", {"theme": "秋", "form": "卜算子"})
+    assert visitor.page.count('class="verse-line"') == 7
+    assert visitor.page.count('class="verse-line stanza"') == 1
+    assert visitor.page.index("stanza") > visitor.page.index('class="verse-line"')
+    assert "卜算子" in visitor.page
 
 
 async def test_a_reply_that_is_no_verse_has_no_sheet_and_uneven_verse_stands_in_rows() -> None:
@@ -213,7 +223,9 @@ async def test_again_writes_the_same_request_with_a_new_seed(place: Served, visi
     answer = await visitor.post("/reply/fake-0001/again")
     assert answer.url.path == "/reply/fake-0002"
     first, second = place.engine.asked
-    assert (first.text, first.options) == (second.text, second.options) == ("雪", {"form": "qijue"})
+    assert (
+        (first.text, first.options) == (second.text, second.options) == ("雪", {"form": "qijue", "head": ""})
+    )
     assert second.seed is None
     await visitor.part("/chat", {"text": "你好"})
     await visitor.part("/reply/fake-0003/again", {"place": "chat"})

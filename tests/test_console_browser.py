@@ -154,7 +154,7 @@ async def test_a_poem_shows_its_marks_and_its_rhymes(browser: Browser, place: Se
     await browser.click("main .primary")
     await browser.until("document.querySelector('.verse')")
     assert place.engine.asked[0].text == "登高"
-    assert place.engine.asked[0].options == {"form": "wujue"}
+    assert place.engine.asked[0].options == {"form": "wujue", "head": ""}
     assert "".join(await texts(browser, ".leaf .character")) == "".join(POEM)
     marks = await texts(browser, ".leaf .mark")
     wanted = await texts(browser, ".leaf .wanted")

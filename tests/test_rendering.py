@@ -122,3 +122,24 @@ async def test_why_marks_the_chosen_draft_and_orders_by_score() -> None:
     text = why(dataclasses.replace(reply, chosen=1, reward_model="abcdef0123456789"), "zh-CN")
     assert text.index("0.75 ") < text.index("0.50 ✓ 另一个草稿")
     assert "abcdef012345" in text
+
+
+async def test_a_ci_goes_by_its_tune_with_its_rhymes_and_a_gap_between_its_stanzas() -> None:
+    request, reply = await poem()
+    marks = (Mark("远", "仄", "仄", "", True), Mark("月", "仄", "仄", "第十八部", True))
+    form = FormCheck("卜算子", True, "仄韵", lines=(marks,) * 4, stanza=2)
+    reply = dataclasses.replace(reply, form=form, lines=("远月",) * 4)
+    text = reply_text(request, reply)
+    assert "远月\n远月\n\n远月\n远月" in text
+    assert "●● 韵：第十八部\n\n远月" in text
+    assert "卜算子 · 仄韵 · 韵：第十八部 · 字数 ✓ · 平仄 ✓ · 押韵 ✓" in text
+    assert "卜算子 · 仄韻" in reply_text(dataclasses.replace(request, locale="zh-TW"), reply)
+
+
+async def test_a_couplet_is_held_to_facing_characters_and_its_first_line_is_no_title() -> None:
+    request, reply = await poem("海阔凭鱼跃")
+    form = FormCheck("duilian", True, "上仄下平")
+    text = reply_text(request, dataclasses.replace(reply, form=form, lines=("海阔凭鱼跃", "天高任鸟飞")))
+    assert text.startswith("海阔凭鱼跃\n天高任鸟飞\n")
+    assert "对联 · 上仄下平 · 字数 ✓ · 平仄 ✓ · 字面相对 ✓" in text
+    assert "押韵" not in text

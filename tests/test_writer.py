@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine import (
     AnotherModel,
@@ -23,7 +21,10 @@ from engine import (
     UnknownTask,
     load_tasks,
 )
-from engine.compose import conversation, verse_condition, words_of
+from engine.compose import conversation, words_of
+from engine.errors import HeadMissing
+from engine.forms import FORMS
+from engine.text import han_only
 from tests import tiny
 
 PROGRAM = """
@@ -175,11 +176,45 @@ async def test_summaries_quote_their_sources(engine: Engine) -> None:
         await engine.summarize([Message("1", "甲", "  ")])
 
 
-@given(st.text(max_size=80))
-def test_any_theme_gives_at_most_four_image_words(theme: str) -> None:
-    words = verse_condition(theme)
-    assert len(words) <= 4
-    assert all(1 <= len(word) <= 2 for word in words)
+def test_every_form_that_a_poem_may_have_keeps_itself_and_replays(models: Path) -> None:
+    engine = Engine(models=models)
+    option = engine.tasks["poem"].option("form")
+    assert option is not None
+    known = [choice.value for choice in option.choices if choice.value in FORMS]
+    assert known == list(FORMS)
+    for number, form in enumerate(known):
+        head = letters_of(engine) if form == "cangtou" else ""
+        request = Request("poem", "秋夜", {"form": form, "head": head}, seed=number)
+        reply = engine.write_now(request)
+        assert reply.form is not None
+        assert reply.lines is not None
+        assert (reply.form.name, reply.form.ok or bool(reply.form.relaxed)) == (form, True)
+        assert "".join(reply.lines) == han_only(reply.text)
+        assert not head or [line[0] for line in reply.lines] == list(head)
+        assert ("parallel" in reply.draft.scores) == (form in ("wulv", "qilv", "duilian"))
+        assert "\n\n" in reply.text or not reply.form.stanza
+        again = engine.replay(request, reply)
+        assert (again.text, again.form) == (reply.text, reply.form)
+
+
+def letters_of(engine: Engine) -> str:
+    """Four characters that the tiny model knows, from a poem of its own."""
+    return han_only(engine.write_now(Request("poem", "", {"form": "qijue"}, seed=3)).text)[:4]
+
+
+def test_a_given_first_line_is_answered_and_never_learnt_from(models: Path) -> None:
+    first = "风雨山水"
+    reply = Engine(models=models).write_now(Request("poem", first, {"form": "duilian"}, seed=1))
+    assert reply.lines is not None
+    assert reply.lines[0] == first
+    assert len(reply.lines[1]) == len(first)
+    assert all(draft.text.startswith(first) for draft in reply.drafts)
+    assert all(draft.own_text.startswith("□" * len(first) + "，") for draft in reply.drafts)
+
+
+def test_what_a_head_lacks_is_said(models: Path) -> None:
+    with pytest.raises(HeadMissing, match="4 Chinese characters"):
+        Engine(models=models).write_now(Request("poem", "", {"form": "cangtou"}))
 
 
 def test_a_conversation_is_its_turns_then_the_text() -> None:

@@ -1,4 +1,4 @@
-"""How a character may be read in verse: level (平) or oblique (仄), and its 平水韵 rhyme groups.
+"""How a character may be read in verse: level (平) or oblique (仄), and what it rhymes with.
 
 Knows: pingshui.json, and what to answer for characters that it lacks (a traditional form is read
 as its simplified one, a modern character by its modern tone). Does not know: verse forms.
@@ -8,17 +8,32 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from engine.facts import read_text
+from engine.facts import cilin, read_text
+
+Book = Literal["pingshui", "cilin"]
+"""The rhymes that a form goes by: 平水韵 for regulated verse, 词林正韵 for ci."""
 
 
 class Reading(NamedTuple):
-    """All readings of one character. `groups`: the level-tone rhyme groups that hold it."""
+    """All readings of one character.
+
+    `groups`: the level-tone groups of 平水韵 that hold it. `level_parts`, `oblique_parts`: the parts of
+    词林正韵 that it rhymes in when read so.
+    """
 
     level: bool
     oblique: bool
     groups: frozenset[str]
+    level_parts: frozenset[str] = frozenset()
+    oblique_parts: frozenset[str] = frozenset()
+
+    def rhymes(self, book: Book, tone: str) -> frozenset[str]:
+        """The groups it rhymes in when read 平 or 仄; regulated verse has level rhymes only."""
+        if book == "cilin":
+            return self.level_parts if tone == "平" else self.oblique_parts
+        return self.groups if tone == "平" else frozenset()
 
     @property
     def tone(self) -> str:
@@ -46,17 +61,24 @@ def readings() -> dict[str, Reading]:
         for members in tables[tone].values()
         for member in members
     }
+    parts, nothing = cilin.parts_of(), frozenset[str]()
     return {
         character: Reading(
-            character in groups, character in oblique, frozenset(groups.get(character, set()) - {UNPLACED})
+            character in groups,
+            character in oblique,
+            frozenset(groups.get(character, set()) - {UNPLACED}),
+            parts["平"].get(character, nothing),
+            parts["仄"].get(character, nothing),
         )
         for character in sorted(groups.keys() | oblique)
     }
 
 
 @functools.cache
-def rhyme_groups() -> tuple[str, ...]:
-    """The names of the thirty level-tone groups, in their order."""
+def rhyme_groups(book: Book = "pingshui") -> tuple[str, ...]:
+    """The names of a book's groups in their order: thirty level-tone ones, or nineteen parts."""
+    if book == "cilin":
+        return cilin.parts()
     tables: dict[str, dict[str, str]] = json.loads(read_text("pingshui.json"))
     return tuple(name for name in tables["level"] if name != UNPLACED)
 
