@@ -316,6 +316,8 @@ def train(
     settings = read_config(config, pairs)
     start = folder_of(init) if init else None
     with joined(device) as world, contextlib.ExitStack() as stack:
+        if not world.first:
+            logging.disable(logging.INFO)  # one process speaks for all
         if world.size > 1 and (search or profile):
             raise click.UsageError("--search and --profile run in one process; leave torchrun out.")
         if search:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from engine import train
-from engine.errors import BadOption, ExtraMissing
+from engine.__main__ import main
+from engine.errors import ExtraMissing
 from engine.search import BEST, SPACE, STUDY, search, to_toml
 from engine.train import RunConfig
 from tests import tiny
@@ -49,10 +52,14 @@ def test_a_search_goes_on_and_ends_with_a_configuration_that_trains(tmp_path: Pa
 
 def test_searches_that_do_not_compare_are_not_mixed(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    data, out = [tiny.write_talk(tmp_path)], tmp_path / "out"
-    search(config(tmp_path), data, out, 1, device="cpu")
-    with pytest.raises(BadOption, match="another budget"):
-        search(config(tmp_path, "training.steps=48"), data, out, 1, device="cpu")
+    file, data = tiny.write_config(tmp_path, "talk", steps=8), tiny.write_talk(tmp_path)
+    command = ["train", "--config", str(file), "--data", str(data), "--out", str(tmp_path / "out")]
+    found = CliRunner().invoke(main, [*command, "--search", "1", "--json"])
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["config"] == str(tmp_path / "out" / BEST)
+    other = CliRunner().invoke(main, [*command, "--search", "1", "--set", "training.steps=48"])
+    assert other.exit_code == 2
+    assert "another budget" in other.stderr
 
 
 def test_a_trial_far_behind_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
