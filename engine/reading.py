@@ -59,8 +59,6 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     except UnicodeDecodeError as error:
         reason = f"it is not {error.encoding.upper()} throughout; save it as UTF-8 and try again"
         raise BadFile(file=path.name, reason=reason) from error
-    except json.JSONDecodeError as error:
-        raise BadFile(file=path.name, reason=f"a line is not JSON ({error.msg})") from error
     except csv.Error as error:
         raise BadFile(file=path.name, reason=f"it is not a CSV that can be read ({error})") from error
     except (OSError, EOFError) as error:
@@ -170,7 +168,11 @@ def _objects(path: Path, stream: TextIO) -> Iterator[dict[str, Any]]:
             reason = f"line {number} is longer than {LONGEST_ROW:,} characters; write one object a line"
             raise BadFile(file=path.name, reason=reason)
         if line.strip():
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                reason = f"line {number} is not JSON ({error.msg}); write one object a line"
+                raise BadFile(file=path.name, reason=reason) from error
             if not isinstance(row, dict):
                 raise BadFile(file=path.name, reason=f"line {number} is not a JSON object")
             yield row

@@ -76,7 +76,7 @@ def test_chinese_that_begins_late_in_a_file_of_ascii_is_still_found(tmp_path: Pa
         ("torn.gz.txt", ("好" * 70_000).encode("gb18030") + b"\xff\xff", "not GB18030 throughout"),
         ("other.csv", "name,age\n小明,3\n".encode(), "column named text, its first line has name, age"),
         ("quote.csv", b'text,label\n"' + b"a" * 200_000, "not a CSV that can be read"),
-        ("array.json", b"[\n]", "not JSON"),
+        ("array.json", b'{"text": "a"}\n[\n]', "line 2 is not JSON .*write one object a line"),
         ("long.jsonl", b'{"text": "' + b"a" * reading.LONGEST_ROW, "line 1 is longer than"),
     ],
 )
