@@ -107,14 +107,18 @@ class Packer:
         self._tokens = array(self._tokens.typecode)
 
     def finish(self) -> Packed:
-        kind = np.dtype(self._tokens.typecode)
         tokens: Integers
         if self._file is None:
-            tokens = np.frombuffer(self._tokens, dtype=kind) if self._tokens else np.zeros(0, kind)
+            tokens = _viewed(self._tokens)
         else:
             self._tokens.tofile(self._file)
             self._file.flush()
-            tokens = np.memmap(self._file, dtype=kind, mode="r")
+            tokens = np.memmap(self._file, dtype=self._tokens.typecode, mode="r")
             self._file.close()  # the mapping keeps what has no name any more
-        columns = (np.array(column) for column in (self._starts, self._flags, self._lengths))
-        return Packed(tokens, *columns)
+        columns = (self._starts, self._flags, self._lengths)
+        return Packed(tokens, *map(_viewed, columns))
+
+
+def _viewed(column: array[Any]) -> Integers:
+    """An array's numbers, not copied. (NumPy takes no view of nothing.)"""
+    return np.frombuffer(column, column.typecode) if column else np.zeros(0, column.typecode)

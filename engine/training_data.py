@@ -3,8 +3,8 @@
 Knows: which examples are held out for validation, the vocabulary where none is given.
 Does not know: the model, the schedule.
 
-The files are read as streams: once to build a vocabulary, once to encode. What stays in memory is
-about a hundred bytes an example and an eighth of the files' size for finding duplicates.
+The files are read as streams: once to build a vocabulary, once to encode. A million examples take 110 MB,
+20 of them where the tokens lie in a file, and finding duplicates an eighth of the files' size.
 """
 
 from __future__ import annotations
