@@ -125,6 +125,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "日志库 {file} 打不开（{reason}）；请把 MOYOU_DATA 设为可写的文件夹。",
         "The journal {file} cannot be opened ({reason}); set MOYOU_DATA to a folder that can be written.",
     ),
+    "extra_missing": (
+        "{option} 需要 {package}，这里没有装；在源码文件夹里运行：pip install '.[{extra}]'。",
+        "{option} needs {package}, which is not installed; run in the checkout: pip install '.[{extra}]'.",
+    ),
     "bad_setting": ("设置 {setting} 不可用：{reason}。", "The setting {setting} is not usable: {reason}."),
     "tune": ("调优没能进行下去。", "Tuning cannot go on."),
     "too_few_signals": (

@@ -283,6 +283,11 @@ def summarize(file: Any, points: int | None, characters: int | None, as_json: bo
 @click.option("--init", metavar="NAME|DIR", help="Start from a checkpoint's weights, and its vocabulary.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="All resumed runs together.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--log", type=FOLDER, metavar="DIR", help="Keep figures and texts there for TensorBoard.")
+@click.option(
+    "--search", type=click.IntRange(1, 10_000), metavar="N", help="Try N settings; write OUT/best.toml."
+)
+@click.option("--profile", is_flag=True, help="Show where a step's time goes, and stop; OUT/trace.json.")
 @as_json
 def train(
     config: str,
@@ -294,25 +299,63 @@ def train(
     init: str | None,
     minutes: float | None,
     device: str,
+    log: Path | None,
+    search: int | None,
+    profile: bool,
     as_json: bool,
 ) -> None:
-    """Train a model. --config: a TOML file, or the name of a shipped configuration."""
-    from engine.train import read_config
+    """Train a model. --config: a TOML file, or the name of a shipped configuration.
+
+    On several processes: torchrun --nproc-per-node N -m engine train ...
+    """
+    from engine.distributed import joined
+    from engine.train import read_config, step_of
     from engine.train import train as run
     from engine.weights import folder_of
 
-    figures = run(
-        read_config(config, pairs),
-        data,
-        out,
-        resume=resume,
-        minutes=minutes,
-        device=device,
-        exclude=exclude,
-        init=folder_of(init) if init else None,
-        quiet=as_json,
-    )
-    show(figures, as_json)
+    if sum((resume, bool(log), profile, bool(search))) > 1 and (search or profile):
+        raise click.UsageError("--search and --profile go with neither each other nor --resume nor --log.")
+    settings = read_config(config, pairs)
+    start = folder_of(init) if init else None
+    with joined(device) as world, contextlib.ExitStack() as stack:
+        if not world.first:
+            logging.disable(logging.INFO)  # one process speaks for all
+        if world.size > 1 and (search or profile):
+            raise click.UsageError("--search and --profile run in one process; leave torchrun out.")
+        if search:
+            from engine.search import search as find
+
+            found = find(
+                settings, data, out, search, minutes=minutes, device=device, exclude=exclude, init=start
+            )
+            show(found, as_json)
+            return
+        if profile:
+            from engine.profiling import profile_training
+
+            table = profile_training(settings, data, out, device=device, exclude=exclude, init=start)
+            show({"profile": table}, as_json) if as_json else print(table)
+            return
+        observers = []
+        if log is not None and world.first:
+            from engine.training_log import training_log
+
+            observers.append(stack.enter_context(training_log(log, step_of(out) if resume else 0)))
+        figures = run(
+            settings,
+            data,
+            out,
+            resume=resume,
+            minutes=minutes,
+            device=device,
+            exclude=exclude,
+            init=start,
+            quiet=as_json,
+            world=world,
+            observers=observers,
+        )
+        if world.first:
+            show(figures, as_json)
 
 
 @main.command

@@ -1,16 +1,14 @@
-"""Files become examples, examples become length-bucketed batches.
+"""Rows of files become examples, examples become length-bucketed batches.
 
-Knows: JSON lines (also gzipped), plain text, the mission's CSV (`text`, `label`), the fields of
-our corpora, and how a row of each kind becomes (tags, context, target).
-Does not know: the model, the schedule.
+Knows: the fields of our corpora and of an owner's files, and how a row of each kind becomes (tags,
+context, target).
+Does not know: encodings and separators (`engine.reading` does), the model, the schedule.
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
-import gzip
 import json
 import random
 import re
@@ -31,6 +29,7 @@ from engine.errors import BadFile
 from engine.facts import read_text
 from engine.facts.pingshui import reading
 from engine.held_out import training_part
+from engine.reading import rows as rows  # what others know as corpus.rows
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
 VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue", (8, 5): "wulv", (8, 7): "qilv"}
@@ -74,6 +73,7 @@ class CorpusConfig:
     longest: int = 64  # target tokens; longer examples are left out
     longest_context: int = 96  # tokens of context kept, the nearest
     drop_context: float = 0.5
+    shuffle_context: float = 0.0  # chance that a context's earlier sentences change order or one is left out
     weights: dict[str, float] = field(default_factory=dict)  # file stem → how often a row counts
     limits: dict[str, int] = field(default_factory=dict)  # file stem → rows used at most
     longest_of: dict[str, int] = field(default_factory=dict)  # file stem → target tokens, where not `longest`
@@ -83,36 +83,6 @@ class CorpusConfig:
     show_hint: float = 0.5  # chance that a verse's rhyme is told beforehand
     prototypes: float = 0.0  # chance that an example of our own shows one; 0 looks for none
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
-
-
-def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a file, one dict each. A plain text file gives {"text": line}. Raises BadFile."""
-    if not path.is_file():
-        raise BadFile(file=path.name, reason="there is no such file")
-    name = path.name.removesuffix(".gz")
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            if name.endswith(".csv"):
-                reader = csv.DictReader(stream)
-                if "text" not in (reader.fieldnames or ()):
-                    raise BadFile(file=path.name, reason="the CSV needs a column named text")
-                yield from ({**row, "text": row["text"] or ""} for row in reader)
-            elif name.endswith((".jsonl", ".json")):
-                for number, line in enumerate(stream, 1):
-                    if line.strip():
-                        row = json.loads(line)
-                        if not isinstance(row, dict):
-                            raise BadFile(file=path.name, reason=f"line {number} is not a JSON object")
-                        yield row
-            else:
-                yield from ({"text": line.strip()} for line in stream if line.strip())
-    except UnicodeDecodeError as error:
-        raise BadFile(file=path.name, reason="it is not UTF-8; save it as UTF-8 and try again") from error
-    except json.JSONDecodeError as error:
-        raise BadFile(file=path.name, reason=f"a line is not JSON ({error.msg})") from error
-    except (OSError, EOFError, csv.Error) as error:
-        raise BadFile(file=path.name, reason="it cannot be read") from error
 
 
 def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
@@ -361,34 +331,82 @@ def condition_ids(
     return [*head, TURN, *tail[-longest:], *prototype, *([TURN] if len(prototype) else [])]
 
 
-def batch_of(chosen: Sequence[Encoded], config: CorpusConfig, draw: random.Random | None) -> Batch:
-    """`draw` thins keywords and drops contexts as in training; None keeps contexts, drops keywords."""
+def batch_of(
+    chosen: Sequence[Encoded],
+    config: CorpusConfig,
+    draw: random.Random | None,
+    *,
+    part: slice = slice(None),
+    ends: frozenset[int] = frozenset(),
+) -> Batch:
+    """`draw` thins keywords, drops and reorders contexts as in training; None keeps contexts, drops keywords.
+
+    Only the rows of `part` are made, from the same draws whatever the part. `ends`: tokens that end a
+    sentence (`sentence_ends`).
+    """
     conditions = []
     for example in chosen:
-        context: Sequence[Any] = example.context
+        context = [piece.tolist() for piece in example.context]
         if example.keywords:
             count = draw.choice((1, 2, 2, 3, 4)) if draw else 0
-            context = draw.sample(list(context), min(count, len(context))) if draw else ()
+            context = draw.sample(context, min(count, len(context))) if draw else []
         prototype: Sequence[int] = ()
         if draw and example.prototypes and draw.random() < config.prototypes:
             prototype = draw.choice(example.prototypes).tolist()
         if draw and example.droppable and draw.random() < config.drop_context:
-            context = ()
+            context = []
+        # the chance is asked for only where it is set, so that other configurations draw what they drew
+        chance = 0.0 if example.keywords else config.shuffle_context
+        if draw and chance and draw.random() < chance:
+            context = reordered(context, ends, draw)
         head = example.head.tolist()
         if draw and example.hint is not None and draw.random() < config.show_hint:
             head.append(example.hint)
-        conditions.append(
-            condition_ids(head, [c.tolist() for c in context], config.longest_context, prototype)
-        )
-    targets = [example.target.tolist() for example in chosen]
+        conditions.append((head, context, config.longest_context, prototype))
+    rows = [condition_ids(*condition) for condition in conditions[part]]
+    targets = [example.target.tolist() for example in chosen[part]]
     width = max(map(len, targets))
     return Batch(
-        _padded(conditions),
-        torch.tensor([len(c) for c in conditions]),
+        _padded(rows),
+        torch.tensor([len(c) for c in rows]),
         torch.tensor([[BEGIN, *t[:-1], *[PAD] * (width - len(t))] for t in targets]),
         _padded(targets),
         torch.tensor([len(t) for t in targets]),
     )
+
+
+def sentence_ends(vocabulary: Vocabulary) -> frozenset[int]:
+    """Ids of the tokens that end with a mark that ends a sentence."""
+    marks = tuple("。！？!?….")
+    return frozenset(number for number, token in enumerate(vocabulary.tokens) if token.endswith(marks))
+
+
+def reordered(context: Sequence[list[int]], ends: frozenset[int], draw: random.Random) -> list[list[int]]:
+    """A context whose earlier sentences are shuffled within their part, or one of them left out.
+
+    Its last sentence, which the target answers or goes on from, stays whole and last. (Sentence
+    shuffling as a noise: Lewis et al. 2020, BART, section 2.2.)
+    """
+    parts = [_sentences(part, ends) for part in context]
+    flat = [(number, sentence) for number, part in enumerate(parts) for sentence in part]
+    if len(flat) < 2:
+        return list(context)
+    *earlier, last = flat
+    if draw.random() < 0.5:
+        earlier.pop(draw.randrange(len(earlier)))
+    else:
+        draw.shuffle(earlier)
+        earlier.sort(key=lambda item: item[0])  # a sentence stays with who said it
+    result: dict[int, list[int]] = {}
+    for number, sentence in (*earlier, last):
+        result.setdefault(number, []).extend(sentence)
+    return list(result.values())
+
+
+def _sentences(tokens: list[int], ends: frozenset[int]) -> list[list[int]]:
+    """Cut after each run of end tokens; joined they give the tokens."""
+    cuts = [i for i in range(1, len(tokens)) if tokens[i - 1] in ends and tokens[i] not in ends]
+    return [tokens[start:end] for start, end in zip([0, *cuts], [*cuts, len(tokens)], strict=True)]
 
 
 def _padded(sequences: Sequence[Sequence[int]]) -> Tensor:
@@ -396,31 +414,54 @@ def _padded(sequences: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*s, *[PAD] * (width - len(s))] for s in sequences])
 
 
+class Epoch(Sequence[list[int]]):
+    """One epoch's batches: `order` (N,) of indices, cut at `bounds` (batches, 2)."""
+
+    def __init__(self, order: np.ndarray[Any, Any], bounds: np.ndarray[Any, Any]) -> None:
+        self._order, self._bounds = order, bounds
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        start, end = self._bounds[number]
+        return self._order[start:end].tolist()
+
+
 def buckets(
-    data: Sequence[Encoded], size: int, seed: int, weights: Sequence[float] | None = None
-) -> list[list[int]]:
+    data: Sequence[Encoded],
+    size: int,
+    seed: int,
+    weights: Sequence[float] | np.ndarray[Any, Any] | None = None,
+) -> Epoch:
     """One epoch's batches of indices: shuffled, near-equal target lengths together.
 
     `weights` above 1 repeat an example, below 1 take it with that chance. The order depends on
     `seed` alone, so an interrupted run resumes in the middle of an epoch.
     """
-    draw = random.Random(seed)
-    order: list[int] = []
-    for index in range(len(data)):
-        weight = weights[index] if weights else 1.0
-        order += [index] * (int(weight) + (draw.random() < weight % 1))
+    draw = np.random.default_rng(abs(seed))
+    lengths = getattr(data, "lengths", None)
+    if lengths is None:
+        lengths = np.array([len(example.target) for example in data])
+    order = np.arange(len(data), dtype=np.int32)
+    if weights is not None:
+        share = np.asarray(weights, dtype=np.float64)
+        whole = np.floor(share)
+        order = np.repeat(order, (whole + (draw.random(len(data)) < share - whole)).astype(np.int64))
     draw.shuffle(order)
-    batches = []
+    # Batch normalisation needs two rows: a last single one joins the batch before it.
+    if len(order) == 1:
+        order = np.repeat(order, 2)
     pool = size * 64
     for start in range(0, len(order), pool):
-        part = sorted(order[start : start + pool], key=lambda i: len(data[i].target))
-        batches += [part[i : i + size] for i in range(0, len(part), size)]
-        # Batch normalisation needs two rows: a last single one joins the batch before it.
-        if len(batches[-1]) == 1:
-            single = batches.pop()
-            if len(part) > 1:
-                batches[-1] = batches[-1] + single
-            else:
-                batches.append(single * 2)
-    draw.shuffle(batches)
-    return batches
+        part = order[start : start + pool]
+        order[start : start + pool] = part[np.argsort(lengths[part], kind="stable")]
+    starts = np.arange(0, len(order), size)
+    bounds = np.stack([starts, np.minimum(starts + size, len(order))], axis=1)
+    if len(bounds) > 1 and bounds[-1, 1] - bounds[-1, 0] == 1:
+        bounds = bounds[:-1]
+        bounds[-1, 1] += 1
+    draw.shuffle(bounds)
+    return Epoch(order, bounds)

@@ -12,7 +12,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── QueueFull  TooSlow  ShuttingDown
     ├── NothingGood          the engine's own score says that no draft is worth sending
     ├── SetupError           the owner can fix it
-    │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting
+    │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
     └── TuneError            tuning cannot go on
         ├── TooFewSignals  OneSided  NothingToRollBack
         ├── NotBetter
@@ -174,6 +174,13 @@ class JournalUnreadable(SetupError):
 class BadSetting(SetupError):
     code = "bad_setting"
     sentence = "The setting {setting} is not usable: {reason}."
+
+
+class ExtraMissing(SetupError):
+    code = "extra_missing"
+    sentence = (
+        "{option} needs {package}, which is not installed; run in the checkout: pip install '.[{extra}]'."
+    )
 
 
 class TuneError(MoyouError):

@@ -78,7 +78,10 @@ class Posterior(NamedTuple):
     log_variance: Tensor
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+        return self.at(torch.randn(self.mean.shape, generator=generator, device=self.mean.device))
+
+    def at(self, noise: Tensor) -> Tensor:
+        """z (B, Z) of standard normal noise (B, Z): the reparameterisation."""
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
     def kl(self) -> Tensor:
@@ -117,6 +120,13 @@ class Bidirectional(nn.Module):
         return torch.cat([ahead, back], dim=2), final
 
 
+class BatchMean(nn.Module):
+    """(B, Z) → (Z,); a module, so that a run on several processes can put the mean over all in its place."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows.mean(dim=0)
+
+
 class ConditionalVAE(nn.Module):
     """`classes` (V, K): what tokens have in common, as numbers of classes (0: none).
 
@@ -147,6 +157,7 @@ class ConditionalVAE(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         if config.copy:
             self.copy_gate = CopyGate(e)
+        self.average = BatchMean()
         if z:
             self.posterior_encoder = Bidirectional(e, config.posterior_hidden)
             self.posterior = nn.Linear(2 * config.posterior_hidden + c, 2 * z)
@@ -242,8 +253,12 @@ class ConditionalVAE(nn.Module):
         lengths: Tensor,
         *,
         beta: float = 1.0,
+        noise: Tensor | None = None,
     ) -> Loss:
-        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target."""
+        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target.
+
+        `noise` (B, Z) is what z is drawn with; None draws it here.
+        """
         config = self.config
         if self.training and config.word_dropout:
             keep = torch.rand(inputs.shape, device=inputs.device) >= config.word_dropout
@@ -254,11 +269,12 @@ class ConditionalVAE(nn.Module):
         real = target != PAD
         if config.latent:
             posterior = self.infer(encoded, target, lengths)
-            z = posterior.sample()
+            z = posterior.sample() if noise is None else posterior.at(noise)
             by_dimension = posterior.kl()
             kl = by_dimension.sum()
-            floor = by_dimension.mean(dim=0).clamp_min(config.free_bits).sum() * len(target)
-            penalty = floor if config.free_bits else kl
+            penalty = kl
+            if config.free_bits:
+                penalty = self.average(by_dimension).clamp_min(config.free_bits).sum() * len(target)
             bag_features = self.bag(torch.cat([z, encoded.summary], dim=1))
             bag_log = self.logits(bag_features).float().log_softmax(dim=1)
             bag = -(bag_log.gather(1, target) * real).sum()

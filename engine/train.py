@@ -1,7 +1,7 @@
-"""`python -m engine train`: corpora in, a checkpoint out. Resumable, on a CPU or one CUDA GPU.
+"""`python -m engine train`: corpora in, a checkpoint out. Resumable, on a CPU, a GPU or several processes.
 
 Knows: the schedule (warm-up, cosine decay over the time or step budget), validation, early stopping.
-Does not know: what the model is asked later.
+Does not know: how files are read, how processes talk, what the model is asked later.
 
 A run is a folder: the checkpoint that is best on validation, and `state.pt` to go on from. The same
 command with --resume continues at the batch where it stopped; the order of batches depends on the
@@ -18,7 +18,6 @@ import os
 import random
 import time
 import tomllib
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,16 +26,23 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from engine import checkpoint, corpus, prototypes
-from engine.corpus import CorpusConfig, Encoded, Example
+from engine import checkpoint, corpus
+from engine.corpus import CorpusConfig, Encoded
+from engine.distributed import ALONE, World, device_of
 from engine.errors import BadFile, BadOption
 from engine.facts.pingshui import UNKNOWN, reading
 from engine.model import ConditionalVAE, ModelConfig
 from engine.novelty import Bloom
-from engine.vocabulary import Vocabulary, build
+from engine.observer import EVERY, Observer
+from engine.training_data import Data, load_data
+from engine.vocabulary import Vocabulary
 from engine.weights import LINES_FILE
 
 log = logging.getLogger(__name__)
+
+
+SHORT_EPOCH = 10
+"""Steps that a tiny corpus is trained at least between two validations."""
 
 
 @dataclass
@@ -52,7 +58,8 @@ class TrainingConfig:
     minutes: float = 120.0
     steps: int = 0  # 0: bounded by minutes and epochs
     epochs: int = 100
-    validate_every: int = 500  # steps
+    validate_every: int = 500  # steps; an epoch, where that is shorter and at least SHORT_EPOCH
+    validate_share: float = 0.0  # and after each such share of the budget; 0: never
     save_every: float = 180.0  # seconds
     patience: int = 6  # validations without gain
     pause_at: int = 0  # stop after this many steps, as an interruption would; 0: never
@@ -101,94 +108,6 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
         ) from error
 
 
-@dataclass
-class Data:
-    train: list[Encoded]
-    weights: list[float]
-    validation: list[Encoded]
-    vocabulary: Vocabulary
-
-
-def _is_validation(group: str, share: float) -> bool:
-    return zlib.crc32(group.encode()) % 100_000 < share * 100_000
-
-
-def load_data(
-    files: Sequence[Path],
-    config: CorpusConfig,
-    *,
-    exclude: Sequence[Path] = (),
-    vocabulary: Vocabulary | None = None,
-) -> Data:
-    """Read, deduplicate by target and context, split by group, encode. Raises BadFile when empty.
-
-    Targets of the files in `exclude` are left out: what will be evaluated is never trained on.
-    """
-    forbidden = {
-        example.target
-        for file in exclude
-        for row in corpus.rows(file)
-        for example in corpus.of_row(row, file.name.split(".")[0], config)
-    }
-    # A poem that shares a line with verse kept aside is not read either, whatever its form.
-    if config.kind == "verse":
-        forbidden |= {line for target in forbidden for line in target.split("\n")}
-    seen: set[int] = set()
-    found: list[tuple[Example, float]] = []
-    for file in files:
-        weight = config.weights.get(file.name.split(".")[0], 1.0)
-        for example in corpus.examples(file, config):
-            key = hash((example.target, example.context))
-            if example.target and key not in seen and not _stands_in(example.target, forbidden):
-                seen.add(key)
-                found.append((example, weight))
-    if not found:
-        raise BadFile(file=", ".join(f.name for f in files) or "--data", reason="it holds no usable text")
-    if config.prototypes:
-        found = _with_prototypes(found)
-    if vocabulary is None:
-        texts = (part for example, _ in found for part in (example.target, *example.context))
-        vocabulary = build(
-            texts,
-            config.tags,
-            min_count=config.min_count,
-            pieces=config.pieces,
-            byte_fallback=config.byte_fallback,
-        )
-    lines = (line for example, _ in found if example.keywords for line in example.target.split("\n"))
-    pairs = corpus.common_pairs(lines)
-    share = min(config.validation / len(found), 0.1)
-    data = Data([], [], [], vocabulary)
-    for example, weight in found:
-        encoded = corpus.encode(example, vocabulary, config, pairs)
-        if encoded is None:
-            continue
-        if _is_validation(example.group or example.target, share):
-            data.validation.append(encoded)
-        else:
-            data.train.append(encoded)
-            data.weights.append(weight)
-    if not data.train:
-        raise BadFile(file=files[0].name, reason="every text in it is too long or too short to learn from")
-    random.Random(0).shuffle(data.validation)
-    data.validation = data.validation[: config.validation] or data.train[:64]
-    return data
-
-
-def _with_prototypes(found: list[tuple[Example, float]]) -> list[tuple[Example, float]]:
-    """Examples of our own voice get replies to like askings to be edited; the others stay as they are."""
-    own = [number for number, (example, _) in enumerate(found) if "own" in example.tags]
-    shown = dict(zip(own, prototypes.of_pairs([found[number][0] for number in own]), strict=True))
-    return [
-        (dataclasses.replace(example, prototypes=shown.get(number, ())), weight)
-        for number, (example, weight) in enumerate(found)
-    ]
-
-
-def _stands_in(target: str, forbidden: set[str]) -> bool:
-    return target in forbidden or any(line in forbidden for line in target.split("\n"))
-
-
 def classes_of(vocabulary: Vocabulary) -> torch.Tensor:
     """(V, 1 + most readings) for verse: each character's tone and its rhyme groups as classes."""
     numbers: dict[str, int] = {}
@@ -199,14 +118,6 @@ def classes_of(vocabulary: Vocabulary) -> torch.Tensor:
         found.append([numbers.setdefault(name, len(numbers) + 1) if name else 0 for name in names])
     width = max(map(len, found))
     return torch.tensor([row + [0] * (width - len(row)) for row in found])
-
-
-def device_of(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BadOption(option="device", reason="this machine has no CUDA GPU; use --device cpu")
-    return torch.device(name)
 
 
 def precision_of(name: str, device: torch.device) -> torch.dtype:
@@ -256,17 +167,34 @@ def start_from(model: ConditionalVAE, vocabulary: Vocabulary, source: Path) -> l
 def validate(
     model: ConditionalVAE, data: Sequence[Encoded], config: CorpusConfig, device: torch.device
 ) -> dict[str, float]:
-    """Negative ELBO a token in nats, its perplexity, and KL an example, contexts kept."""
+    """Negative ELBO a token in nats, its perplexity, and KL an example, contexts kept.
+
+    z is drawn with the same noise each time, so that two validations differ by the weights alone.
+    """
     model.eval()
+    generator = torch.Generator().manual_seed(0)
     order = sorted(range(len(data)), key=lambda i: len(data[i].target))
     rebuilt = kl = tokens = 0.0
     for start in range(0, len(order), 64):
         batch = corpus.batch_of([data[i] for i in order[start : start + 64]], config, None).to(device)
-        loss = model(**vars(batch))
+        noise = torch.randn(len(batch.target), model.config.latent, generator=generator).to(device)
+        loss = model(**vars(batch), noise=noise)
         rebuilt, kl, tokens = rebuilt + float(loss.reconstruction), kl + float(loss.kl), tokens + loss.tokens
     model.train()
     nll = (rebuilt + kl) / tokens
     return {"elbo": nll, "ppl": math.exp(min(nll, 20)), "kl": kl / len(data)}
+
+
+def rate_at(settings: TrainingConfig, step: int, share: float) -> float:
+    """The learning rate of a step (from 0) when `share` of the budget is used: warm-up, then a cosine."""
+    decay = settings.lowest_rate + (1 - settings.lowest_rate) * 0.5 * (1 + math.cos(math.pi * share))
+    return settings.learning_rate * decay * min(1.0, (step + 1) / max(1, settings.warm_up))
+
+
+def noise_of(seed: int, step: int, rows: int, latent: int, part: slice = slice(None)) -> torch.Tensor:
+    """What z is drawn with at a step: (rows, Z) for the whole batch, of which `part` is returned."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+    return torch.randn(rows, latent, generator=generator)[part]
 
 
 @dataclass
@@ -281,6 +209,14 @@ class _Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+def step_of(out: Path) -> int:
+    """The step at which the run in a folder would go on; 0 where there is none."""
+    file = out / "state.pt"
+    if not file.exists():
+        return 0
+    return int(torch.load(file, weights_only=True, map_location="cpu")["progress"]["step"])
+
+
 def train(
     config: RunConfig,
     files: Sequence[Path],
@@ -292,31 +228,42 @@ def train(
     exclude: Sequence[Path] = (),
     init: Path | None = None,
     quiet: bool = False,
+    world: World = ALONE,
+    observers: Sequence[Observer] = (),
+    data: Data | None = None,
 ) -> dict[str, Any]:
-    """Train and return the last figures. Raises BadFile or BadOption; writes nothing before data is read."""
+    """Train and return the last figures. Raises BadFile or BadOption; writes nothing before data is read.
+
+    `data` takes the place of `files` already read. In a `world` of several processes the first one
+    validates, writes and calls `observers`; the figures of the others are empty.
+    """
     settings = config.training
     torch.set_num_threads(settings.threads)
-    where = device_of(device)
+    where = world.device or device_of(device)
     state_file = out / "state.pt"
-    resumed = resume and state_file.exists()
+    begun = world.agree(state_file.exists())
+    resumed = resume and begun
     if resume and not resumed:
         raise BadOption(option="resume", reason=f"{out} holds no run to go on with; leave --resume out")
-    if state_file.exists() and not resume:
+    if begun and not resume:
         reason = f"{out} holds a run; add --resume to go on with it or choose another folder"
         raise BadOption(option="out", reason=reason)
-    saved: Vocabulary | None = Vocabulary.load(out) if resumed else None
+    saved: Vocabulary | None = world.agree(Vocabulary.load(out) if resumed and world.first else None)
     if init is not None and saved is None:
         given = Vocabulary.load(init)
         # Another vocabulary only where this configuration asks for tags that the given one lacks.
         saved = given if set(config.corpus.tags) <= set(given.tags) else None
-    data = load_data(files, config.corpus, exclude=exclude, vocabulary=saved)
+    data = data or load_data(files, config.corpus, exclude=exclude, vocabulary=saved, scratch=out)
+    if len(set(world.all(data.checksum()))) > 1:
+        raise BadOption(option="data", reason="the processes read different files; give all of them the same")
     torch.manual_seed(settings.seed)
     classes = classes_of(data.vocabulary) if config.corpus.kind == "verse" else None
     model = ConditionalVAE(ModelConfig(vocabulary=len(data.vocabulary), **config.model), classes).to(where)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
     progress = _Progress()
     if resumed:
-        state = torch.load(state_file, weights_only=True, map_location=where)
+        state = torch.load(state_file, weights_only=True, map_location="cpu") if world.first else {}
+        state = world.agree(state)
         try:
             model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
@@ -325,12 +272,17 @@ def train(
             raise BadOption(option="resume", reason=reason) from error
         progress = _Progress(**state["progress"])
         torch.set_rng_state(state["random"].cpu())
-        if where.type == "cuda":
+        if where.type == "cuda" and world.size == 1:
             torch.cuda.set_rng_state_all([one.cpu() for one in state["random_cuda"]])
     elif init is not None:
         fresh = start_from(model, data.vocabulary, init)
         log.info("starting from %s; new: %s", init.name, ", ".join(fresh) or "nothing")
     precision = precision_of(settings.precision, where)
+    if world.size > 1:  # dropout of each process's own
+        torch.manual_seed(settings.seed + 7919 * world.rank + 1_000_003 * progress.step)
+    network = world.wrap(model)
+    observers = observers if world.first else ()
+    ends = corpus.sentence_ends(data.vocabulary)
     budget = 60 * (minutes if minutes is not None else settings.minutes)
     corpus_values = dataclasses.asdict(config.corpus)
     log.info(
@@ -359,16 +311,28 @@ def train(
     def keep_best() -> dict[str, float]:
         figures = validate(model, data.validation, config.corpus, where)
         figures |= {"step": progress.step, "seconds": round(progress.seconds), "tokens": progress.tokens}
+        figures["tokens_per_second"] = round(progress.tokens / max(progress.seconds, 1e-3))
         progress.history.append(figures)
         if figures["elbo"] < progress.best:
             progress.best, progress.stale = figures["elbo"], 0
             checkpoint.save(out, config.name, model, data.vocabulary, corpus_values)
         else:
             progress.stale += 1
+        for observer in observers:
+            observer.validated(progress.step, share, figures)
         return figures
 
     model.train()
-    bar = tqdm(initial=progress.step, unit="step", desc=config.name, disable=quiet, mininterval=2.0)
+    share, marks = 0.0, 0
+    for observer in observers:
+        observer.started(model, data, config.corpus, progress.step)
+    bar = tqdm(
+        initial=progress.step,
+        unit="step",
+        desc=config.name,
+        disable=quiet or not world.first,
+        mininterval=2.0,
+    )
     last = time.monotonic()
     stored = last
     figures: dict[str, float] = {}
@@ -377,56 +341,78 @@ def train(
         order = corpus.buckets(
             data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights
         )
+        every = min(settings.validate_every, max(len(order), SHORT_EPOCH))
         for number in range(progress.batch, len(order)):
+            progress.seconds = world.agree(progress.seconds)
             share = progress.seconds / budget if budget else 0.0
             if settings.steps:
                 share = max(share, progress.step / settings.steps)
             if share >= 1 or progress.step == settings.pause_at > 0:
                 done = True
                 break
-            rate = settings.lowest_rate + (1 - settings.lowest_rate) * 0.5 * (1 + math.cos(math.pi * share))
+            rate = rate_at(settings, progress.step, share)
             for group in optimizer.param_groups:
-                group["lr"] = (
-                    settings.learning_rate * rate * min(1.0, (progress.step + 1) / max(1, settings.warm_up))
-                )
+                group["lr"] = rate
+            chosen = [data.train[i] for i in order[number]]
+            while len(chosen) < world.size:  # a row for each process
+                chosen += chosen
+            tokens = sum(len(example.target) for example in chosen)
             draw = random.Random(settings.seed * 1_000_003 + progress.step)
-            batch = corpus.batch_of([data.train[i] for i in order[number]], config.corpus, draw).to(where)
+            batch = corpus.batch_of(chosen, config.corpus, draw, part=world.part, ends=ends).to(where)
+            noise = noise_of(settings.seed, progress.step, len(chosen), model.config.latent, world.part)
             beta = min(1.0, (progress.step + 1) / max(1, settings.anneal))
             with torch.autocast(where.type, dtype=precision, enabled=precision != torch.float32):
-                loss = model(**vars(batch), beta=beta)
+                loss = network(**vars(batch), beta=beta, noise=noise.to(where))
             optimizer.zero_grad(set_to_none=True)
-            loss.objective.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            # Gradients are averaged over processes; the sum over the batch is wanted, by all its tokens.
+            (loss.objective * (world.size * loss.tokens / tokens)).backward()
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
             optimizer.step()
             progress.step, progress.batch, progress.tokens = (
                 progress.step + 1,
                 number + 1,
-                progress.tokens + loss.tokens,
+                progress.tokens + tokens,
             )
+            for observer in observers:
+                observer.stepped()
             now = time.monotonic()
             progress.seconds, last = progress.seconds + now - last, now
             bar.update()
-            if progress.step % 20 == 0:
-                bar.set_postfix(
-                    nll=f"{float(loss.reconstruction) / loss.tokens:.3f}",
-                    kl=f"{float(loss.kl) / len(batch.target):.2f}",
-                )
-            if progress.step % settings.validate_every == 0:
-                figures = keep_best()
-                bar.write(json.dumps(figures)) if not quiet else None
+            if progress.step % EVERY == 0:
+                sums = world.total(torch.stack([loss.reconstruction, loss.kl, loss.bag_of_words])).tolist()
+                values = {
+                    "nll": sums[0] / tokens,  # nats a token
+                    "kl": sums[1] / len(chosen),  # nats an example
+                    "bag_of_words": sums[2] / tokens,
+                    "beta": beta,
+                    "learning_rate": rate,
+                    "gradient_norm": float(norm),
+                    "tokens_per_second": progress.tokens / max(progress.seconds, 1e-3),
+                }
+                bar.set_postfix(nll=f"{values['nll']:.3f}", kl=f"{values['kl']:.2f}")
+                for observer in observers:
+                    observer.measured(progress.step, values)
+            due = settings.validate_share and share >= (marks + 1) * settings.validate_share
+            marks += bool(due)
+            if progress.step % every == 0 or due:
+                if world.first:
+                    figures = keep_best()
+                    bar.write(json.dumps(figures)) if not quiet else None
                 last = time.monotonic()
-                if progress.stale >= settings.patience:
+                if world.agree(progress.stale >= settings.patience):
                     done = True
                     break
-            if now - stored > settings.save_every:
+            if world.first and now - stored > settings.save_every:
                 store()
                 stored = last = time.monotonic()
         else:
             progress.epoch, progress.batch = progress.epoch + 1, 0
-    if not progress.history or progress.history[-1]["step"] != progress.step:
-        figures = keep_best()
-    store()
-    if config.corpus.kind == "verse":
-        Bloom.build(corpus.all_lines(files)).save(out / LINES_FILE)
+    if world.first:
+        if not progress.history or progress.history[-1]["step"] != progress.step:
+            figures = keep_best()
+        store()
+        if config.corpus.kind == "verse":
+            Bloom.build(corpus.all_lines(files)).save(out / LINES_FILE)
     bar.close()
+    world.agree(None)  # nobody leaves before everything is written
     return {"name": config.name, "out": str(out), "epochs": progress.epoch, "best": progress.best, **figures}

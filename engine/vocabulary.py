@@ -24,6 +24,9 @@ _SPECIALS = ("<pad>", "<unknown>", "<begin>", "<end>", "<turn>", "\n")
 _SINGLE = re.compile(f"([{HAN}\u3000-\u303f\uff00-\uffef\u2010-\u2027\u2030-\u205e\n\u2581])")
 _SPACE = "\u2581"
 
+MOST_SPANS = 1 << 24
+"""Characters of spans that pieces are learnt from at most."""
+
 
 class Vocabulary:
     """An ordered list of tokens: specials, tags, bytes, single characters, pieces."""
@@ -176,12 +179,21 @@ def build(
     """
     singles: collections.Counter[str] = collections.Counter()
     spans: list[str] = []
+    held, every, number = 0, 1, 0
     for text in texts:
         for part in _SINGLE.split(text):
             if len(part) == 1 and _SINGLE.fullmatch(part):
                 singles[part] += 1
             elif part and pieces:
+                number += 1
+                if number % every:
+                    continue
                 spans.append(part)
+                held += len(part)
+                if held > MOST_SPANS:
+                    # A corpus of any size is sampled evenly: every second one goes, and of those to come.
+                    spans, every = spans[1::2], 2 * every
+                    held = sum(map(len, spans))
             else:
                 singles.update(part)
     singles.pop("\n", None)
@@ -189,7 +201,7 @@ def build(
     characters = [
         c for c, n in sorted(singles.items(), key=lambda item: (-item[1], item[0])) if n >= min_count
     ]
-    model = _train_pieces(spans, pieces) if pieces else b""
+    model = _train_pieces(spans, pieces) if spans else b""
     return Vocabulary(tags, characters, model, byte_fallback=byte_fallback)
 
 

@@ -77,7 +77,6 @@ def test_csv_of_the_mission_and_plain_text(tmp_path: Path) -> None:
         ("list.jsonl", b"[1, 2]\n", "line 1 is not a JSON object"),
         ("turns.jsonl", b'{"turns": ["a", null]}\n', "row 1 does not have the fields"),
         ("asks.jsonl", b'{"asks": ["a"], "replies": ["b"]}\n', "row 1 does not have the fields"),
-        ("gbk.txt", "今天天气".encode("gb18030"), "UTF-8"),
         ("bad.jsonl.gz", b"not gzip", "cannot be read"),
     ],
 )
@@ -143,7 +142,7 @@ def test_an_epoch_holds_every_example_once_and_depends_on_the_seed_alone(
     batches = corpus.buckets(data, size, seed)
     expected = list(range(len(lengths))) if len(lengths) > 1 else [0, 0]
     assert sorted(i for batch in batches for i in batch) == expected
-    assert batches == corpus.buckets(data, size, seed)
+    assert list(batches) == list(corpus.buckets(data, size, seed))
     assert all(1 < len(batch) <= size + 1 for batch in batches)
 
 
@@ -162,3 +161,37 @@ def test_an_owners_files_speak_with_the_voice_that_is_asked_for(tmp_path: Path) 
     ):
         (example,) = corpus.examples(write(tmp_path / name, [{"turns": ["甲", "乙"]}]), CONFIG)
         assert example.tags == tags
+
+
+def test_earlier_sentences_change_places_and_the_last_stays() -> None:
+    vocabulary = build(["今天很好。我们出去！你来吗？来吧"], CONFIG.tags, min_count=1)
+    ends = corpus.sentence_ends(vocabulary)
+    assert {vocabulary.tokens[end] for end in ends} == set("。！？")
+    config = dataclasses.replace(CONFIG, shuffle_context=1.0, drop_context=0.0)
+    context = ("今天很好。我们出去！", "很好！来吧。你来吗？来吗")
+    example = corpus.encode(Example(("chat",), context, "来吧"), vocabulary, config, set())
+    assert example is not None
+
+    def condition(draw: random.Random | None, settings: CorpusConfig = config) -> str:
+        batch = corpus.batch_of([example], settings, draw, ends=ends)
+        return "".join("/" if t == TURN else vocabulary.tokens[t] for t in batch.condition[0].tolist())
+
+    plain = "<chat>/" + "/".join(context) + "/"
+    assert condition(None) == plain
+    assert condition(random.Random(1), dataclasses.replace(config, shuffle_context=0.0)) == plain
+    found = {condition(random.Random(seed)) for seed in range(200)}
+    pieces = ["今天很好。", "我们出去！", "很好！", "来吧。", "你来吗？"]
+    dropped = {text for text in found if len(text) < len(plain)}
+    assert len(dropped) == 5  # one for each sentence but the last
+    for words in found:
+        assert words.endswith("来吗/")
+        first, second = words.removeprefix("<chat>/").removesuffix("/").split("/")
+        assert sum(piece in first for piece in pieces[:2]) + sum(piece in second for piece in pieces[2:]) >= 4
+    swapped = found - dropped
+    assert 1 < len(swapped) <= 12  # 2 orders of the first turn, 6 of the second
+    assert plain in swapped
+
+
+def test_a_context_of_one_sentence_is_left_as_it_is() -> None:
+    assert corpus.reordered([[1, 2, 3]], frozenset({3}), random.Random(0)) == [[1, 2, 3]]
+    assert corpus.reordered([], frozenset({3}), random.Random(0)) == []

@@ -167,3 +167,19 @@ def test_the_rhymes_of_line_ends_are_asked_of_z() -> None:
             features = net.bag(torch.cat([posterior.mean, encoded.summary], dim=1))
             found[weight] = float(net._line_ends(features, rows["target"])) / 128
     assert found[1.0] < 0.5 * found[0.0]
+
+
+@pytest.mark.parametrize("setting", ["dropout", "word_dropout"])
+def test_what_is_dropped_is_dropped_in_training_only(setting: str) -> None:
+    chances = {"dropout": 0.0, "word_dropout": 0.0, setting: 0.5}
+    net = model(**chances)
+    rows = batch()
+    noise = torch.zeros(len(rows["target"]), net.config.latent)
+
+    def loss() -> float:
+        return float(net(**rows, noise=noise).reconstruction)
+
+    net.train()
+    assert loss() != loss()
+    net.eval()
+    assert loss() == loss()

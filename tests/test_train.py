@@ -171,3 +171,52 @@ def test_precision_is_chosen_by_name() -> None:
     assert train.precision_of("auto", cpu) in (torch.float32, torch.bfloat16)
     with pytest.raises(BadOption, match="auto, fp32 or bf16"):
         train.precision_of("fp8", cpu)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_its_lowest() -> None:
+    settings = train.TrainingConfig(learning_rate=0.1, warm_up=10, lowest_rate=0.05)
+    rising = [train.rate_at(settings, step, 0.0) for step in range(12)]
+    assert rising[0] == pytest.approx(0.01)
+    assert rising[9] == rising[11] == pytest.approx(0.1)
+    falling = [train.rate_at(settings, 1000, share / 10) for share in range(11)]
+    assert falling == sorted(falling, reverse=True)
+    assert falling[5] == pytest.approx(0.1 * (0.05 + 0.95 / 2))
+    assert falling[10] == pytest.approx(0.005)
+
+
+def test_a_run_stops_when_validation_gains_nothing_more(tmp_path: Path) -> None:
+    run = config(tmp_path, "talk", steps=500)
+    run.training.learning_rate, run.training.patience, run.training.validate_every = 0.0, 3, 4
+    run.model["gamma"] = 0.0  # batch statistics change without learning
+    figures = train.train(run, [tiny.write_talk(tmp_path)], tmp_path / "out", device="cpu", quiet=True)
+    # one validation that is the best so far, then three that are not better
+    assert figures["step"] == 16
+    assert figures["tokens_per_second"] > 0
+
+
+def test_a_tiny_corpus_is_validated_once_an_epoch_of_ten_steps(tmp_path: Path) -> None:
+    run = config(tmp_path, "talk", steps=25)
+    run.training.validate_every = 500
+    train.train(run, [tiny.write_talk(tmp_path, 8)], tmp_path / "out", device="cpu", quiet=True)
+    history = json.loads((tmp_path / "out" / "history.json").read_text("utf-8"))
+    assert [figures["step"] for figures in history] == [10, 20, 25]
+
+
+def test_validation_comes_at_shares_of_the_budget(tmp_path: Path) -> None:
+    run = config(tmp_path, "talk", steps=20)
+    run.training.validate_every, run.training.validate_share = 10_000, 0.25
+    run.training.batch = 4
+    train.train(run, [tiny.write_talk(tmp_path, 200)], tmp_path / "out", device="cpu", quiet=True)
+    history = json.loads((tmp_path / "out" / "history.json").read_text("utf-8"))
+    assert [figures["step"] for figures in history] == [6, 11, 16, 20]
+
+
+def test_validation_is_the_same_for_the_same_weights(tmp_path: Path) -> None:
+    run = config(tmp_path, "talk", steps=2)
+    data = train.load_data([tiny.write_talk(tmp_path)], run.corpus)
+    train.train(run, [], tmp_path / "out", device="cpu", quiet=True, data=data)
+    model = checkpoint.load(tmp_path / "out").model
+    cpu = torch.device("cpu")
+    first = train.validate(model, data.validation, run.corpus, cpu)
+    torch.manual_seed(9)
+    assert train.validate(model, data.validation, run.corpus, cpu) == first
