@@ -40,6 +40,7 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _BOOK_DRAFTS = 3
+_PROTOTYPES, _EDITS = 2, 3  # replies of the book that are edited, and drafts of each
 # What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
 # post need only share something with what was asked; a reply has to answer, an ad to name its product.
 _BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
@@ -49,13 +50,16 @@ _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 class Composer:
     """Holds the loaded models. Safe for several threads: loading is locked, decoding keeps no state."""
 
-    def __init__(self, models: Path | None, tuned: Path | None, *, use_book: bool) -> None:
+    def __init__(
+        self, models: Path | None, tuned: Path | None, *, use_book: bool, book: Book | None = None
+    ) -> None:
+        """`book`: in place of the shipped one, which is read when first needed."""
         self._models, self._use_book = models, use_book
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
         self._rules: dict[str, verse.VerseRules] = {}
         self._facings: dict[str, Facing] = {}
-        self._book: Book | None = None
+        self._book = book
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -222,7 +226,9 @@ class Composer:
         rules = self._verse_rules(decoder)
         condition = decoder.condition(asked.tags, asked.context)
         forced = asked.forced(rules.ids)
-        plans = [rules.plan(asked.written, forced, asked.first) for _ in z]
+        # A model that cannot be told the rhyme is left to choose it.
+        group = asked.group if all(map(decoder.vocabulary.has_tag, asked.tags)) else ""
+        plans = [rules.plan(asked.written, forced, asked.first, group) for _ in z]
         room = sum(asked.written.lengths) + len(asked.written.lengths) + 1
         rows = decoder.sample(condition, z, seed, dataclasses.replace(sampling, max_tokens=room), plans)
         poems = [asked.lines(row.text) for row in rows]
@@ -300,6 +306,16 @@ class Composer:
             found = self._the_book().nearest(asked, request.context, task.name, _BOOK_DRAFTS)
         for words, likeness in found:
             drafts.append(_judged(Row(text=words), "book", request, source, (), likeness))
+        if decoder.edits:
+            for number, (words, likeness) in enumerate(found[:_PROTOTYPES]):
+                shown = decoder.condition(tags, context, words)
+                edits = decoder.sample(shown, z[:_EDITS], seed + number + 1, sampling)
+                fits = self._fit(decoder, condition, tags, z[:_EDITS], edits)
+                drafts += [
+                    _judged(row, "edited", request, source, latent, fit, likeness)
+                    for row, latent, fit in zip(edits, z[:_EDITS].tolist(), fits, strict=True)
+                    if row.text.strip()
+                ]
         drafts = list({draft.text: draft for draft in drafts}.values())
         if not drafts:
             raise NothingGood()
@@ -333,9 +349,17 @@ class Composer:
 
 
 def _judged(
-    row: Row, origin: Origin, request: Request, source: str, latent: Sequence[float], fit: float
+    row: Row,
+    origin: Origin,
+    request: Request,
+    source: str,
+    latent: Sequence[float],
+    fit: float,
+    likeness: float = 0.0,
 ) -> Draft:
-    """A draft with its scores. `source`: what may have been copied. `fit`: from `_fit` or the book."""
+    """A draft with its scores. `source`: what may have been copied. `fit`: from `_fit` or the book.
+    `likeness`: of the prototype that was edited.
+    """
     words = row.text.strip()
     scores, quality = judge.judge(words, request.text, request.context, request.locale)
     if origin == "book":
@@ -348,6 +372,11 @@ def _judged(
         fluency = _fluency(row.log_probability, len(row.tokens))
         scores = {**scores, "fluency": fluency, "fit": fit}
         score = quality * (0.05 + 0.4 * fluency + 0.1 * max(-1.0, min(1.0, fit)))
+        if origin == "edited":
+            # As good as its prototype at best, and only as far as the edit reads well.
+            scores = {**scores, "likeness": likeness}
+            least, more = _BOOK_WORTH.get(request.task, (0.0, 1.25))
+            score = max(score, quality * min(1.0, least + more * likeness) * fluency * 0.9)
     own = judge.copied_passages(words, source)
     return Draft(words, own, origin, tuple(latent), row.log_probability, scores, round(score, 6))
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoint import Checkpoint
-from engine.corpus import condition_ids, spaced
+from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
 from engine.model import Encoded
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 
@@ -108,12 +108,20 @@ class Decoder:
     def latent_size(self) -> int:
         return self.model.config.latent
 
-    def condition(self, tags: Sequence[str], context: Sequence[str]) -> list[int]:
-        """Condition ids: tags the vocabulary has, then the context's parts, nearest kept."""
+    @property
+    def edits(self) -> bool:
+        """Whether the model learnt to edit a prototype."""
+        return self.model.config.copy and self.vocabulary.has_tag(PROTOTYPE_TAG)
+
+    def condition(self, tags: Sequence[str], context: Sequence[str], prototype: str = "") -> list[int]:
+        """Condition ids: tags the vocabulary has, the context's parts, nearest kept, a reply to edit."""
         head = [self.vocabulary.tag(tag) for tag in tags if self.vocabulary.has_tag(tag)]
         parts = [[t for t in self.vocabulary.encode(spaced(part)) if t != UNKNOWN] for part in context]
         longest = int(self.checkpoint.corpus.get("longest_context", 96))
-        return condition_ids(head, [part for part in parts if part], longest)
+        shown: list[int] = []
+        if prototype and self.edits:
+            shown = [self.vocabulary.tag(PROTOTYPE_TAG), *self.vocabulary.encode(spaced(prototype))]
+        return condition_ids(head, [part for part in parts if part], longest, shown)
 
     @torch.inference_mode()
     def encode(self, condition: Sequence[int], rows: int) -> Encoded:

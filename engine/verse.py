@@ -70,9 +70,13 @@ class VerseRules:
         self._members: dict[tuple[Book, str], Flags] = {}
         self._unions: dict[tuple[Book, str, frozenset[str]], Flags] = {}
 
-    def plan(self, form: Form, forced: Mapping[int, int] | None = None, avoid: str = "") -> VersePlan:
-        """`forced`: position from 0 → the id that must stand there. `avoid`: characters not to use."""
-        return VersePlan(self, form, forced or {}, avoid)
+    def plan(
+        self, form: Form, forced: Mapping[int, int] | None = None, avoid: str = "", group: str = ""
+    ) -> VersePlan:
+        """`forced`: position from 0 → the id that must stand there. `avoid`: characters not to use.
+        `group`: the group to rhyme in, where it has enough characters left.
+        """
+        return VersePlan(self, form, forced or {}, avoid, group)
 
     def members(self, book: Book, tone: str) -> Flags:
         """(G, V) which characters rhyme in which group of `rhyme_groups(book)` when read 平 or 仄."""
@@ -101,8 +105,10 @@ class VersePlan:
     as it is for a forced one.
     """
 
-    def __init__(self, rules: VerseRules, form: Form, forced: Mapping[int, int], avoid: str) -> None:
-        self.rules, self.form = rules, form
+    def __init__(
+        self, rules: VerseRules, form: Form, forced: Mapping[int, int], avoid: str, group: str = ""
+    ) -> None:
+        self.rules, self.form, self._wanted = rules, form, group
         self.lines: list[str] = [""]
         self._lengths = form.lengths
         self._forced, self._echoes = dict(forced), dict(form.echoes)
@@ -255,7 +261,7 @@ class VersePlan:
                 ]
                 if opened:
                     break
-            self._opened[rhyme] = frozenset(opened)
+            self._opened[rhyme] = frozenset([self._wanted] if self._wanted in opened else opened)
         return self._opened[rhyme]
 
     def _fitting(self, states: Iterable[_State]) -> Flags:

@@ -7,13 +7,21 @@ how a form is printed. Does not know: models, sampling, how good a draft is.
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine import couplet, forms, text, theme
+from engine.corpus import RHYME_TAG, VERSE_TAGS
 from engine.errors import HeadMissing, HeadUnfit, HeadUnwritable
 from engine.forms import ACROSTIC, COUPLET, Form
 
+# How often level rhymes are used, in thousandths of 40,000 quatrains and regulated poems of the Song.
+RHYME_SHARES = {
+    "四支": 86, "八庚": 86, "一先": 85, "七阳": 79, "十一真": 75, "十一尤": 70, "一东": 65, "十灰": 60,
+    "六麻": 42, "十四寒": 41, "五微": 41, "十五删": 38, "十二侵": 35, "六鱼": 30, "十三元": 29, "七虞": 29,
+    "五歌": 22, "十二文": 19, "九青": 17, "八齐": 15, "二萧": 13, "二冬": 13, "十蒸": 13, "四豪": 11,
+}  # fmt: skip
 COUPLET_SIZES = (5, 7)  # characters a line, where both lines are asked for
 HALVED = 8  # lines of a form that also takes a head for every other line
 
@@ -32,6 +40,7 @@ class Asked:
     words: tuple[str, ...] = ()
     first: str = ""
     heads: Mapping[int, str] = field(default_factory=dict)
+    group: str = ""  # the rhyme chosen beforehand, which the model is told
 
     def lines(self, written: str) -> list[str]:
         """All lines of a reply, from the text that was decoded."""
@@ -62,8 +71,20 @@ def asked(form: str, words: str, head: str, seed: int) -> Asked:
         images = tuple(verse_condition(words))
         if wanted.name == COUPLET:
             wanted = forms.couplet(COUPLET_SIZES[seed % len(COUPLET_SIZES)])
-        found = Asked(wanted, wanted, (wanted.tag or wanted.name,), images, images)
+        tag = wanted.tag or wanted.name
+        # A model that knows where a poem's rhyme lies leads up to it; one that meets it at the first
+        # rhyme only is surprised by the second.
+        group = _rhyme(seed) if tag in VERSE_TAGS.values() else ""
+        tags = (tag, f"{RHYME_TAG}{group}") if group else (tag,)
+        found = Asked(wanted, wanted, tags, images, images, group=group)
     return dataclasses.replace(found, heads=_heads(head, found.written))
+
+
+def _rhyme(seed: int) -> str:
+    """A level group of 平水韵, as often as poets chose it; fixed by the seed."""
+    groups = list(RHYME_SHARES)
+    draw = random.Random(seed ^ 0x97D5)  # not a secret; away from the draws of the text
+    return draw.choices(groups, list(RHYME_SHARES.values()))[0]
 
 
 def _heads(head: str, form: Form) -> dict[int, str]:
