@@ -28,7 +28,7 @@ from engine.meaning import Meaning
 
 _CONTEXT = 0.3  # share of the score of a reply to a certain turn that hangs on that turn
 _ALIKE = 0.35  # cosine of two turns from which they count as the same turn
-_MEANING = 0.6  # share of meaning in likeness, the rest is letters
+_MEANING = 0.8  # share of meaning in likeness, the rest is letters
 _WIDTH = 0.1  # cosines of meaning this far apart differ by a factor of e when an entry's askings add up
 
 
