@@ -21,11 +21,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine import checkpoint, decode, dial_tasks, dials, judge, text, theme, verse, verse_check, verse_task
+from engine import (
+    checkpoint,
+    decode,
+    dial_tasks,
+    dials,
+    judge,
+    passages,
+    safety,
+    text,
+    theme,
+    verse,
+    verse_check,
+    verse_task,
+)
 from engine.decode import Decoder, Row, Sampling
 from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.facing import Facing
 from engine.novelty import Bloom
+from engine.passages import Passages
 from engine.task import CONTEXT, Task
 from engine.tuned import CurrentReward
 from engine.values import Draft, Origin, Reply, Request
@@ -55,6 +69,7 @@ class Composer:
         self._decoders: dict[str, Decoder] = {}
         self._rules: dict[str, verse.VerseRules] = {}
         self._facings: dict[str, Facing] = {}
+        self._passages: dict[str, Passages | None] = {}
         self._book: Book | None = None
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
@@ -74,8 +89,10 @@ class Composer:
             self._verse_rules(decoder)
             theme.imagery("月")
         else:
+            self._known_passages(decoder)
             if self._use_book:
                 self._the_book()
+        safety.safe(["月"])
 
     def loaded(self) -> dict[str, str]:
         """Names of loaded models and their hashes."""
@@ -101,6 +118,18 @@ class Composer:
                 characters = decoder.vocabulary.character_list()
                 self._facings[key] = Facing(decoder.model.embed.weight, characters)
             return self._facings[key]
+
+    def _known_passages(self, decoder: Decoder) -> Passages | None:
+        """The passages that a talk model may not write again; None where it learnt from nobody else's."""
+        key = decoder.checkpoint.identity
+        with self._lock:
+            if key not in self._passages:
+                file = decoder.checkpoint.folder / passages.FILE
+                try:
+                    self._passages[key] = Passages.load(file) if file.exists() else None
+                except ValueError as error:
+                    raise ModelBroken(folder=str(file.parent), reason=str(error)) from error
+            return self._passages[key]
 
     def _the_book(self) -> Book:
         with self._lock:
@@ -170,7 +199,8 @@ class Composer:
         if task.dial:
             rules = self._verse_rules(decoder) if model == "verse" else None
             tags = _TAG.findall(task.condition)
-            return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules)
+            known = self._known_passages(decoder) if rules is None else None
+            return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules, known)
         around = decoding.get("near")
         rows = int(decoding["drafts"])
         if around is None:
@@ -225,6 +255,10 @@ class Composer:
         plans = [rules.plan(asked.written, forced, asked.first) for _ in z]
         room = sum(asked.written.lengths) + len(asked.written.lengths) + 1
         rows = decoder.sample(condition, z, seed, dataclasses.replace(sampling, max_tokens=room), plans)
+        whole = ["\n".join(asked.lines(row.text)) for row in rows]
+        rows, z = _those(safety.safe(whole), rows, z)
+        if not rows:
+            raise NothingGood()
         poems = [asked.lines(row.text) for row in rows]
         checks = [
             dataclasses.replace(verse_check.check(lines, asked.whole), relaxed=row.relaxed)
@@ -287,10 +321,15 @@ class Composer:
         asked = context[-1] if context and CONTEXT not in task.condition else request.text
         condition = decoder.condition(tags, context)
         rows = decoder.sample(condition, z, seed, sampling)
-        kept = [number for number, row in enumerate(rows) if row.text.strip()]
-        rows, z = [rows[number] for number in kept], z[kept]
-        fits = self._fit(decoder, condition, tags, z, rows)
         source = words_of(task, request)
+        known = self._known_passages(decoder)
+        safe = safety.safe([row.text for row in rows])
+        fine = [
+            bool(row.text.strip()) and ok and not (known is not None and known.copies(row.text, source))
+            for row, ok in zip(rows, safe, strict=True)
+        ]
+        rows, z = _those(fine, rows, z)
+        fits = self._fit(decoder, condition, tags, z, rows)
         drafts = [
             _judged(row, "generated", request, source, latent, fit)
             for row, latent, fit in zip(rows, z.tolist(), fits, strict=True)
@@ -298,6 +337,8 @@ class Composer:
         found: list[tuple[str, float]] = []
         if use_book:
             found = self._the_book().nearest(asked, request.context, task.name, _BOOK_DRAFTS)
+            safe = safety.safe([words for words, _ in found])
+            found = [pair for pair, ok in zip(found, safe, strict=True) if ok]
         for words, likeness in found:
             drafts.append(_judged(Row(text=words), "book", request, source, (), likeness))
         drafts = list({draft.text: draft for draft in drafts}.values())
@@ -307,7 +348,8 @@ class Composer:
         def extra(chosen: int) -> dict[str, Any]:
             words = drafts[chosen].text
             shared = max((_longest_shared(words, entry) for entry, _ in found), default=0)
-            return {"novelty": 1 - shared / max(1, len(words))}
+            share = max(shared / max(1, len(words)), known.share(words) if known is not None else 0.0)
+            return {"novelty": 1 - share}
 
         return drafts, extra
 
@@ -330,6 +372,12 @@ class Composer:
         here = decoder.log_probabilities(condition, z[: len(rows)], tokens)
         lengths = torch.tensor([len(t) + 1 for t in tokens])
         return [float(x) for x in (here - alone) / lengths]
+
+
+def _those(wanted: Sequence[bool], rows: Sequence[Row], z: torch.Tensor) -> tuple[list[Row], torch.Tensor]:
+    """The rows that may be sent, and their latents. What may not is no draft: `why` shows every draft."""
+    kept = [number for number, fine in enumerate(wanted) if fine]
+    return [rows[number] for number in kept], z[kept]
 
 
 def _judged(
