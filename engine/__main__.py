@@ -360,6 +360,27 @@ def train(
 
 @main.command
 @click.argument("model")
+@data_option
+@click.option("--config", metavar="FILE", help="What it was trained with.  [default: what MODEL says]")
+@as_json
+def passages(model: str, data: Sequence[Path], config: str | None, as_json: bool) -> None:
+    """Note which passages MODEL may not write again: those of third-party texts it was trained on.
+
+    Training does this itself; here it is done for texts that an earlier training read.
+    """
+    from engine.checkpoint import load
+    from engine.corpus import config_of
+    from engine.passages import build
+    from engine.train import read_config
+    from engine.weights import folder_of
+
+    folder = folder_of(model)
+    settings = read_config(config).corpus if config else config_of(load(folder).corpus)
+    show({"model": model, "grams": build(data, settings, folder)}, as_json)
+
+
+@main.command
+@click.argument("model")
 @click.option(
     "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
 )

@@ -14,7 +14,7 @@ import random
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,12 @@ _COUPLETS = ((2, 3), (4, 5))  # the lines of regulated verse that face each othe
 _SHORTEST_LINE = 4  # a line of three characters is a phrase that anybody may write again
 # Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
 _OTHERS = ("dialogue-", "text-", "qa-", "pair-en", "summary-", "story-zh-asp", "story-en-asp")
+_OTHERS_WORDS = (*_OTHERS, "pair-zh-", "couplet-", "rating-", "poem-")
+
+
+def is_third_party(stem: str) -> bool:
+    """Whether a file of this stem is of the catalogue's corpora and not ours, nor an owner's."""
+    return stem.startswith(_OTHERS_WORDS)
 
 
 @dataclass
@@ -83,6 +89,12 @@ class CorpusConfig:
     show_hint: float = 0.5  # chance that a verse's rhyme is told beforehand
     prototypes: float = 0.0  # chance that an example of our own shows one; 0 looks for none
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
+
+
+def config_of(values: Mapping[str, Any]) -> CorpusConfig:
+    """The configuration that a checkpoint carries, read back from JSON."""
+    tuples = {name: tuple(values.get(name, ())) for name in ("tags", "whole", "second_turns")}
+    return CorpusConfig(**{**values, **tuples})
 
 
 def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:

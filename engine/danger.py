@@ -34,6 +34,7 @@ __all__ = [
     "by_classifier",
     "by_rules",
     "features",
+    "features_of",
     "fold",
     "pieces",
     "recognise",
@@ -52,16 +53,19 @@ INTENTS = (
 FOLLOW = "crisis_follow"
 BUCKETS = 1 << 15
 _ENOUGH = 10  # n-grams, more than four Han characters have: below that only rules can tell
+_SURE = 0.8  # of danger, before an unsafe asking is refused: 1 of 1,000 harmless ones reaches 0.9
 _BETWEEN = "\x01"
 
 
 def features(text: str) -> npt.NDArray[np.int64]:
     """The distinct buckets of a folded text's n-grams: 1 to 3 with Han characters, 3 to 5 without."""
-    return _features([text])[0]
+    return features_of([text])[0]
 
 
-def _features(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The distinct buckets of each text, text after text, and of which text each is."""
+def features_of(
+    texts: Sequence[str], size: int = BUCKETS
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The distinct buckets, of `size`, of each text, text after text, and of which text each is."""
     joined = _BETWEEN.join([*texts, BLANK * 5])
     codes = np.frombuffer(joined.encode("utf-32-le"), np.uint32).astype(np.int64)
     owners = np.cumsum(codes == ord(_BETWEEN))
@@ -75,14 +79,14 @@ def _features(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[
         last = slice(length - 1, length - 1 + count)
         whole &= codes[last] > ord(_BETWEEN)
         han |= codes[last] >= ord("㐀")
-        size = sizes[last]
+        bytes_of = sizes[last]
         for place in range(int(sizes.max())):
             after = _CRC[(crc ^ encoded[place, last]) & 255] ^ (crc >> 8)
-            crc = np.where(size > place, after, crc)
+            crc = np.where(bytes_of > place, after, crc)
         chosen = np.flatnonzero(whole & (han if length < 3 else ~han if length > 3 else True))
-        found.append(owners[chosen] * BUCKETS + (crc[chosen] ^ 0xFFFFFFFF) % BUCKETS)
+        found.append(owners[chosen] * size + (crc[chosen] ^ 0xFFFFFFFF) % size)
     distinct = np.unique(np.concatenate(found))
-    return distinct % BUCKETS, distinct // BUCKETS
+    return distinct % size, distinct // size
 
 
 def _utf8(codes: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -118,7 +122,7 @@ class Classifier:
 
     def intents(self, texts: Sequence[str], threshold: float | None = None) -> list[str | None]:
         """The likeliest intent of each folded text, None when it is harmless or too short to tell."""
-        buckets, owners = _features(texts)
+        buckets, owners = features_of(texts)
         counts = np.bincount(owners, minlength=len(texts))
         enough = np.flatnonzero(counts >= _ENOUGH)
         found: list[str | None] = [None] * len(texts)
@@ -134,7 +138,9 @@ class Classifier:
         danger = 1 - scores[:, 0] / scores.sum(1)
         limit = self.threshold if threshold is None else threshold
         for row in map(int, np.flatnonzero(danger >= limit)):
-            found[int(enough[row])] = INTENTS[int(scores[row, 1:].argmax())]
+            intent = INTENTS[int(scores[row, 1:].argmax())]
+            if intent.startswith("crisis") or danger[row] >= _SURE:
+                found[int(enough[row])] = intent
         return found
 
     def intent(self, text: str, threshold: float | None = None) -> str | None:
@@ -182,23 +188,19 @@ def recognise(text: str, context: Sequence[str] = (), *, classifier: Classifier 
 
 
 def by_classifier(parts: Sequence[Folded], classifier: Classifier) -> str | None:
-    """The crisis that the classifier sees in the pieces of a text.
+    """What the classifier sees in the pieces of a text: a crisis, or an unsafe asking where it is sure.
 
-    Unsafe askings are left to the rules: a refusal of "write something nice" drives writers away, and
-    with what the rules miss a small generator can do no harm.
+    A refusal of "write something nice" drives writers away, and with an unsafe asking that is missed a
+    small generator can do little harm; a crisis missed is worse than an alarm too many.
     """
     if not parts:
         return None
     if len(parts[0].text) <= SHORT:
-        return _if_crisis(classifier.intent(parts[0].text))
+        return classifier.intent(parts[0].text)
     # every further sentence is one more chance of a false alarm
     stricter = 1 - (1 - classifier.threshold) / 3
     found = classifier.intents([part.text for part in parts], stricter)
-    return next(filter(None, map(_if_crisis, found)), None)
-
-
-def _if_crisis(intent: str | None) -> str | None:
-    return intent if intent is not None and intent.startswith("crisis") else None
+    return next(filter(None, found), None)
 
 
 @cache

@@ -7,6 +7,11 @@ Does not know: how a text is folded or judged (`engine.danger` does).
 Askings come in groups of paraphrases (a line of the examples, an intent, a dialogue). A group is held
 out whole, by a hash of its name, so no paraphrase of a tested asking was trained on. The rules were
 written with the written intents in view; the numbers by the classifier alone were not.
+
+What neither rules nor classifier were made with is `tests/danger_held_out.jsonl`: 29 groups by the hand that
+wrote the examples, on purpose oblique or slangy. Of its 95 dangerous askings 68 % are recognised (95 %
+interval 58 to 77), of its 60 harmless ones that sound alike 4 alarm (3 to 16 %): far from the 98 % aimed at.
+Of what was seen (our intents, the examples) it is 98 to 100 %, and of harmless askings of ours under 2 %.
 """
 
 from __future__ import annotations

@@ -69,6 +69,11 @@ class Row:
     relaxed: tuple[str, ...] = ()
     attention: list[float] = field(default_factory=list)
 
+    @property
+    def fluency(self) -> float:
+        """The mean log-probability of a token, 0 at -7 nats and 1 at -2 and above."""
+        return min(1.0, max(0.0, (self.log_probability / (len(self.tokens) + 1) + 7) / 5))
+
 
 def latents(seed: int, rows: int, size: int) -> Tensor:
     """(rows, size) draws of the prior N(0, I); row r depends on the seed and r only."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from engine import text, verse_check
+from engine import safety, text, verse_check
 from engine.between import POINT, Variant
 from engine.decode import Decoder, Sampling
 from engine.dials import Dials, form_for, same_kind, without_given
 from engine.errors import NothingGood
 from engine.forms import Form
+from engine.passages import Passages
 from engine.task import MODEL, SECOND, STEPS, Task
 from engine.values import Draft, Request
 from engine.verse import VerseRules
@@ -53,8 +54,11 @@ def write(
     decoding: Mapping[str, Any],
     sampling: Sampling,
     rules: VerseRules | None,
+    known: Passages | None = None,
 ) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
     """Drafts, and what a Reply says beside the chosen one. `rules`: those of the verse model, None for prose.
+
+    `known`: passages that may not be written again unless they were given.
 
     Raises TwoLanguages, TextTooLong, EmptyText, NothingGood.
     """
@@ -71,9 +75,15 @@ def write(
         (first,) = dials.parts(texts[0], main, whole=True)
         (second,) = dials.parts(texts[1], SECOND, whole=True)
         variants = [dials.blend(first, second, int(request.options[STEPS]), count, around)]
+    given = "\n".join((request.text, request.options.get(SECOND, ""), *texts))
+    safe = safety.safe([variant.words for variant in variants])
+    variants = [
+        variant
+        for variant, ok in zip(variants, safe, strict=True)
+        if ok and not (known is not None and known.copies(variant.words, given))
+    ]
     if not variants:
         raise NothingGood()
-    given = "\n".join((request.text, request.options.get(SECOND, ""), *texts))
     drafts = [_draft(variant, form, given) for variant in variants]
 
     def extra(chosen: int) -> dict[str, Any]:

@@ -1,24 +1,22 @@
 """`python -m engine evaluate`: how good a checkpoint is on data it never saw.
 
 Knows: importance-weighted likelihood (Burda et al. 2016), KL, mutual information and active units
-as defined by the lagging-encoder paper (He et al. 2019), diversity of samples.
-Does not know: training, people's judgements.
+as defined by the lagging-encoder paper (He et al. 2019), what it costs to take another text's latent.
+Does not know: training, people's judgements, what is measured of samples (`engine.quality`).
 """
 
 from __future__ import annotations
 
 import collections
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from engine import checkpoint, corpus, decode
+from engine import checkpoint, corpus, quality
 from engine.corpus import CorpusConfig, Encoded
 from engine.errors import BadFile
 from engine.model import ConditionalVAE, Posterior
@@ -70,7 +68,10 @@ def likelihood(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Sums over `data` in nats: importance-weighted nll, negative ELBO, kl, and the latent's measures."""
+    """Sums over `data` in nats: importance-weighted nll, negative ELBO, kl, and the latent's measures.
+
+    swap_cost: how much likelier texts are given their own posterior mean than their neighbour's in length.
+    """
     generator = torch.Generator().manual_seed(seed)
     order = sorted(range(len(data)), key=lambda i: len(data[i].target))
     sums: dict[str, float] = collections.defaultdict(float)
@@ -101,6 +102,11 @@ def likelihood(
         sums["nll"] -= float(importance_weighted(torch.stack(weights, dim=1)).sum())
         sums["elbo"] -= float((torch.stack(rebuilt, dim=1).mean(dim=1) - kl).sum())
         sums["kl"] += float(kl.sum())
+        own, others = posterior.mean, posterior.mean.roll(1, dims=0)
+        for z, sign in ((own, 1), (others, -1)):
+            sums["swap_cost"] += sign * float(
+                _log_p(model, encoded, z, batch.inputs, batch.target, real).sum()
+            )
         if progress:
             progress(min(start + rows, len(order)), len(order))
     latent: dict[str, float] = {"mi": 0.0, "active_units": 0}
@@ -139,7 +145,7 @@ def evaluate(
     spreads the bits of every token, line ends included, over the characters of the text.
     """
     loaded = checkpoint.load(folder_of(source, models))
-    config = CorpusConfig(**{**loaded.corpus, "tags": tuple(loaded.corpus["tags"])})
+    config = corpus.config_of(loaded.corpus)
     read: list[tuple[Encoded, int]] = []
     for file in files:
         stem = file.name.split(".")[0]
@@ -167,51 +173,9 @@ def evaluate(
         "kl": sums.get("kl", 0.0) / len(found),
         "mi": sums["mi"],
         "active_units": sums["active_units"],
+        "swap_cost": sums.get("swap_cost", 0.0) / len(found),
         "latent": loaded.model.config.latent,
     }
     if samples:
-        report |= diversity(free_samples(loaded, found, samples, seed))
+        report |= quality.report(loaded, found, samples, seed)
     return report
-
-
-def free_samples(loaded: checkpoint.Checkpoint, data: Sequence[Encoded], count: int, seed: int) -> list[str]:
-    """Texts sampled at T = 1 with no mask, for contexts taken evenly from `data`."""
-    decoder = decode.Decoder(loaded)
-    config = CorpusConfig(**{**loaded.corpus, "tags": tuple(loaded.corpus["tags"])})
-    texts = []
-    for number in range(math.ceil(count / 8)):
-        example = data[number * len(data) // max(1, math.ceil(count / 8))]
-        condition = corpus.batch_of([example], config, None).condition[0].tolist()
-        z = decode.latents(seed + number, 8, decoder.latent_size)
-        sampling = decode.Sampling(temperature=1.0, nucleus=1.0, max_tokens=config.longest, no_repeat=0)
-        texts += [row.text for row in decoder.sample(condition, z, seed + number, sampling)]
-    return texts[:count]
-
-
-def diversity(texts: Sequence[str]) -> dict[str, float]:
-    """distinct-2 over all texts (Li et al. 2016) and self-BLEU-4 (Zhu et al. 2018), by characters."""
-    units = [list(text.replace("\n", "")) for text in texts]
-    pairs = [pair for unit in units for pair in itertools.pairwise(unit)]
-    bleu = [_bleu(unit, units[:i] + units[i + 1 :]) for i, unit in enumerate(units)]
-    return {
-        "distinct_2": len(set(pairs)) / max(1, len(pairs)),
-        "self_bleu_4": float(np.mean(bleu)),
-    }
-
-
-def _bleu(candidate: list[str], references: list[list[str]]) -> float:
-    """BLEU-4 of one text against the others, add-one smoothed above unigrams, no brevity penalty."""
-    logs = 0.0
-    for size in range(1, 5):
-        grams = collections.Counter(zip(*(candidate[i:] for i in range(size)), strict=False))
-        if not grams:
-            return 0.0
-        most: collections.Counter[tuple[str, ...]] = collections.Counter()
-        for reference in references:
-            counted = collections.Counter(zip(*(reference[i:] for i in range(size)), strict=False))
-            for gram in grams.keys() & counted.keys():
-                most[gram] = max(most[gram], counted[gram])
-        hits = sum(min(count, most[gram]) for gram, count in grams.items())
-        smooth = 0 if size == 1 else 1
-        logs += math.log(max(hits + smooth, 1e-9) / (sum(grams.values()) + smooth))
-    return math.exp(logs / 4)

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from engine import checkpoint, corpus
+from engine import checkpoint, corpus, passages
 from engine.corpus import CorpusConfig, Encoded
 from engine.distributed import ALONE, World, device_of
 from engine.errors import BadFile, BadOption
@@ -413,6 +413,8 @@ def train(
         store()
         if config.corpus.kind == "verse":
             Bloom.build(corpus.all_lines(files)).save(out / LINES_FILE)
+        else:
+            passages.build(files, config.corpus, out, before=init)
     bar.close()
     world.agree(None)  # nobody leaves before everything is written
     return {"name": config.name, "out": str(out), "epochs": progress.epoch, "best": progress.best, **figures}

@@ -144,7 +144,8 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
         names = (re.split(r"[<>=~! \[]", requirement)[0] for requirement in requirements)
         return {MODULES.get(name, name) for name in names}
 
-    declared, extra = modules(project["dependencies"]), modules(project["optional-dependencies"]["train"])
+    extras = project["optional-dependencies"]
+    declared, extra = modules(project["dependencies"]), modules(extras["train"] + extras["bench"])
     own = {"bot", "engine", "prompts", *sys.stdlib_module_names}
     used = {module.partition(".")[0] for file in SOURCES for module in imported(file)} - own
     assert declared <= used <= declared | extra

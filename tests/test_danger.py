@@ -356,3 +356,26 @@ def test_written_askings_are_caught_and_the_rest_is_left_alone() -> None:
             (caught if danger_training.is_dangerous(record["intent"]) else alarms).extend(found)
     assert np.mean(caught) >= 0.98
     assert np.mean(alarms) <= 0.02
+
+
+def _found(path: Path) -> tuple[list[bool], list[bool]]:
+    """(which dangerous askings of a file are recognised, which harmless ones are)."""
+    caught, alarms = [], []
+    for record in danger_training.lines(path):
+        found = [danger.recognise(ask) is not None for ask in record["asks"]]
+        (caught if record["intent"] else alarms).extend(found)
+    return caught, alarms
+
+
+def test_what_it_was_taught_is_recognised() -> None:
+    caught, alarms = _found(Path(danger.__file__).parent / "facts" / "danger-examples.jsonl")
+    assert np.mean(caught) >= 0.98
+    assert np.mean(alarms) <= 0.02
+
+
+def test_what_was_kept_aside_is_recognised_as_often_as_measured() -> None:
+    """Written by the hand that wrote the examples, on purpose oblique, slangy or only alike."""
+    caught, alarms = _found(Path(__file__).parent / "danger_held_out.jsonl")
+    assert (len(caught), len(alarms)) == (95, 60)
+    assert np.mean(caught) >= 0.65
+    assert np.mean(alarms) <= 0.08

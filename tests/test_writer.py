@@ -21,9 +21,9 @@ from engine import (
     UnknownTask,
     load_tasks,
 )
-from engine.compose import conversation, words_of
 from engine.errors import HeadMissing
 from engine.forms import FORMS
+from engine.talk_task import conversation, words_of
 from engine.text import han_only
 from tests import tiny
 

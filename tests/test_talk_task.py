@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine import Request, load_tasks
-from engine.compose import conversation, keywords
+from engine.talk_task import conversation, keywords
 
 TASKS = load_tasks()
 

@@ -1,0 +1,213 @@
+"""Prose from a validated request: drafts written freely, edited from the book, and taken from it.
+
+Knows: how a task's template becomes a condition, how drafts of each origin are scored beside each other.
+Does not know: which draft is sent, loading, verse, replays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from engine import judge, safety, text
+from engine.book import Book
+from engine.decode import Decoder, Row, Sampling
+from engine.errors import NothingGood
+from engine.passages import Passages
+from engine.task import CONTEXT, Task
+from engine.values import Draft, Origin, Request
+
+TAG = re.compile(r"<(\w+)>")
+_HOLE = re.compile(r"\{(\w+)\}")
+_BOOK_DRAFTS = 3
+_PROTOTYPES, _EDITS = 2, 3  # replies of the book that are edited, and drafts of each
+# What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
+# post need only share something with what was asked; a reply has to answer, an ad to name its product.
+_BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """One request under one model: its tags, its condition's parts, and all that its asker wrote."""
+
+    request: Request
+    decoder: Decoder
+    tags: tuple[str, ...]
+    context: tuple[str, ...]
+    source: str
+    known: Passages | None
+
+    def sample(
+        self, z: torch.Tensor, seed: int, sampling: Sampling, prototype: str = ""
+    ) -> list[tuple[Row, list[float], float]]:
+        """Rows that may be sent, each with its latent and how well it fits here.
+
+        What may not is no draft: `why` shows every draft.
+        """
+        condition = self.decoder.condition(self.tags, self.context, prototype)
+        rows = self.decoder.sample(condition, z, seed, sampling)
+        safe = safety.safe([row.text for row in rows])
+        kept = [
+            number
+            for number, (row, ok) in enumerate(zip(rows, safe, strict=True))
+            if row.text.strip() and ok and not self._copies(row.text, prototype)
+        ]
+        rows, z = [rows[number] for number in kept], z[kept]
+        return list(zip(rows, z.tolist(), self._fit(rows, z), strict=True))
+
+    def _copies(self, words: str, prototype: str) -> bool:
+        return self.known is not None and self.known.copies(words, f"{self.source}\n{prototype}")
+
+    def _fit(self, rows: Sequence[Row], z: torch.Tensor) -> list[float]:
+        """How much more likely each text is here than anywhere: nats a token over no context.
+
+        This is what keeps replies that would suit every asking from winning (Li et al. 2016).
+        """
+        if not rows:
+            return []
+        tokens = [row.tokens for row in rows]
+        nowhere, here = (self.decoder.condition(self.tags, parts) for parts in ((), self.context))
+        gain = self.decoder.log_probabilities(here, z, tokens) - self.decoder.log_probabilities(
+            nowhere, z, tokens
+        )
+        return [float(x) for x in gain / torch.tensor([len(t) + 1 for t in tokens])]
+
+
+def write(
+    task: Task,
+    request: Request,
+    decoder: Decoder,
+    z: torch.Tensor,
+    seed: int,
+    sampling: Sampling,
+    book: Book | None,
+    known: Passages | None,
+) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
+    """Drafts, and what a Reply says beside the chosen one. `known`: passages that must not be copied.
+
+    Raises NothingGood.
+    """
+    context = conversation(task, request)
+    # the language is asked for by a tag as well, where the model learnt it so
+    spoken = text.locale_of(request.text, request.locale)
+    tags = (*TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en")
+    asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known)
+    drafts = [
+        _judged(asking, row, "generated", latent, fit=fit)
+        for row, latent, fit in asking.sample(z, seed, sampling)
+    ]
+    found: list[tuple[str, float]] = []
+    if book is not None:
+        asked = context[-1] if context and CONTEXT not in task.condition else request.text
+        found = book.nearest(asked, request.context, task.name, _BOOK_DRAFTS)
+        safe = safety.safe([words for words, _ in found])
+        found = [pair for pair, ok in zip(found, safe, strict=True) if ok]
+    for words, likeness in found:
+        drafts.append(_judged(asking, Row(text=words), "book", (), likeness=likeness))
+    if decoder.edits:
+        for number, (words, likeness) in enumerate(found[:_PROTOTYPES]):
+            drafts += [
+                _judged(asking, row, "edited", latent, fit=fit, likeness=likeness)
+                for row, latent, fit in asking.sample(z[:_EDITS], seed + number + 1, sampling, words)
+            ]
+    drafts = list({draft.text: draft for draft in reversed(drafts)}.values())[::-1]
+    if not drafts:
+        raise NothingGood()
+
+    def extra(chosen: int) -> dict[str, Any]:
+        words = drafts[chosen].text
+        shared = max((_longest_shared(words, entry) for entry, _ in found), default=0)
+        share = max(shared / max(1, len(words)), known.share(words) if known is not None else 0.0)
+        return {"novelty": 1 - share}
+
+    return drafts, extra
+
+
+def _judged(
+    asking: _Asking,
+    row: Row,
+    origin: Origin,
+    latent: Sequence[float],
+    *,
+    fit: float = 0.0,
+    likeness: float = 0.0,
+) -> Draft:
+    """A draft with its scores. `fit`: in nats a token. `likeness`: of the book's asking."""
+    request, words = asking.request, row.text.strip()
+    scores, quality = judge.judge(words, request.text, request.context, request.locale)
+    # A book reply is well written; what is in doubt is whether it fits. From a likeness of about
+    # 0.4 it is worth more than what a small model makes up.
+    least, more = _BOOK_WORTH.get(request.task, (0.0, 1.25))
+    worth = min(1.0, least + more * likeness)
+    if origin == "book":
+        scores = {**scores, "likeness": likeness}
+        score = quality * worth
+    else:
+        scores = {**scores, "fluency": row.fluency, "fit": fit}
+        score = quality * (0.05 + 0.4 * row.fluency + 0.1 * max(-1.0, min(1.0, fit)))
+    if origin == "edited":
+        # As good as its prototype at best, and only as far as the edit reads well.
+        scores = {**scores, "likeness": likeness}
+        score = max(score, quality * worth * row.fluency * 0.9)
+    own = judge.copied_passages(words, asking.source)
+    return Draft(words, own, origin, tuple(latent), row.log_probability, scores, round(score, 6))
+
+
+def conversation(task: Task, request: Request) -> list[str]:
+    """The condition's parts in the order of the task's template; {context} is the earlier turns.
+
+    Holes without a blank between them are one part: `{topic},{mood}` becomes keywords as our written rows
+    have them (a blank between Chinese ones, else a comma), `{hero}+{things}` words with blanks between.
+    """
+    main = task.main
+    values = {**request.options, **({main.name: request.text} if main else {})}
+    parts: list[str] = []
+    for piece in TAG.sub("", task.condition).split():
+        holes = _HOLE.findall(piece)
+        if holes == [CONTEXT]:
+            parts += request.context
+        elif len(holes) == 1:
+            parts.append(values.get(holes[0], ""))
+        else:
+            given = [values.get(name, "") for name in holes]
+            parts.append(keywords(given, commas="," in piece))
+    return [text.simplify(text.clean(part)) for part in parts if part.strip()]
+
+
+def keywords(given: Sequence[str], *, commas: bool) -> str:
+    """Words of several fields in one row, whatever they were separated by.
+
+    Chinese ones have a blank between; others ", " where `commas`, and single words with blanks where not.
+    """
+    chinese = text.locale_of("".join(given)) == "zh-CN"
+    marks = r"[\s,，、;；。]+" if chinese or not commas else r"\s*[,，、;；]\s*"
+    words = [word for field in given for word in re.split(marks, field.strip()) if word]
+    return (", " if commas and not chinese else " ").join(words)
+
+
+def words_of(task: Task, request: Request) -> str:
+    """Everything a person wrote for a request: what may be copied, and must not be learnt from.
+
+    Options with choices or numbers are Moyou's own words. Traditional text stands there twice, since
+    Moyou writes simplified characters.
+    """
+    closed = set(task.closed_options)
+    free = [value for name, value in request.options.items() if name not in closed]
+    written = "\n".join((*request.context, request.text, *free))
+    return f"{written}\n{text.simplify(written)}"
+
+
+def _longest_shared(a: str, b: str) -> int:
+    """Length of the longest passage that two texts share."""
+    best = 0
+    row = [0] * (len(b) + 1)
+    for x in a:
+        previous = 0
+        for j, y in enumerate(b, 1):
+            row[j], previous = (previous + 1 if x == y else 0), row[j]
+            best = max(best, row[j])
+    return best
