@@ -21,8 +21,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from engine import checkpoint, decode, dial_tasks, dials, judge, text, theme, verse, verse_check, verse_task
+from engine import (
+    checkpoint,
+    decode,
+    dial_tasks,
+    dials,
+    english_verse,
+    english_writing,
+    judge,
+    text,
+    theme,
+    verse,
+    verse_check,
+    verse_task,
+)
 from engine.decode import Decoder, Row, Sampling
+from engine.english_forms import ENGLISH_MODEL, EnglishForm, english_form
 from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.facing import Facing
 from engine.novelty import Bloom
@@ -60,6 +74,7 @@ class Composer:
         self._rules: dict[str, verse.VerseRules] = {}
         self._facings: dict[str, Facing] = {}
         self._book = book
+        self._english: dict[str, english_verse.EnglishRules] = {}
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -77,6 +92,8 @@ class Composer:
         if name == "verse":
             self._verse_rules(decoder)
             theme.imagery("月")
+        elif name == ENGLISH_MODEL:
+            self._english_rules(decoder)
         else:
             if self._use_book:
                 self._the_book()
@@ -106,6 +123,17 @@ class Composer:
                 self._facings[key] = Facing(decoder.model.embed.weight, characters)
             return self._facings[key]
 
+    def _english_rules(self, decoder: Decoder) -> english_verse.EnglishRules:
+        key = decoder.checkpoint.identity
+        with self._lock:
+            if key not in self._english:
+                folder = decoder.checkpoint.folder
+                try:
+                    self._english[key] = english_verse.EnglishRules.of(folder, decoder.vocabulary.tokens)
+                except ValueError as error:
+                    raise ModelBroken(folder=str(folder), reason=str(error)) from error
+            return self._english[key]
+
     def _the_book(self) -> Book:
         with self._lock:
             if self._book is None:
@@ -131,6 +159,8 @@ class Composer:
         """
         began = time.perf_counter()
         model = dial_tasks.model_of(task, request, self.decoder) if task.dial else task.model
+        if english_form(task.verse_form(request)):
+            model = ENGLISH_MODEL
         decoder = self.decoder(model)
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
@@ -181,6 +211,9 @@ class Composer:
             z = decode.latents(seed, rows, decoder.latent_size)
         else:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
+        english = english_form(task.verse_form(request))
+        if english is not None:
+            return self._rhyme(english, task, request, decoder, z, seed, sampling)
         make = self._verse if model == "verse" else self._talk
         return make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
 
@@ -273,6 +306,20 @@ class Composer:
             return {"lines": tuple(poems[chosen]), "form": checks[chosen], "novelty": sum(new) / len(new)}
 
         return drafts, extra
+
+    def _rhyme(
+        self,
+        form: EnglishForm,
+        task: Task,
+        request: Request,
+        decoder: Decoder,
+        z: torch.Tensor,
+        seed: int,
+        sampling: Sampling,
+    ) -> tuple[list[Draft], Any]:
+        """English verse, a checkpoint of its own whose tokens are words."""
+        source, rules = words_of(task, request), self._english_rules(decoder)
+        return english_writing.drafts(request.text, source, form, decoder, rules, z, seed, sampling)
 
     # --- talk --------------------------------------------------------------------------------
 
