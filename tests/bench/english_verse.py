@@ -1,4 +1,4 @@
-"""python -m tests.bench.english_verse [--poems N] [--show N] [--form NAME]: how many English poems keep their form.
+"""python -m tests.bench.english_verse: how many English poems keep their form.
 
 Knows: the engine's door, and syllables and rhymes as `pronouncing` gives them: nothing of our own tables.
 Does not know: masks, models. One JSON line a form; with --show the first poems before it.
