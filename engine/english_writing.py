@@ -8,6 +8,7 @@ the masks keep a form (engine.english_verse).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import tomllib
 from collections.abc import Callable, Sequence
@@ -71,13 +72,18 @@ def _known_words(parts: Sequence[str], vocabulary: Vocabulary) -> list[str]:
 
 def _things(asked: str) -> list[str]:
     """English words for what a Chinese theme names, in its order; a longer name hides one inside it."""
-    listed = tomllib.loads(read_text("english-words.toml"))["things"]["pairs"].split()
     found: dict[int, str] = {}
-    for name, word in sorted(zip(listed[::2], listed[1::2], strict=True), key=lambda pair: -len(pair[0])):
+    for name, word in _named_things():
         while (place := asked.find(name)) >= 0:
             found[place] = word
             asked = asked[:place] + "\0" * len(name) + asked[place + len(name) :]
     return [found[place] for place in sorted(found)]
+
+
+@functools.cache
+def _named_things() -> list[tuple[str, str]]:
+    listed = tomllib.loads(read_text("english-words.toml"))["things"]["pairs"].split()
+    return sorted(zip(listed[::2], listed[1::2], strict=True), key=lambda pair: -len(pair[0]))
 
 
 def _forms_of(word: str) -> list[str]:
