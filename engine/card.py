@@ -21,7 +21,6 @@ import click
 
 from engine import checkpoint, decode, english_writing
 from engine.english_forms import FORMS as ENGLISH_FORMS
-from engine.english_verse import EnglishRules
 from engine.forms import FORMS
 from engine.novelty import Bloom
 from engine.prompt import load_tasks
@@ -50,7 +49,7 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
     for seed in range(1, SAMPLES + 1):
         z = decode.latents(seed, 1, writer.latent_size)
         if loaded.corpus["kind"] == "rhyme":
-            found.append(_english(loaded, writer, seed, settings("poem", tasks)))
+            found.append(_english(writer, seed, settings("poem", tasks)))
         elif loaded.corpus["kind"] == "verse":
             form = FORMS["qijue" if seed % 2 else "wujue"]
             lines = loaded.folder / LINES_FILE
@@ -67,15 +66,12 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
     return found
 
 
-def _english(
-    loaded: checkpoint.Checkpoint, writer: decode.Decoder, seed: int, sampling: decode.Sampling
-) -> tuple[str, str]:
+def _english(writer: decode.Decoder, seed: int, sampling: decode.Sampling) -> tuple[str, str]:
     """An English form, each in turn, on one of _THEMES."""
     form = list(ENGLISH_FORMS.values())[seed % len(ENGLISH_FORMS)]
     theme = _THEMES[seed % len(_THEMES)]
-    rules = EnglishRules.of(loaded.folder, writer.vocabulary.tokens)
     z = decode.latents(seed, 1, writer.latent_size)
-    (draft,), _ = english_writing.drafts(theme, theme, form, writer, rules, z, seed, sampling)
+    (draft,), _ = english_writing.drafts(theme, theme, form, writer, z, seed, sampling)
     return f"{form.name}: {theme or 'no theme'}", draft.text.replace("\n", " / ")
 
 

@@ -26,7 +26,6 @@ from engine import (
     decode,
     dial_tasks,
     dials,
-    english_verse,
     english_writing,
     judge,
     text,
@@ -36,7 +35,7 @@ from engine import (
     verse_task,
 )
 from engine.decode import Decoder, Row, Sampling
-from engine.english_forms import ENGLISH_MODEL, EnglishForm, english_form
+from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.facing import Facing
 from engine.novelty import Bloom
@@ -74,7 +73,6 @@ class Composer:
         self._rules: dict[str, verse.VerseRules] = {}
         self._facings: dict[str, Facing] = {}
         self._book = book
-        self._english: dict[str, english_verse.EnglishRules] = {}
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -93,7 +91,7 @@ class Composer:
             self._verse_rules(decoder)
             theme.imagery("月")
         elif name == ENGLISH_MODEL:
-            self._english_rules(decoder)
+            english_writing.rules_of(decoder)
         else:
             if self._use_book:
                 self._the_book()
@@ -122,17 +120,6 @@ class Composer:
                 characters = decoder.vocabulary.character_list()
                 self._facings[key] = Facing(decoder.model.embed.weight, characters)
             return self._facings[key]
-
-    def _english_rules(self, decoder: Decoder) -> english_verse.EnglishRules:
-        key = decoder.checkpoint.identity
-        with self._lock:
-            if key not in self._english:
-                folder = decoder.checkpoint.folder
-                try:
-                    self._english[key] = english_verse.EnglishRules.of(folder, decoder.vocabulary.tokens)
-                except ValueError as error:
-                    raise ModelBroken(folder=str(folder), reason=str(error)) from error
-            return self._english[key]
 
     def _the_book(self) -> Book:
         with self._lock:
@@ -213,7 +200,8 @@ class Composer:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
         english = english_form(task.verse_form(request))
         if english is not None:
-            return self._rhyme(english, task, request, decoder, z, seed, sampling)
+            source = words_of(task, request)
+            return english_writing.drafts(request.text, source, english, decoder, z, seed, sampling)
         make = self._verse if model == "verse" else self._talk
         return make(task, request, decoder, z, seed, sampling, bool(decoding["book"]))
 
@@ -306,20 +294,6 @@ class Composer:
             return {"lines": tuple(poems[chosen]), "form": checks[chosen], "novelty": sum(new) / len(new)}
 
         return drafts, extra
-
-    def _rhyme(
-        self,
-        form: EnglishForm,
-        task: Task,
-        request: Request,
-        decoder: Decoder,
-        z: torch.Tensor,
-        seed: int,
-        sampling: Sampling,
-    ) -> tuple[list[Draft], Any]:
-        """English verse, a checkpoint of its own whose tokens are words."""
-        source, rules = words_of(task, request), self._english_rules(decoder)
-        return english_writing.drafts(request.text, source, form, decoder, rules, z, seed, sampling)
 
     # --- talk --------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import threading
 import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,12 +21,15 @@ from engine import english, judge, text, theme
 from engine.decode import Decoder, Row, Sampling
 from engine.english_forms import EnglishForm, Pattern, check
 from engine.english_verse import EnglishRules
+from engine.errors import ModelBroken
 from engine.facts import read_text
 from engine.values import Draft
 from engine.vocabulary import UNKNOWN, Vocabulary
 from engine.word_pairs import line_key
 
 KEYWORDS = 4  # as many as training shows at once
+_rules: dict[str, EnglishRules] = {}
+_lock = threading.Lock()
 _ENOUGH = 2  # words that a theme names itself
 _ENDINGS = (
     ("ies", "y"), ("ing", "e"), ("ing", ""), ("ed", "e"), ("ed", ""), ("es", ""), ("s", ""), ("", "s"),
@@ -117,21 +121,32 @@ def novelty_key(line: Sequence[str], vocabulary: Vocabulary) -> str:
     return line_key(vocabulary.encode("".join(f" {word}" for word in backwards)))
 
 
+def rules_of(decoder: Decoder) -> EnglishRules:
+    """What a checkpoint's words can do, made once for each. Raises ModelBroken."""
+    loaded = decoder.checkpoint
+    with _lock:
+        if loaded.identity not in _rules:
+            try:
+                _rules[loaded.identity] = EnglishRules.of(loaded.folder, loaded.vocabulary.tokens)
+            except ValueError as error:
+                raise ModelBroken(folder=str(loaded.folder), reason=str(error)) from error
+        return _rules[loaded.identity]
+
+
 def drafts(
     asked: str,
     source: str,
     form: EnglishForm,
     decoder: Decoder,
-    rules: EnglishRules,
     z: Tensor,
     seed: int,
     sampling: Sampling,
 ) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
     """A draft for each latent of z (N, Z), and what a Reply holds of the chosen one.
 
-    `asked` is the theme, `source` everything a person wrote for the request.
+    `asked` is the theme, `source` everything a person wrote for the request. Raises ModelBroken.
     """
-    vocabulary = decoder.vocabulary
+    vocabulary, rules = decoder.vocabulary, rules_of(decoder)
     pattern = pattern_for(form, seed)
     wanted = theme_words(asked, vocabulary)
     theme_ids = [vocabulary.encode(f" {word}")[0] for word in wanted]
