@@ -10,6 +10,7 @@ import re
 
 from discord.utils import escape_markdown
 
+from bot import syllables
 from bot.wording import in_characters_of, say
 from engine import FormCheck, Reply, Request
 
@@ -57,7 +58,8 @@ def verse(lines: tuple[str, ...], form: FormCheck, theme: str, locale: str) -> s
     theme = shortened(re.sub(r"\s+", " ", theme).strip(), TITLE_LIMIT)
     # A couplet's first line that was given is no title.
     title = [f"**{escape_markdown(theme)}**"] if theme and theme != lines[0] else []
-    marked = [f"```\n{marks(form, locale)}\n```"] if form.lines else []
+    toned = form.lines and not syllables.is_syllabic(form)
+    marked = [f"```\n{marks(form, locale)}\n```"] if toned else []
     shown = [escape_markdown(in_characters_of(line, locale)) for line in lines]
     if form.stanza:
         shown.insert(form.stanza, "")
@@ -79,6 +81,8 @@ def marks(form: FormCheck, locale: str) -> str:
 
 def verdict(form: FormCheck, locale: str) -> list[str]:
     """The form's name, its rhymes and whether length, tones and rhymes hold, then every problem."""
+    if syllables.is_syllabic(form):
+        return [f"-# {row}" for row in syllables.verdict(form, locale)]
     broken = {problem.rule for problem in form.problems}
     name = say(f"verse.form.{form.name}", locale) if form.name in NAMED else form.name
     parts = [in_characters_of(name, locale)]

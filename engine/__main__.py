@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import logging
 import re
 import sys
@@ -132,8 +133,11 @@ def _engine(task: str, model: str | None, prompts: Path | None, *, book: bool) -
         yield Engine(prompts=prompts, book=book)
         return
     with tempfile.TemporaryDirectory(prefix="moyou-") as folder:
-        # the engine looks for a task's model by its name in this folder first
-        (Path(folder) / tasks[task].model).symlink_to(folder_of(model).resolve(), target_is_directory=True)
+        # the engine looks for a task's models by their names in this folder first
+        given = folder_of(model).resolve()
+        name = json.loads((given / "config.json").read_text("utf-8")).get("name", "")
+        name = name if name in tasks[task].models else tasks[task].model
+        (Path(folder) / name).symlink_to(given, target_is_directory=True)
         yield Engine(models=Path(folder), prompts=prompts, book=book)
 
 
@@ -224,13 +228,18 @@ def words(files: Sequence[Path], top: int, as_json: bool) -> None:
 @as_json
 def check_verse(form: str, as_json: bool) -> None:
     """Hold verses on stdin to a form; a blank line parts two verses."""
+    from engine import english_forms
     from engine.forms import form_named
     from engine.verse_check import check, verse_lines
 
-    wanted = form_named(form)
+    english = english_forms.english_form(form)
+    wanted = None if english else form_named(form)
     text = "\n".join(line.strip() for line in read_lines(sys.stdin.buffer, "stdin")).strip("\n")
     for verse in re.split("\n{2,}", text):
-        found = check(verse_lines(verse, wanted), wanted)
+        if english:
+            found = english_forms.check(verse.split("\n"), english)
+        elif wanted:
+            found = check(verse_lines(verse, wanted), wanted)
         if as_json:
             emit({"ok": found.ok, "problems": [dataclasses.asdict(problem) for problem in found.problems]})
             continue

@@ -19,7 +19,8 @@ from typing import Any
 
 import click
 
-from engine import checkpoint, decode
+from engine import checkpoint, decode, english_writing
+from engine.english_forms import FORMS as ENGLISH_FORMS
 from engine.forms import FORMS
 from engine.novelty import Bloom
 from engine.prompt import load_tasks
@@ -37,6 +38,9 @@ _CONTEXTS = (
 )
 
 
+_THEMES = ("", "rain on the window", "the sea at night", "losing a friend", "spring in the garden")
+
+
 def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
     """(what it was given, what it wrote) for seeds 1 to SAMPLES, the first draft of each."""
     writer = decode.Decoder(loaded)
@@ -44,7 +48,9 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
     found = []
     for seed in range(1, SAMPLES + 1):
         z = decode.latents(seed, 1, writer.latent_size)
-        if loaded.corpus["kind"] == "verse":
+        if loaded.corpus["kind"] == "rhyme":
+            found.append(_english(writer, seed, settings("poem", tasks)))
+        elif loaded.corpus["kind"] == "verse":
             form = FORMS["qijue" if seed % 2 else "wujue"]
             lines = loaded.folder / LINES_FILE
             corpus = Bloom.load(lines) if lines.exists() else None
@@ -58,6 +64,15 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
             (row,) = writer.sample(writer.condition([task, "own"], context), z, seed, sampling)
             found.append((f"{task}: {context[-1]}", row.text.replace("\n", " ")))
     return found
+
+
+def _english(writer: decode.Decoder, seed: int, sampling: decode.Sampling) -> tuple[str, str]:
+    """An English form, each in turn, on one of _THEMES."""
+    form = list(ENGLISH_FORMS.values())[seed % len(ENGLISH_FORMS)]
+    theme = _THEMES[seed % len(_THEMES)]
+    z = decode.latents(seed, 1, writer.latent_size)
+    (draft,), _ = english_writing.drafts(theme, theme, form, writer, z, seed, sampling)
+    return f"{form.name}: {theme or 'no theme'}", draft.text.replace("\n", " / ")
 
 
 def settings(name: str, tasks: Mapping[str, Task]) -> decode.Sampling:

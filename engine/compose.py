@@ -25,6 +25,7 @@ from engine import (
     decode,
     dial_tasks,
     dials,
+    english_writing,
     judge,
     passages,
     safety,
@@ -35,6 +36,7 @@ from engine import (
     verse_task,
 )
 from engine.decode import Decoder, Row, Sampling
+from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import AnotherModel, ModelBroken, NothingGood
 from engine.facing import Facing
 from engine.novelty import Bloom
@@ -85,6 +87,8 @@ class Composer:
         if name == "verse":
             self._verse_rules(decoder)
             theme.imagery("月")
+        elif name == ENGLISH_MODEL:
+            english_writing.rules_of(decoder)
         else:
             self._known_passages(decoder)
             if self._use_book:
@@ -153,6 +157,8 @@ class Composer:
         """
         began = time.perf_counter()
         model = dial_tasks.model_of(task, request, self.decoder) if task.dial else task.model
+        if english_form(task.verse_form(request)):
+            model = ENGLISH_MODEL
         decoder = self.decoder(model)
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
@@ -204,6 +210,10 @@ class Composer:
             z = decode.latents(seed, rows, decoder.latent_size)
         else:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
+        english = english_form(task.verse_form(request))
+        if english is not None:
+            source = words_of(task, request)
+            return english_writing.drafts(request.text, source, english, decoder, z, seed, sampling)
         if model == "verse":
             return self._verse(task, request, decoder, z, seed, sampling)
         book = self._the_book() if decoding["book"] else None

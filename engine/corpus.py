@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import text
+from engine import english, text
 from engine.danger_training import is_dangerous
 from engine.errors import BadFile
 from engine.facts import read_text
@@ -70,10 +70,11 @@ class Example:
 class CorpusConfig:
     """How rows are chosen and cut; the [corpus] table of a training configuration."""
 
-    kind: str = "prose"  # verse | prose
+    kind: str = "prose"  # verse | prose | rhyme (English verse)
     tags: tuple[str, ...] = ()
     min_count: int = 4
     pieces: int = 0
+    piece_kind: str = "unigram"  # | word: whole words, where syllables and rhymes are counted
     byte_fallback: bool = False
     validation: int = 2000
     longest: int = 64  # target tokens; longer examples are left out
@@ -101,24 +102,31 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
     """Examples of one file. Rows marked with a split other than train are left out."""
     stem = path.name.split(".")[0]
     limit = config.limits.get(stem)
+    phrases: set[tuple[str, ...]] = set()  # of English verse
     for count, row in enumerate(rows(path)):
         if limit is not None and count >= limit:
-            return
+            break
         if row.get("split", "train") != "train" and stem not in config.whole:
             continue
         try:
             kept = training_part(stem, row)
             found = list(of_row(kept, stem, config)) if kept else []
+            if config.kind == "rhyme":
+                phrases.update(map(tuple, english.phrases(row)))
         except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             reason = f"row {count + 1} does not have the fields of its kind"
             raise BadFile(file=path.name, reason=reason) from error
         yield from found
+    yield from map(_rhyme, english.montages(sorted(phrases)))
 
 
 def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
     """Examples of one row, whatever its split. `stem`: its file's name without endings."""
     if config.kind == "verse":
         yield from (example for example in _verse(row) if _is_read(example, config))
+        return
+    if config.kind == "rhyme":
+        yield from map(_rhyme, english.examples(row))
         return
     other = stem.startswith(_OTHERS)
     for example in _prose(row, stem, config):
@@ -182,6 +190,11 @@ def ci_lengths() -> dict[str, tuple[int, ...]]:
     """Characters of each line of the 词牌 that are known by name."""
     facts = json.loads(read_text("ci.json"))
     return {name: tuple(fact["lengths"]) for name, fact in facts.items()}
+
+
+def _rhyme(made: english.Made) -> Example:
+    # A word is one token wherever it stands: with the blank before it.
+    return Example(made.tags, tuple(f" {word}" for word in made.keywords), made.target, keywords=True)
 
 
 def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
@@ -257,6 +270,17 @@ def all_lines(files: Iterable[Path]) -> Iterator[str]:
                     yield line
 
 
+def rhyme_lines(
+    files: Iterable[Path], config: CorpusConfig, vocabulary: Vocabulary
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Every line that the rhyme model is shown, as ids from its end: its words, and words with marks."""
+    for file in files:
+        for example in examples(file, config):
+            for line in example.target.split("\n"):
+                bare = "".join(f" {word}" for word in line.split() if word not in english.MARKS)
+                yield vocabulary.encode(bare), vocabulary.encode(line)
+
+
 def common_pairs(lines: Iterable[str], at_least: int = 25) -> set[str]:
     """Two-character words of classical verse: pairs at the rhythm's even places, common enough.
 
@@ -306,7 +330,7 @@ def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs
     if not target or len(target) > (example.longest or config.longest):
         return None
     words = example.context
-    if example.keywords:
+    if example.keywords and not words:  # Chinese verse: its words are known once all lines are
         words = tuple(p for line in example.target.split("\n") for p in _places(line) if p in pairs)
     return Encoded(
         np.array([vocabulary.tag(tag) for tag in example.tags if vocabulary.has_tag(tag)], dtype=np.int32),

@@ -31,6 +31,7 @@ from importlib import resources
 from pathlib import Path
 from typing import cast
 
+from engine.english_forms import english_form
 from engine.errors import BadOption, PromptBroken, TextTooLong, UnknownForm
 from engine.forms import form_named
 from engine.task import (
@@ -136,11 +137,12 @@ def _task(name: str, table: Table) -> Task:
     _check_dial(task, table)
     if model == "verse" and bool(task.form) == (task.option("form") is not None):
         raise table.broken("form", "a verse task needs either this key or an option named form, not both")
-    if model == "verse" and not _forms(task):
+    if model == "verse" and not task.forms:
         raise table.broken("options.form.choices", "it is missing; a verse task names its forms")
-    for form in _forms(task):
+    for form in task.forms:
         try:
-            form_named(form)
+            if english_form(form) is None:
+                form_named(form)
         except UnknownForm as error:
             key = "form" if task.form else "options.form.choices"
             raise table.broken(key, str(error).rstrip(".")) from error
@@ -154,14 +156,6 @@ def _task(name: str, table: Table) -> Task:
         )
     table.finish()
     return task
-
-
-def _forms(task: Task) -> list[str]:
-    """The verse forms a task may ask for."""
-    option = task.option("form")
-    if task.model != "verse" or option is None:
-        return [task.form] if task.form else []
-    return [choice.value for choice in option.choices]
 
 
 def _check_condition(task: Task, table: Table) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import BadOption, EmptyText, TextTooLong
 from engine.values import Request
 
@@ -168,6 +169,21 @@ class Task:
                 option=sorted(options)[0], reason=f"the task {self.name} has these options: {known}"
             )
         return dataclasses.replace(request, text=text, options=filled)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The verse forms that may be asked for."""
+        option = self.option("form")
+        if self.model != "verse" or option is None:
+            return (self.form,) if self.form else ()
+        return tuple(choice.value for choice in option.choices)
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The checkpoints that write for this task; English verse has one of its own."""
+        if not self.forms:
+            return frozenset({self.model})
+        return frozenset(ENGLISH_MODEL if english_form(form) else self.model for form in self.forms)
 
     def verse_form(self, request: Request) -> str:
         """The form asked for, "" where the task is no verse."""

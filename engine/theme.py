@@ -102,6 +102,16 @@ def imagery(theme: str) -> tuple[str, ...]:
     return tuple(word for word, _ in found.most_common(IMAGES))
 
 
+def english_themes(theme: str, most: int = 3) -> tuple[str, ...]:
+    """English themes that share the images of a Chinese one, the nearest first; () for any other."""
+    if not _HAN_RUN.search(theme):
+        return ()
+    images = imagery(theme)
+    scores = ((sum(word in own for word in images) / len(own), name) for name, own in _english())
+    best = sorted(((score, name) for score, name in scores if score), key=lambda pair: -pair[0])
+    return tuple(name for _, name in best[:most])
+
+
 def _plain(theme: str) -> str:
     shown = unicodedata.normalize("NFKC", text.simplify(text.clean(theme[:_LONGEST]))).lower()
     named = "".join(_named(character) for character in shown)
@@ -182,3 +192,9 @@ def _index() -> _Index:
         {feature: tuple(entries) for feature, entries in postings.items()},
         dict(Counter(word for words in images for word in words)),
     )
+
+
+@functools.cache
+def _english() -> tuple[tuple[str, frozenset[str]], ...]:
+    rows = (line.split("\t") for line in read_text("themes.tsv").splitlines())
+    return tuple((theme, frozenset(words.split())) for theme, words in rows if theme.isascii())

@@ -37,6 +37,7 @@ from engine.observer import EVERY, Observer
 from engine.training_data import Data, load_data
 from engine.vocabulary import Vocabulary
 from engine.weights import LINES_FILE
+from engine.word_pairs import keep_lines
 
 log = logging.getLogger(__name__)
 
@@ -413,6 +414,8 @@ def train(
         store()
         if config.corpus.kind == "verse":
             Bloom.build(corpus.all_lines(files)).save(out / LINES_FILE)
+        elif config.corpus.kind == "rhyme":
+            keep_lines(out, corpus.rhyme_lines(files, config.corpus, data.vocabulary))
         else:
             passages.build(files, config.corpus, out, before=init)
     bar.close()

@@ -116,6 +116,7 @@ def load_data(
             config.tags,
             min_count=config.min_count,
             pieces=config.pieces,
+            piece_kind=config.piece_kind,
             byte_fallback=config.byte_fallback,
         )
     pairs: set[str] = set()

@@ -171,10 +171,12 @@ def build(
     *,
     min_count: int = 2,
     pieces: int = 0,
+    piece_kind: str = "unigram",
     byte_fallback: bool = False,
 ) -> Vocabulary:
     """Count characters of `texts` (kept from `min_count` on, commonest first); train `pieces` pieces.
 
+    `piece_kind` "word" makes every piece a whole word, parted by blanks; a rarer word is <unknown>.
     With pieces = 0 every character is a token and rare ones are <unknown> (or bytes).
     """
     singles: collections.Counter[str] = collections.Counter()
@@ -201,11 +203,11 @@ def build(
     characters = [
         c for c, n in sorted(singles.items(), key=lambda item: (-item[1], item[0])) if n >= min_count
     ]
-    model = _train_pieces(spans, pieces) if spans else b""
+    model = _train_pieces(spans, pieces, piece_kind) if spans else b""
     return Vocabulary(tags, characters, model, byte_fallback=byte_fallback)
 
 
-def _train_pieces(spans: list[str], size: int) -> bytes:
+def _train_pieces(spans: list[str], size: int, kind: str) -> bytes:
     import sentencepiece
 
     writer = io.BytesIO()
@@ -215,8 +217,8 @@ def _train_pieces(spans: list[str], size: int) -> bytes:
         sentence_iterator=iter(spans),
         model_writer=writer,
         vocab_size=max(size, least),
-        model_type="unigram",
-        byte_fallback=True,
+        model_type=kind,
+        byte_fallback=kind != "word",
         normalization_rule_name="identity",
         add_dummy_prefix=False,
         remove_extra_whitespaces=False,

@@ -58,7 +58,7 @@ class Engine:
     @property
     def model_names(self) -> list[str]:
         """The checkpoints that the tasks ask for."""
-        return sorted({task.model for task in self.tasks.values()} - {"extract"})
+        return sorted(frozenset[str]().union(*(task.models for task in self.tasks.values())) - {"extract"})
 
     def check(self) -> None:
         """Raises SetupError when a model that a task needs is not there. Loads nothing."""

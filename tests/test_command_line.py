@@ -73,7 +73,7 @@ def test_every_command_has_help(command: str) -> None:
         (["generate"], "Missing argument 'TASK'"),
         (["generate", "novel"], "no task named novel; choose one of: chat, continue, poem, summary"),
         (["generate", "poem", "--set", "form"], "KEY=VALUE"),
-        (["generate", "poem", "--set", "form=haiku"], "choose one of: wujue, qijue"),
+        (["generate", "poem", "--set", "form=sonnet"], "choose one of: wujue, qijue"),
         (["generate", "poem", "--set", "colour=red"], "has these options: form"),
         (["generate", "poem", "山" * 201], "shorten it to 200"),
         (["generate", "chat"], "no text"),
@@ -81,7 +81,7 @@ def test_every_command_has_help(command: str) -> None:
         (["generate", "poem", "-n", "0"], "0 is not in the range"),
         (["generate", "poem", "--seed", "x"], "not a valid int"),
         (["check-verse"], "Missing option '--form'"),
-        (["check-verse", "--form", "haiku"], "no verse form named haiku"),
+        (["check-verse", "--form", "sonnet"], "no verse form named sonnet"),
         (["summarize", "nowhere.jsonl"], "nowhere.jsonl"),
         (["train", "--config", "verse"], "Missing option '--data'"),
         (["train", "--config", "verse", "--data", "nowhere", "--out", "x"], "'nowhere' does not exist"),
@@ -145,6 +145,17 @@ def test_people_get_lines_to_read() -> None:
     result = run("check-verse", "--form", "wujue", stdin=TOWER.replace("流", "水"))
     assert result.stdout.startswith("wujue")
     assert "line 2, character 5: tone" in result.stdout
+
+
+def test_english_verse_is_held_to_its_form_and_an_unknown_word_is_only_said() -> None:
+    pond = "An old silent pond,\na frog jumps into the pond.\nSplash! Silence again.\n"
+    brillig = pond.replace("An old silent", "A small brillig")
+    found = objects(run("check-verse", "--form", "haiku", "--json", stdin=f"{pond}\n{brillig}"))
+    assert found == [
+        {"ok": True, "problems": []},
+        {"ok": True, "problems": [{"line": 1, "position": 3, "rule": "unsure"}]},
+    ]
+    assert "line 1: length" in run("check-verse", "--form", "haiku", stdin=pond.replace("old ", "")).stdout
 
 
 def test_nothing_at_all_is_no_verse() -> None:

@@ -15,7 +15,7 @@ from aiohttp import FormData
 from bot import console, wording_console
 from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, TURNS_KEPT, Conversations
 from bot.console.verse import sheet_of
-from engine import BadSetting, Journal, QueueFull, Request
+from engine import BadSetting, Journal, QueueFull, Request, english_forms
 from tests.console_fakes import TALK_HASH, ConsoleEngine, Served, Visitor, broken_check, served, visiting
 from tests.fakes import POEM
 
@@ -191,6 +191,16 @@ async def test_a_second_stanza_stands_apart_where_verse_is_in_rows(place: Served
     assert visitor.page.count('class="verse-line stanza"') == 1
     assert visitor.page.index("stanza") > visitor.page.index('class="verse-line"')
     assert "卜算子" in visitor.page
+
+
+async def test_english_verse_shows_syllables_and_no_tones(place: Served, visitor: Visitor) -> None:
+    lines = ("an old silent pond", "a frog jumps into the brillig", "splash silence again")
+    place.engine.form = english_forms.check(lines, english_forms.FORMS["haiku"])
+    await visitor.part("/write/poem", {"theme": "pond", "form": "haiku"})
+    for fact in ("5 · 8 · 5", "5-7-5", "第 2 行：音节数不对", "第 2 行第 6 个词：词典里没有这个词"):
+        assert fact in visitor.page
+    for fact in ("字字合律", "逐字看平仄", 'class="mark'):
+        assert fact not in visitor.page
 
 
 async def test_a_reply_that_is_no_verse_has_no_sheet_and_uneven_verse_stands_in_rows() -> None:

@@ -186,9 +186,9 @@ BROKEN = {
     "choice twice": (POST.replace('"glad", name', '"calm", name'), "options.mood.choices[2].value", "twice"),
     "form without verse": ('form = "qijue"\n' + POST, "form", "verse"),
     "unknown form": (
-        'form = "haiku"\n' + POST.replace('"talk"', '"verse"'),
+        'form = "sonnet"\n' + POST.replace('"talk"', '"verse"'),
         "form",
-        "no verse form named haiku; choose one of: wujue, qijue",
+        "no verse form named sonnet; choose one of: wujue, qijue",
     ),
     "open form": (
         re.sub(r"default = .calm.\nchoices = \[.*?\]\n", "", POST, flags=re.DOTALL)

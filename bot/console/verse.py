@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot import syllables
 from bot.wording import DEFAULT_LOCALE, in_characters_of
 from engine import FormCheck, Mark, Reply, Task
 
@@ -41,6 +42,7 @@ class Sheet:
     tones_ok: bool
     rhymes: tuple[tuple[str, str], ...]
     form: FormCheck | None
+    syllabic: bool = False  # English verse: a cell is a word, a length counts syllables
 
     @property
     def characters(self) -> int:
@@ -48,12 +50,15 @@ class Sheet:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return tuple("".join(cell.character for cell in line) for line in self.lines)
+        blank = " " if self.syllabic else ""
+        return tuple(blank.join(cell.character for cell in line) for line in self.lines)
 
 
 def sheet_of(reply: Reply, locale: str = DEFAULT_LOCALE) -> Sheet | None:
     """The sheet of a reply that is a verse, in the characters of a locale, else None."""
     form = reply.form
+    if form is not None and syllables.is_syllabic(form):
+        return _syllabic(reply, form)
     if form is not None:
         form = _written(form, locale)
     if form is not None and form.lines:
@@ -83,6 +88,38 @@ def sheet_of(reply: Reply, locale: str = DEFAULT_LOCALE) -> Sheet | None:
         tones_ok=all(cell.ok for line in lines for cell in line),
         rhymes=tuple(rhymes.items()),
         form=form,
+    )
+
+
+def _syllabic(reply: Reply, form: FormCheck) -> Sheet:
+    """English verse: its words with their marks, as they were written, and the rhyme of each line."""
+    broken = {(problem.line, problem.position) for problem in form.problems if problem.rule != "unsure"}
+    lines, rhymes = [], dict[str, list[str]]()
+    for number, (line, marks) in enumerate(zip(reply.lines or (), form.lines, strict=False), 1):
+        words = line.split()
+        bare = len(words) == len(marks)
+        cells = [
+            Cell(
+                words[place] if bare else mark.character,
+                rhyme=mark.rhyme,
+                problem=(number, place + 1) in broken or (number, 0) in broken,
+            )
+            for place, mark in enumerate(marks)
+        ]
+        lines.append(tuple(cells))
+        for mark in marks:
+            if mark.rhyme:
+                rhymes.setdefault(mark.rhyme, []).append(mark.character)
+    lengths = syllables.counts(form)
+    return Sheet(
+        lines=tuple(lines),
+        columns=False,
+        lengths=lengths,
+        even=len(set(lengths)) == 1,
+        tones_ok=True,
+        rhymes=tuple((letter, " ".join(words)) for letter, words in rhymes.items()),
+        form=form,
+        syllabic=True,
     )
 
 

@@ -13,6 +13,8 @@ from engine.errors import ModelMissing
 
 SHIPPED = Path(__file__).parent
 LINES_FILE = "lines.npy"  # a Bloom filter of the corpus's lines of verse
+PAIRS_FILE = "pairs.npy"  # which word may follow which in English verse
+TRIPLES_FILE = "triples.npy"  # and which two words may follow which
 _HASHED = ("model.safetensors", "config.json", "vocabulary.json", "pieces.model")
 
 
