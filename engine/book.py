@@ -105,7 +105,10 @@ class Book:
 
     def _near(self, words: str) -> Numbers:
         """(entries,) nearness by meaning in [0, 1]."""
-        cosines = self._vectors @ self._meaning.vectors([words])[0]
+        vector = self._meaning.vectors([words])[0]
+        if not vector.any():
+            return np.zeros(len(self.entries), np.float32)
+        cosines = self._vectors @ vector
         sums = np.bincount(self._entry, np.exp((cosines - 1) / _WIDTH), minlength=len(self.entries))
         near: Numbers = (1 + _WIDTH * np.log(np.maximum(sums, 1e-9))).clip(0, 1).astype(np.float32)
         return near

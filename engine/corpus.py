@@ -8,12 +8,9 @@ Does not know: encodings and separators (`engine.reading` does), the model, the 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import json
 import random
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,21 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import english, text
+from engine import english, text, verse_rows
 from engine.danger_training import is_dangerous
 from engine.errors import BadFile
-from engine.facts import read_text
-from engine.facts.pingshui import reading
 from engine.held_out import training_part
 from engine.reading import rows as rows  # what others know as corpus.rows
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
-VERSE_TAGS = {(4, 5): "wujue", (4, 7): "qijue", (8, 5): "wulv", (8, 7): "qilv"}
-COUPLET_TAG = "duilian"
 PROTOTYPE_TAG = "prototype"
-RHYME_TAG = "韵"  # and the name of its group
 _COUPLETS = ((2, 3), (4, 5))  # the lines of regulated verse that face each other
-_SHORTEST_LINE = 4  # a line of three characters is a phrase that anybody may write again
 # Stems of the third-party corpora in the catalogue, whose voice is not the one to answer in.
 _OTHERS = ("dialogue-", "text-", "qa-", "pair-en", "summary-", "story-zh-asp", "story-en-asp")
 _OTHERS_WORDS = (*_OTHERS, "pair-zh-", "couplet-", "rating-", "poem-")
@@ -151,15 +142,11 @@ def _verse(row: dict[str, Any]) -> Iterator[Example]:
         yield from _couplet(text.han_only(row["src"]), text.han_only(row["tgt"]), "")
         return
     lines = tuple(text.han_only(line) for line in row.get("lines", ()))
-    lengths = tuple(map(len, lines))
-    tag = VERSE_TAGS.get((len(lines), lengths[0])) if len(set(lengths)) == 1 else None
-    if row.get("form") == "ci":
-        name = re.split("[·・ （(]", row.get("title", ""))[0]
-        tag = name if lengths == ci_lengths().get(name) else None
+    tag = verse_rows.tag_of(row, lines)
     if tag is None:
         return
     group = "".join(lines[:2])
-    hint = rhyme_tag(lines) if tag in VERSE_TAGS.values() else ""
+    hint = verse_rows.rhyme_tag(lines) if tag in verse_rows.TAGS.values() else ""
     yield Example((tag,), (), "\n".join(lines), keywords=True, group=group, hint=hint)
     if tag in ("wulv", "qilv"):
         for first, second in _COUPLETS:
@@ -169,27 +156,14 @@ def _verse(row: dict[str, Any]) -> Iterator[Example]:
 def _couplet(first: str, second: str, group: str) -> Iterator[Example]:
     if first and len(first) == len(second):
         group = group or first
-        yield Example((COUPLET_TAG,), (first,), second, droppable=False, group=group)
-        yield Example((COUPLET_TAG,), (), f"{first}\n{second}", keywords=True, group=group)
-
-
-def rhyme_tag(lines: Sequence[str]) -> str:
-    """The tag of the level rhyme that every second line ends on, "" where there is none."""
-    shared = frozenset.intersection(*(reading(line[-1]).groups for line in lines[1::2]))
-    return f"{RHYME_TAG}{min(shared)}" if shared else ""
+        yield Example((verse_rows.COUPLET_TAG,), (first,), second, droppable=False, group=group)
+        yield Example((verse_rows.COUPLET_TAG,), (), f"{first}\n{second}", keywords=True, group=group)
 
 
 def _is_read(example: Example, config: CorpusConfig) -> bool:
     """Whether an example is within its tag's share, by a hash of its text."""
     share = config.shares.get(example.tags[0], 1.0)
     return share >= 1 or zlib.crc32(example.target.encode()) < share * 2**32
-
-
-@functools.cache
-def ci_lengths() -> dict[str, tuple[int, ...]]:
-    """Characters of each line of the 词牌 that are known by name."""
-    facts = json.loads(read_text("ci.json"))
-    return {name: tuple(fact["lengths"]) for name, fact in facts.items()}
 
 
 def _rhyme(made: english.Made) -> Example:
@@ -261,15 +235,6 @@ def _continuations(passage: str, stem: str) -> Iterator[Example]:
             yield Example(tags, (), part, group=group)
 
 
-def all_lines(files: Iterable[Path]) -> Iterator[str]:
-    """Every line of four characters or more in files of verse, whatever its poem's form."""
-    for file in files:
-        for row in rows(file):
-            for line in map(text.han_only, row.get("lines", ())):
-                if len(line) >= _SHORTEST_LINE:
-                    yield line
-
-
 def rhyme_lines(
     files: Iterable[Path], config: CorpusConfig, vocabulary: Vocabulary
 ) -> Iterator[tuple[list[int], list[int]]]:
@@ -279,22 +244,6 @@ def rhyme_lines(
             for line in example.target.split("\n"):
                 bare = "".join(f" {word}" for word in line.split() if word not in english.MARKS)
                 yield vocabulary.encode(bare), vocabulary.encode(line)
-
-
-def common_pairs(lines: Iterable[str], at_least: int = 25) -> set[str]:
-    """Two-character words of classical verse: pairs at the rhythm's even places, common enough.
-
-    Five-character lines break 2-3, seven-character lines 2-2-3 (and the last two either way).
-    """
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(_places(line))
-    return {pair for pair, count in counts.items() if count >= at_least}
-
-
-def _places(line: str) -> list[str]:
-    starts = {5: (0, 3), 7: (0, 2, 5)}.get(len(line), range(0, len(line) - 1, 2))
-    return [line[start : start + 2] for start in starts]
 
 
 @dataclass
@@ -331,7 +280,7 @@ def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs
         return None
     words = example.context
     if example.keywords and not words:  # Chinese verse: its words are known once all lines are
-        words = tuple(p for line in example.target.split("\n") for p in _places(line) if p in pairs)
+        words = tuple(p for line in example.target.split("\n") for p in verse_rows.places(line) if p in pairs)
     return Encoded(
         np.array([vocabulary.tag(tag) for tag in example.tags if vocabulary.has_tag(tag)], dtype=np.int32),
         tuple(np.array(vocabulary.encode(spaced(word)), dtype=np.int32) for word in words),

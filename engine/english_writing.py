@@ -17,11 +17,11 @@ from typing import Any
 
 from torch import Tensor
 
-from engine import english, judge, text, theme
+from engine import english, judge, safety, text, theme
 from engine.decode import Decoder, Row, Sampling
 from engine.english_forms import EnglishForm, Pattern, check
 from engine.english_verse import EnglishRules
-from engine.errors import ModelBroken
+from engine.errors import ModelBroken, NothingGood
 from engine.facts import read_text
 from engine.values import Draft
 from engine.vocabulary import UNKNOWN, Vocabulary
@@ -144,7 +144,8 @@ def drafts(
 ) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
     """A draft for each latent of z (N, Z), and what a Reply holds of the chosen one.
 
-    `asked` is the theme, `source` everything a person wrote for the request. Raises ModelBroken.
+    `asked` is the theme, `source` everything a person wrote for the request. Raises ModelBroken,
+    NothingGood.
     """
     vocabulary, rules = decoder.vocabulary, rules_of(decoder)
     pattern = pattern_for(form, seed)
@@ -156,6 +157,11 @@ def drafts(
     rows = decoder.sample(decoder.condition(tags(form, pattern), wanted), z, seed, sampling, plans)
     poems = [read(row) for row in rows]
     lines = [shown(poem, form) for poem in poems]
+    kept = [number for number, ok in enumerate(safety.safe(["\n".join(one) for one in lines])) if ok]
+    if not kept:
+        raise NothingGood()
+    rows, z = [rows[number] for number in kept], z[kept]
+    poems, lines = [poems[number] for number in kept], [lines[number] for number in kept]
     found = []
     for row, poem, printed, latent in zip(rows, poems, lines, z.tolist(), strict=True):
         fluency = _fluency(row)

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from engine import checkpoint, corpus, passages
+from engine import checkpoint, corpus, passages, verse_rows
 from engine.corpus import CorpusConfig, Encoded
 from engine.distributed import ALONE, World, device_of
 from engine.errors import BadFile, BadOption
@@ -413,7 +413,7 @@ def train(
             figures = keep_best()
         store()
         if config.corpus.kind == "verse":
-            Bloom.build(corpus.all_lines(files)).save(out / LINES_FILE)
+            Bloom.build(verse_rows.all_lines(files)).save(out / LINES_FILE)
         elif config.corpus.kind == "rhyme":
             keep_lines(out, corpus.rhyme_lines(files, config.corpus, data.vocabulary))
         else:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import corpus, prototypes
+from engine import corpus, prototypes, verse_rows
 from engine.corpus import CorpusConfig, Encoded, Example
 from engine.errors import BadFile
 from engine.packed import Packed, Packer
@@ -122,7 +122,7 @@ def load_data(
     pairs: set[str] = set()
     if config.kind == "verse":
         lines = (line for example, _ in examples() if example.keywords for line in example.target.split("\n"))
-        pairs = corpus.common_pairs(lines)
+        pairs = verse_rows.common_pairs(lines)
     shown = _prototypes(examples()) if config.prototypes else {}
     longest = max(config.longest, *config.longest_of.values(), 0)
     packer = Packer(max(len(vocabulary), longest + 1), config.longest_context, scratch)

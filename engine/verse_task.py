@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine import couplet, forms, text, theme
-from engine.corpus import RHYME_TAG, VERSE_TAGS
 from engine.errors import HeadMissing, HeadUnfit, HeadUnwritable
 from engine.forms import ACROSTIC, COUPLET, Form
+from engine.verse_rows import RHYME_TAG, TAGS
 
 # How often level rhymes are used, in thousandths of 40,000 quatrains and regulated poems of the Song.
 RHYME_SHARES = {
@@ -74,7 +74,7 @@ def asked(form: str, words: str, head: str, seed: int) -> Asked:
         tag = wanted.tag or wanted.name
         # A model that knows where a poem's rhyme lies leads up to it; one that meets it at the first
         # rhyme only is surprised by the second.
-        group = _rhyme(seed) if tag in VERSE_TAGS.values() else ""
+        group = _rhyme(seed) if tag in TAGS.values() else ""
         tags = (tag, f"{RHYME_TAG}{group}") if group else (tag,)
         found = Asked(wanted, wanted, tags, images, images, group=group)
     return dataclasses.replace(found, heads=_heads(head, found.written))
