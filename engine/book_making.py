@@ -1,8 +1,8 @@
 """Makes the book from our own written rows, and measures it: python -m engine.book_making make|measure
 
 Knows: the written files (`talk-*`, `intent-*`, `continue-*`, `post-*`, `ad-*`, `ask-*`, `story-*`), which
-statements about the bot are no longer true (`facts/book-corrections.jsonl` replaces them, a filter
-drops the rest), which rows are kept aside for development.
+statements about the bot are not true (`facts/book-corrections.jsonl` replaces them, a filter drops the
+rest), what was added later (`facts/book-additions.jsonl`), which rows are kept aside for development.
 Does not know: how likeness is computed (`engine.likeness`, `engine.meaning`).
 
 Askings of danger never enter: `engine.danger` answers them before a book is opened.
@@ -27,12 +27,15 @@ from engine.book import Book, Entry
 from engine.danger_training import is_dangerous, lines
 from engine.likeness import plain
 
-COMMANDS = ("chat", "continue", "poem", "summary", "privacy")
+COMMANDS = (
+    "chat", "continue", "poem", "summary", "privacy", "ask", "post", "ad", "story",
+    "vary", "blend", "translate",
+)  # fmt: skip
 _COMMAND = re.compile(r"(?<![\w.])/([a-z]+)")
 # statements about menus, buttons, options and storage that do not hold for the bot as it is built
 _UNTRUE = re.compile(
-    r"🔁|❓|右键消息|私密(?:选项)?，|选私密|藏头填|藏头(?:那一格|可选)|安静时间|/settings|导出一份|先导出|把消息翻译"
-    r"|我(?:能|会|可以)翻译|in (?:the|that) message'?s menu|I keep (?:ratings|nothing)|don'?t store your"
+    r"🔁|❓|右键消息|私密(?:选项)?，|选私密|安静时间|/settings|导出一份|先导出|把消息翻译"
+    r"|in (?:the|that|a) message'?s menu|I keep (?:ratings|nothing)|don'?t store your"
     r"|aren'?t kept|我(?:没存|不存|什么都不存|不会保存|不保存)|不会留下你的"
     r"|\bI don'?t (?:keep|save|store) (?:what|any|your|messages)|只留自己(?:写|的)|不进抽屉"
     r"|我不留[你稿，]|不会留着，这场|只有我写的话和大家|常用的就八个|反应也留"
@@ -75,7 +78,15 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
                 tasks = (kind, "chat") if kind == "ask" else (kind,)
                 for task in tasks:
                     found += _kept(Entry(task, f"{path.stem} {number}", (row["src"],), (row["tgt"],)))
+    found += _additions()
     return found
+
+
+def _additions() -> Iterable[Entry]:
+    """Entries written later than the rows, kept beside the book: openings that people often give."""
+    text = (resources.files("engine.facts") / "book-additions.jsonl").read_text("utf-8")
+    for row in map(json.loads, text.splitlines()):
+        yield from _kept(Entry(row["task"], row["name"], tuple(row["asks"]), tuple(row["replies"])))
 
 
 def _of_intent(row: dict[str, Any], name: str) -> Iterable[Entry]:
