@@ -12,6 +12,7 @@ Samples are the first drafts of seeds 1 to 20, in order, decoded as the tasks ar
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 import click
 
-from engine import checkpoint, decode, english_writing
+from engine import checkpoint, decode, english_writing, verse_task
 from engine.english_forms import FORMS as ENGLISH_FORMS
 from engine.forms import FORMS
 from engine.novelty import Bloom
@@ -51,19 +52,29 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
         if loaded.corpus["kind"] == "rhyme":
             found.append(_english(writer, seed, settings("poem", tasks)))
         elif loaded.corpus["kind"] == "verse":
-            form = FORMS["qijue" if seed % 2 else "wujue"]
-            lines = loaded.folder / LINES_FILE
-            corpus = Bloom.load(lines) if lines.exists() else None
-            plan = VerseRules(writer.vocabulary.character_list(), corpus).plan(form)
-            sampling = settings("poem", tasks)
-            (row,) = writer.sample(writer.condition([form.name], []), z, seed, sampling, [plan])
-            found.append((form.title, row.text.replace("\n", "，")))
+            found.append(_verse(writer, seed, settings("poem", tasks)))
         else:
             task, context = _CONTEXTS[(seed - 1) % len(_CONTEXTS)]
             sampling = settings(task, tasks)
             (row,) = writer.sample(writer.condition([task, "own"], context), z, seed, sampling)
             found.append((f"{task}: {context[-1]}", row.text.replace("\n", " ")))
     return found
+
+
+def _verse(writer: decode.Decoder, seed: int, sampling: decode.Sampling) -> tuple[str, str]:
+    """A form that the model knows, each in turn, on no theme."""
+    known = [form for form in FORMS.values() if writer.vocabulary.has_tag(form.name)]
+    asked = verse_task.asked(known[seed % len(known)].name, "", "", seed)
+    lines = writer.checkpoint.folder / LINES_FILE
+    rules = VerseRules(writer.vocabulary.character_list(), Bloom.load(lines) if lines.exists() else None)
+    group = asked.group if all(map(writer.vocabulary.has_tag, asked.tags)) else ""
+    room = sum(asked.written.lengths) + len(asked.written.lengths) + 1
+    z = decode.latents(seed, 1, writer.latent_size)
+    (row,) = writer.sample(
+        writer.condition(asked.tags, ()), z, seed,
+        dataclasses.replace(sampling, max_tokens=room), [rules.plan(asked.written, group=group)],
+    )  # fmt: skip
+    return asked.whole.title, verse_task.printed(row.text.split("\n"), asked.whole).replace("\n", "")
 
 
 def _english(writer: decode.Decoder, seed: int, sampling: decode.Sampling) -> tuple[str, str]:

@@ -25,6 +25,7 @@ TAG = re.compile(r"<(\w+)>")
 _HOLE = re.compile(r"\{(\w+)\}")
 _BOOK_DRAFTS = 3
 _PROTOTYPES, _EDITS = 2, 3  # replies of the book that are edited, and drafts of each
+_EDIT_WORTH = 0.6  # of an edit beside its prototype; edits of a model this small lose what they do not copy
 # What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
 # post need only share something with what was asked; a reply has to answer, an ad to name its product.
 _BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
@@ -152,7 +153,7 @@ def _judged(
     if origin == "edited":
         # As good as its prototype at best, and only as far as the edit reads well.
         scores = {**scores, "likeness": likeness}
-        score = max(score, quality * worth * row.fluency * 0.9)
+        score = max(score, quality * worth * row.fluency * _EDIT_WORTH)
     own = judge.copied_passages(words, asking.source)
     return Draft(words, own, origin, tuple(latent), row.log_probability, scores, round(score, 6))
 
