@@ -30,6 +30,9 @@ _CANDIDATES = 12  # of each direction, before both are held together
 _LEAST = 0.05  # probability below which a translation is left out
 _NOTHING = ""  # the empty word, which a target word may come from
 _ENGLISH = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)?|\d+(?:[.,]\d+)*|[^\sA-Za-z\d]")
+_STEADY = 0.1  # probability from which a translation is shown in a gloss
+_TO_ENGLISH = dict(zip("，。？！：；、（）“”", ',.?!:;,()""', strict=True))
+_TO_CHINESE = dict(zip(",.?!:;()", "，。？！：；（）", strict=True))
 _ENDINGS = (
     *(("'s", ""), ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("d", ""), ("ing", "")),
     *(("ing", "e"), ("ly", ""), ("er", ""), ("est", "")),
@@ -74,12 +77,19 @@ class Lexicon:
 
     def gloss(self, sentence: str) -> str:
         """As `word_by_word`, and where a word is not known by what is known of it: Chinese words by their
-        parts, English ones without their endings."""
+        parts, English ones without their endings. What has no steady translation, such as an article,
+        is left out; marks are the other language's."""
+        marks = _TO_ENGLISH if _HAN.search(sentence) else _TO_CHINESE
         found: list[str] = []
         for word in words(sentence):
             for part in self._parts(word):
-                known = self.translations(part)
-                found.append(known[0][0] if known else part)
+                known = [(t, p) for t, p in self.translations(part) if is_word(t)]
+                if not is_word(part):
+                    found.append(marks.get(part, part))
+                elif known and known[0][1] >= _STEADY:
+                    found.append(known[0][0])
+                elif not self.translations(part):
+                    found.append(part)
         return joined(word for word in found if word)
 
     def coverage(self, source: str, target: str) -> float:
@@ -145,8 +155,11 @@ def learn(pairs: Sequence[Pair], *, least: int = 1, symmetric: bool = True) -> L
     english = [words(one) for one, _ in pairs]
     chinese = [words(other) for _, other in pairs]
     there, back = _direction(english, chinese), _direction(chinese, english)
-    tables = _table(there, back if symmetric else None, english, least)
-    return Lexicon(tables | _table(back, there if symmetric else None, chinese, least))
+    ours = _table(there, back if symmetric else None, english, least)
+    theirs = _table(back, there if symmetric else None, chinese, least)
+    # Latin words and marks stand in Chinese sentences too, where they are quotations.
+    han = {word: found for word, found in theirs.items() if _HAN.search(word) or word not in ours}
+    return Lexicon({word: found for word, found in ours.items() if not _HAN.search(word)} | han)
 
 
 def _direction(

@@ -48,6 +48,17 @@ def test_both_directions_together_pass_over_what_only_stands_beside() -> None:
     assert lexicon.learn(pairs).translations("zebra")[0][0] == "斑马"
 
 
+def test_a_latin_word_in_a_chinese_sentence_is_a_quotation() -> None:
+    pairs = [("tom sleeps", "汤姆睡觉"), ("tom eats", "汤姆吃饭"), ("tom", "tom睡觉"), ("tom", "汤姆")]
+    assert lexicon.learn(pairs).translations("tom")[0][0] == "汤姆"
+
+
+def test_a_gloss_leaves_out_what_has_no_steady_translation() -> None:
+    found = Lexicon({"the": [("的", 0.04)], "cat": [("猫", 0.9)], "。": [("the", 0.9)], "猫": [("cat", 0.8)]})
+    assert found.gloss("The cat, a cat.") == "猫，a猫。"
+    assert found.gloss("猫。") == "cat."
+
+
 def test_a_gloss_knows_words_by_their_parts() -> None:
     found = Lexicon(
         {"四": [("four", 1.0)], "年级": [("grade", 0.9)], "walk": [("走", 0.9)], "city": [("城市", 1.0)]}

@@ -78,7 +78,7 @@ def main() -> None:
     torch.set_num_threads(1)
     translator = Translator(Decoder(checkpoint.load(folder_of(asked.model))))
     training = training_pairs()
-    dictionary = lexicon.learn(training)
+    dictionary = lexicon.learn(training, symmetric=False)
     seen = ({english for english, _ in training}, {chinese for _, chinese in training})
     for title, name in SETS:
         pairs = held_out(name, asked.rows)
