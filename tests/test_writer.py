@@ -236,7 +236,7 @@ def test_what_is_not_good_enough_is_not_sent(models: Path) -> None:
 
 
 def test_a_translation_is_decoded_at_the_middle_and_replays(engine: Engine) -> None:
-    request = Request("translate", "I have 7 books. I have 8 books.", seed=1)
+    request = Request("translate", "I have red books. I have blue cups.", seed=1)
     reply = engine.write_now(request)
     assert not any(reply.latent)
     assert reply.score == reply.draft.scores["confidence"] == max(d.score for d in reply.drafts[:1])
@@ -247,7 +247,7 @@ def test_a_translation_is_decoded_at_the_middle_and_replays(engine: Engine) -> N
 
 
 async def test_a_translation_varies_around_the_middle(engine: Engine) -> None:
-    request = Request("translate", "我有7本书。", seed=1)
+    request = Request("translate", "我有红书。", seed=1)
     reply = await engine.vary(request, engine.write_now(request))
     assert any(reply.latent)
     assert reply.origin == "generated"

@@ -6,6 +6,7 @@ tiny_models(folder)      folder/verse, folder/talk and folder/translate, as MOYO
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -66,7 +67,13 @@ def write_talk(folder: Path, count: int = 40) -> Path:
 
 
 def write_pairs(folder: Path, count: int = 40) -> Path:
-    rows = [{"en": f"I have {n} books.", "zh": f"我有{n}本书。"} for n in range(count)]
+    colours = ("red", "红"), ("blue", "蓝"), ("green", "绿"), ("white", "白"), ("black", "黑")
+    things = ("books", "书"), ("cups", "杯子"), ("cars", "车"), ("hats", "帽子"), ("pens", "笔")
+    both = itertools.cycle(itertools.product(colours, things))
+    rows = [
+        {"en": f"I have {colour[0]} {thing[0]}.", "zh": f"我有{colour[1]}{thing[1]}。"}
+        for colour, thing in itertools.islice(both, count)
+    ]
     return _write(folder / "pair-tiny.jsonl", rows)
 
 
