@@ -11,6 +11,7 @@ import re
 from discord.utils import escape_markdown
 
 from bot import syllables
+from bot.doubt import doubt
 from bot.wording import in_characters_of, say
 from engine import FormCheck, Reply, Request
 
@@ -40,6 +41,8 @@ def reply_text(request: Request, reply: Reply, *, quoted: bool = False) -> str:
     if reply.form is not None and reply.lines:
         return verse(reply.lines, reply.form, request.text, locale)
     text = in_characters_of(reply.text, locale)
+    if unsure := doubt(reply, locale):
+        text += f"\n-# {unsure}"
     asked = [quote(words) for words in (request.text, request.options.get("second", "")) if words]
     return "\n".join([*asked, text]) if quoted else text
 

@@ -238,6 +238,15 @@ _WORDS: dict[str, tuple[str, str]] = {
         "墨友的安装或设置有问题，请把编号告诉管理者。",
         "Moyou's installation needs its owner's attention; tell them the reference.",
     ),
+    # --- translations that may be wrong
+    "doubt.unsure": (
+        "把握约 {percent}%，有些地方可能译错了。",
+        "About {percent} % sure; parts of this may be wrong.",
+    ),
+    "doubt.guess": (
+        "把握只有约 {percent}%，大半是猜的，请别当真。",
+        "Only about {percent} % sure: mostly a guess, do not rely on it.",
+    ),
     # --- console: bot/wording_console.py
     **wording_console.WORDS,
     # --- Discord: bot/wording_discord.py

@@ -7,7 +7,8 @@ Does not know: how any figure was measured; figures are JSON lines of `evaluate`
         --figures figures.jsonl
 
 `about.md` holds what a person must say: what it is for, data and licences, what was tried, limits.
-Samples are the first drafts of seeds 1 to 20, in order, decoded as the tasks are, contexts fixed below.
+Samples are the first drafts of seeds 1 to 20, in order, decoded as the tasks are, contexts fixed below;
+of translation the best of each fixed sentence.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 import click
 
-from engine import checkpoint, decode, english_writing, verse_task
+from engine import checkpoint, decode, english_writing, translate, verse_task
 from engine.english_forms import FORMS as ENGLISH_FORMS
 from engine.forms import FORMS
 from engine.novelty import Bloom
@@ -30,6 +31,10 @@ from engine.verse import VerseRules
 from engine.weights import LINES_FILE
 
 SAMPLES = 20
+_HOW = {
+    "": "Seeds 1 to 20 in order, one draft each, decoded as the tasks are, before any judge.",
+    "translation": "Sentences fixed before the model was trained, in order, with the confidence of each.",
+}
 _CONTEXTS = (
     ("chat", ("你好",)),
     ("chat", ("今天有点累",)),
@@ -40,10 +45,40 @@ _CONTEXTS = (
 
 
 _THEMES = ("", "rain on the window", "the sea at night", "losing a friend", "spring in the garden")
+_SENTENCES = (
+    *("你好，很高兴认识你。", "今天下雨了，我没带伞。", "这家店的面条很好吃。", "你能帮我一个忙吗？"),
+    *("我昨天买了三本书。", "他们下个月要搬家。", "妈妈在厨房做饭。", "火车几点开？"),
+    *("如果明天天气好，我们就去爬山。", "科学家发现了一种新的材料。"),
+    *(
+        "Good morning!",
+        "I lost my keys again.",
+        "Where is the nearest station?",
+        "She has two brothers and a sister.",
+    ),
+    *(
+        "We should leave before it gets dark.",
+        "The movie was better than the book.",
+        "Please turn off the light.",
+    ),
+    *("He works at a hospital in Boston.", "I have never eaten anything like this."),
+    "The government announced a new plan for public transport on Monday.",
+)
+
+
+def translations(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
+    """(sentence, its translation with the confidence), without the memory of our own pairs."""
+    translator = translate.Translator(decode.Decoder(loaded))
+    found = []
+    for sentence in _SENTENCES:
+        best = translator.translate(sentence, translate.language_of(sentence), memory=False)[0]
+        found.append((sentence, f"{best.text} ({best.confidence:.2f})"))
+    return found
 
 
 def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
     """(what it was given, what it wrote) for seeds 1 to SAMPLES, the first draft of each."""
+    if loaded.corpus["kind"] == "translation":
+        return translations(loaded)
     writer = decode.Decoder(loaded)
     tasks = load_tasks()
     found = []
@@ -123,8 +158,8 @@ def card(folder: Path, command: str, about: str, figures: Sequence[dict[str, Any
                 "## Figures",
                 table(figures),
                 "## Twenty samples that nobody picked",
-                "Seeds 1 to 20 in order, one draft each, decoded as the tasks are, before any judge.",
-                "| seed | given | written |\n|---|---|---|\n" + written,
+                _HOW["translation" if loaded.corpus["kind"] == "translation" else ""],
+                "| | given | written |\n|---|---|---|\n" + written,
             )
         )
         + "\n"

@@ -31,6 +31,8 @@ from engine import (
     safety,
     talk_task,
     theme,
+    translate,
+    translate_task,
     verse,
     verse_check,
     verse_task,
@@ -70,6 +72,7 @@ class Composer:
         self._facings: dict[str, Facing] = {}
         self._book = book
         self._passages: dict[str, Passages | None] = {}
+        self._translators: dict[str, translate.Translator] = {}
         self._reward = CurrentReward(tuned) if tuned is not None else None
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -87,6 +90,8 @@ class Composer:
         if name == "verse":
             self._verse_rules(decoder)
             theme.imagery("月")
+        elif name == "translate":
+            self._translator(decoder)
         elif name == ENGLISH_MODEL:
             english_writing.rules_of(decoder)
         else:
@@ -132,6 +137,13 @@ class Composer:
                     raise ModelBroken(folder=str(file.parent), reason=str(error)) from error
             return self._passages[key]
 
+    def _translator(self, decoder: Decoder) -> translate.Translator:
+        key = decoder.checkpoint.identity
+        with self._lock:
+            if key not in self._translators:
+                self._translators[key] = translate.Translator(decoder)
+            return self._translators[key]
+
     def _the_book(self) -> Book:
         with self._lock:
             if self._book is None:
@@ -172,7 +184,8 @@ class Composer:
         reward = self._reward.model() if self._reward is not None else None
         if reward is not None:
             drafts = _with_reward(reward, task, drafts)
-        chosen, propensity = _choose(drafts, seed)
+        # Of translations the best is sent: people ask what a text means, not for variety.
+        chosen, propensity = (0, 1.0) if task.model == "translate" else _choose(drafts, seed)
         reply = Reply(
             generation=f"{int(time.time() * 1000):011x}{secrets.token_hex(5)}",
             task=task.name,
@@ -206,10 +219,15 @@ class Composer:
             return dial_tasks.write(task, request, decoder, tags, seed, decoding, sampling, rules, known)
         around = decoding.get("near")
         rows = int(decoding["drafts"])
-        if around is None:
+        if model == "translate" and around is None:
+            z = torch.zeros(rows, decoder.latent_size)  # the middle one of all ways to say it
+        elif around is None:
             z = decode.latents(seed, rows, decoder.latent_size)
         else:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
+        if model == "translate":
+            translator, source = self._translator(decoder), words_of(task, request)
+            return translate_task.drafts_of(request, source, translator, z, use_book=bool(decoding["book"]))
         english = english_form(task.verse_form(request))
         if english is not None:
             source = words_of(task, request)

@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import english, text, verse_rows
+from engine import english, parallel, text, verse_rows
 from engine.danger_training import is_dangerous
 from engine.errors import BadFile
 from engine.held_out import training_part
+from engine.lexicon import Lexicon
 from engine.reading import rows as rows  # what others know as corpus.rows
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
@@ -61,11 +62,11 @@ class Example:
 class CorpusConfig:
     """How rows are chosen and cut; the [corpus] table of a training configuration."""
 
-    kind: str = "prose"  # verse | prose | rhyme (English verse)
+    kind: str = "prose"  # verse | prose | rhyme (English verse) | translation
     tags: tuple[str, ...] = ()
     min_count: int = 4
     pieces: int = 0
-    piece_kind: str = "unigram"  # | word: whole words, where syllables and rhymes are counted
+    piece_kind: str = "unigram"  # | bpe: common words stay whole | word: nothing but whole words
     byte_fallback: bool = False
     validation: int = 2000
     longest: int = 64  # target tokens; longer examples are left out
@@ -79,6 +80,7 @@ class CorpusConfig:
     reject: str = ""  # a pattern: third-party examples that match it are left out
     shares: dict[str, float] = field(default_factory=dict)  # verse tag → share of its texts that is read
     show_hint: float = 0.5  # chance that a verse's rhyme is told beforehand
+    gloss: bool = False  # whether a translation shows its source word by word in the other language
     prototypes: float = 0.0  # chance that an example of our own shows one; 0 looks for none
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
 
@@ -118,6 +120,9 @@ def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Exa
         return
     if config.kind == "rhyme":
         yield from map(_rhyme, english.examples(row))
+        return
+    if config.kind == "translation":
+        yield from _translations(row)
         return
     other = stem.startswith(_OTHERS)
     for example in _prose(row, stem, config):
@@ -169,6 +174,19 @@ def _is_read(example: Example, config: CorpusConfig) -> bool:
 def _rhyme(made: english.Made) -> Example:
     # A word is one token wherever it stands: with the blank before it.
     return Example(made.tags, tuple(f" {word}" for word in made.keywords), made.target, keywords=True)
+
+
+def _translations(row: dict[str, Any]) -> Iterator[Example]:
+    """Both directions of each pair; the source is never dropped."""
+    for en, zh in parallel.pairs(row):
+        for source, target in ((zh, en), (en, zh)):
+            tags = (parallel.direction(source),)
+            yield Example(tags, (source,), target, droppable=False, group=en)
+
+
+def glossed(example: Example, dictionary: Lexicon) -> Example:
+    """The example with its source word by word in the other language as one more part of the context."""
+    return dataclasses.replace(example, context=(*example.context, dictionary.gloss(example.context[0])))
 
 
 def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:

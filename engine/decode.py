@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -75,6 +75,25 @@ class Row:
         return min(1.0, max(0.0, (self.log_probability / (len(self.tokens) + 1) + 7) / 5))
 
 
+class State(NamedTuple):
+    """Where each of N rows stands: z (N, Z), its and the condition's share of the gates (N, 4H), hidden
+    and cell (N, H)."""
+
+    z: Tensor
+    extra: Tensor
+    hidden: Tensor
+    cell: Tensor
+
+
+class Step(NamedTuple):
+    """What may come next in each of N rows: log p of every token (N, V), logits as the sampler wants
+    them (N, V), attention over the condition (N, X)."""
+
+    log_p: Tensor
+    logits: Tensor
+    attention: Tensor
+
+
 def latents(seed: int, rows: int, size: int) -> Tensor:
     """(rows, size) draws of the prior N(0, I); row r depends on the seed and r only."""
     draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r])) for r in range(rows)]
@@ -107,7 +126,7 @@ class Decoder:
         banned[[PAD, UNKNOWN, BEGIN, TURN]] = True
         for tag in self.vocabulary.tags:
             banned[self.vocabulary.tag(tag)] = True
-        self._banned = banned
+        self.banned = banned  # (V,) what no text holds
 
     @property
     def latent_size(self) -> int:
@@ -133,6 +152,26 @@ class Decoder:
         one = self.model.encode(torch.tensor([list(condition)]), torch.tensor([len(condition)]))
         return Encoded(*(part.expand(rows, *part.shape[1:]) for part in one))
 
+    def begin(self, encoded: Encoded, z: Tensor) -> State:
+        """Before the first token; z (N, Z)."""
+        extra = torch.cat([encoded.summary, z], dim=1) @ self._extra
+        return State(z, extra, *self.model.first_state(encoded, z))
+
+    def step(self, encoded: Encoded, state: State, token: Tensor) -> tuple[State, Step]:
+        """After one more token in each row; token (N,)."""
+        gates = self._token_gates[token] + state.extra + state.hidden @ self._recurrent
+        entry, forget, update, output = gates.chunk(4, dim=1)
+        cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(entry) * torch.tanh(update)
+        hidden = torch.sigmoid(output) * torch.tanh(cell)
+        steps = self.model.attend(encoded, state.z[:, None], hidden[:, None])
+        features, attention = steps.features[:, 0], steps.attention[:, 0]
+        logits = self.model.logits(features)
+        log_p = logits.log_softmax(dim=1)
+        if self.model.config.copy:
+            log_p = self.model.copy_gate.of_vocabulary(log_p, features, attention, encoded.tokens)
+            logits = log_p
+        return State(state.z, state.extra, hidden, cell), Step(log_p, logits, attention)
+
     @torch.inference_mode()
     def sample(
         self,
@@ -148,27 +187,14 @@ class Decoder:
         encoded = self.encode(condition, count)
         draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r + 1])) for r in range(count)]
         uniform = np.stack([draw.random(sampling.max_tokens) for draw in draws])
-        extra = torch.cat([encoded.summary, z], dim=1) @ self._extra  # (N, 4H)
-        hidden, cell = self.model.first_state(encoded, z)
+        state = self.begin(encoded, z)
         token = torch.full((count,), BEGIN)
         rows = [Row() for _ in range(count)]
         attention = torch.zeros(count, encoded.memory.shape[1])
         live = list(range(count))
         for step in range(sampling.max_tokens):
-            gates = self._token_gates[token] + extra + hidden @ self._recurrent
-            entry, forget, update, output = gates.chunk(4, dim=1)
-            cell = torch.sigmoid(forget) * cell + torch.sigmoid(entry) * torch.tanh(update)
-            hidden = torch.sigmoid(output) * torch.tanh(cell)
-            scores = (self.model.query(hidden)[:, None] @ encoded.keys.transpose(1, 2)).squeeze(1)
-            weight = (scores * self.model.config.embedding**-0.5).softmax(dim=1)
+            state, (log_p, logits, weight) = self.step(encoded, state, token)
             attention += weight
-            context = (weight[:, None] @ encoded.memory).squeeze(1)
-            features = torch.tanh(self.model.combine(torch.cat([hidden, context, z], dim=1)))
-            logits = self.model.logits(features)
-            log_p = logits.log_softmax(dim=1)
-            if self.model.config.copy:
-                log_p = self.model.copy_gate.of_vocabulary(log_p, features, weight, encoded.tokens)
-                logits = log_p
             chosen: list[int] = []
             for r in range(count):
                 if r not in live:
@@ -202,11 +228,11 @@ class Decoder:
                 return LINE
             logits = logits.masked_fill(~plan.mask(), -math.inf)
         else:
-            banned = self._banned
-            repeats = _repeats(row.tokens, sampling.no_repeat)
-            if repeats or not row.tokens:
+            banned = self.banned
+            repeated = repeats(row.tokens, sampling.no_repeat)
+            if repeated or not row.tokens:
                 banned = banned.clone()
-                banned[repeats] = True
+                banned[repeated] = True
                 if not row.tokens:
                     banned[[END, LINE]] = True
             logits = logits.masked_fill(banned, -math.inf)
@@ -236,7 +262,7 @@ def pulled(logits: Tensor, bias: Mapping[int, float]) -> Tensor:
     return raised
 
 
-def _repeats(tokens: Sequence[int], size: int) -> list[int]:
+def repeats(tokens: Sequence[int], size: int) -> list[int]:
     """Tokens that would complete an n-gram already written."""
     if size < 1 or len(tokens) < size:
         return []

@@ -19,6 +19,7 @@ from torch import Tensor
 from engine import checkpoint, corpus, quality
 from engine.corpus import CorpusConfig, Encoded
 from engine.errors import BadFile
+from engine.lexicon import Lexicon
 from engine.model import ConditionalVAE, Posterior
 from engine.vocabulary import PAD
 from engine.weights import folder_of
@@ -146,11 +147,14 @@ def evaluate(
     """
     loaded = checkpoint.load(folder_of(source, models))
     config = corpus.config_of(loaded.corpus)
+    dictionary = Lexicon.load(loaded.folder) if config.gloss else None
     read: list[tuple[Encoded, int]] = []
     for file in files:
         stem = file.name.split(".")[0]
         for row in corpus.rows(file):
             for example in corpus.of_row(row, stem, config):
+                if dictionary is not None:
+                    example = corpus.glossed(example, dictionary)
                 encoded = corpus.encode(example, loaded.vocabulary, config, set())
                 if encoded is not None:
                     read.append((encoded, len(example.target.replace("\n", ""))))

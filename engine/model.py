@@ -51,17 +51,21 @@ class ModelConfig:
     line_ends: float = 0.0  # weight of the loss that asks z for the rhymes; needs classes
     sampled_softmax: int = 0  # negatives a step; 0 is the full softmax
     copy: bool = False  # whether a gate may take tokens from the condition
+    lexical: bool = False  # whether the tokens attended to speak for their own translations
+    condition_dropout: float = 0.0  # of the condition's tokens, in training
+    latent_dropout: float = 0.0  # of rows, in training: those are decoded at the prior's mean
 
 
 class Encoded(NamedTuple):
     """A condition for the decoder: memory (B, X, 2C), keys (B, X, E), mask (B, X), summary (B, 2C),
-    tokens (B, X)."""
+    tokens (B, X) and their embeddings, words (B, X, E)."""
 
     memory: Tensor
     keys: Tensor
     mask: Tensor
     summary: Tensor
     tokens: Tensor
+    words: Tensor
 
 
 class Steps(NamedTuple):
@@ -155,6 +159,9 @@ class ConditionalVAE(nn.Module):
         self.combine = nn.Linear(h + c + z, e)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
         self.dropout = nn.Dropout(config.dropout)
+        if config.lexical:
+            self.lexical = nn.Linear(e, e, bias=False)
+            nn.init.zeros_(self.lexical.weight)
         if config.copy:
             self.copy_gate = CopyGate(e)
         self.average = BatchMean()
@@ -183,9 +190,15 @@ class ConditionalVAE(nn.Module):
 
     def encode(self, condition: Tensor, lengths: Tensor) -> Encoded:
         """condition (B, X) ids with at least one token a row, lengths (B,)."""
-        memory, summary = self.condition(self.dropout(self.vectors(condition)), lengths)
+        read = condition
+        if self.training and self.config.condition_dropout:
+            keep = torch.rand(read.shape, device=read.device) >= self.config.condition_dropout
+            read = torch.where(keep | (read <= LINE), read, UNKNOWN)
+        words = self.dropout(self.vectors(read))
+        memory, summary = self.condition(words, lengths)
         mask = torch.arange(condition.shape[1], device=condition.device) < lengths[:, None]
-        return Encoded(memory, self.key(memory), mask, summary, condition)
+        # What is not read may still be copied, so that the gate learns from words it does not know.
+        return Encoded(memory, self.key(memory), mask, summary, condition, words)
 
     def infer(self, encoded: Encoded, target: Tensor, lengths: Tensor) -> Posterior:
         """target (B, Y) ids without <begin>; lengths (B,)."""
@@ -208,15 +221,22 @@ class ConditionalVAE(nn.Module):
         hidden, cell = self.first_state(encoded, z)
         x = torch.cat([self.dropout(self.vectors(inputs)), extra], dim=2)
         out, _ = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
-        return self._features(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
+        return self.attend(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
 
-    def _features(self, encoded: Encoded, z: Tensor, hidden: Tensor) -> Steps:
-        """hidden (B, Y, H), z (B, Y, Z); dot-product attention (Luong et al. 2015)."""
+    def attend(self, encoded: Encoded, z: Tensor, hidden: Tensor) -> Steps:
+        """hidden (B, Y, H), z (B, Y, Z); dot-product attention (Luong et al. 2015).
+
+        With `lexical`, the embeddings attended to have a way to the output that does not pass the
+        decoder's state, so that rare words keep their translations (Nguyen & Chiang 2018, "Improving
+        Lexical Choice in Neural Machine Translation").
+        """
         hidden = self.dropout(hidden)
         scores = self.query(hidden) @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
         attention = scores.masked_fill(~encoded.mask[:, None], -1e9).softmax(dim=2)
         context = self.dropout(attention) @ encoded.memory
         features: Tensor = torch.tanh(self.combine(torch.cat([hidden, context, z], dim=2)))
+        if self.config.lexical:
+            features = features + self.lexical(torch.tanh(attention @ encoded.words))
         return Steps(functional.dropout(features, self.config.dropout, self.training), attention)
 
     def logits(self, features: Tensor) -> Tensor:
@@ -270,6 +290,8 @@ class ConditionalVAE(nn.Module):
         if config.latent:
             posterior = self.infer(encoded, target, lengths)
             z = posterior.sample() if noise is None else posterior.at(noise)
+            if self.training and config.latent_dropout:
+                z = z * (torch.rand(len(z), 1, device=z.device) >= config.latent_dropout)
             by_dimension = posterior.kl()
             kl = by_dimension.sum()
             penalty = kl

@@ -6,7 +6,7 @@ Does not know: models, how a command is registered, or which task a message asks
 
 A file has these keys; everything else is refused, so that a misspelt key is never ignored:
 
-    model = "talk" | "verse" | "extract"     which checkpoint writes it (required)
+    model = "talk" | "verse" | "translate" | "extract"   which checkpoint writes it (required)
     source = "text" | "messages"             what it works on; "text" when absent
     condition = "<post> {topic} {mood}"      what the condition encoder reads; {context} is the turns
                                              before; required unless the model is "extract"
@@ -116,7 +116,7 @@ def content_lines(file: Path) -> int:
 
 
 def _task(name: str, table: Table) -> Task:
-    model = table.one_of("model", ("talk", "verse", "extract"))
+    model = table.one_of("model", ("talk", "verse", "translate", "extract"))
     source = table.one_of("source", ("text", "messages"), "text")
     private, command = table.flag("private", False), table.flag("command", True)
     task = Task(

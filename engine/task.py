@@ -16,7 +16,7 @@ from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import BadOption, EmptyText, TextTooLong
 from engine.values import Request
 
-Model = Literal["talk", "verse", "extract"]
+Model = Literal["talk", "verse", "translate", "extract"]
 Source = Literal["text", "messages"]
 Kind = Literal["text", "integer"]
 Dial = Literal["", "vary", "blend"]

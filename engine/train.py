@@ -295,6 +295,8 @@ def train(
     def store() -> None:
         out.mkdir(parents=True, exist_ok=True)
         data.vocabulary.save(out)
+        if data.lexicon is not None:
+            data.lexicon.save(out)
         fresh = state_file.with_suffix(".new")
         torch.save(
             {

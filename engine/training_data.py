@@ -23,9 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engine import corpus, prototypes, verse_rows
+from engine import corpus, lexicon, prototypes, verse_rows
 from engine.corpus import CorpusConfig, Encoded, Example
 from engine.errors import BadFile
+from engine.lexicon import Lexicon
 from engine.packed import Packed, Packer
 from engine.vocabulary import Vocabulary, build
 
@@ -45,6 +46,7 @@ class Data:
     weights: np.ndarray[tuple[int], np.dtype[np.float32]]
     validation: list[Encoded]
     vocabulary: Vocabulary
+    lexicon: Lexicon | None = None  # what glosses are made with; a checkpoint needs it beside its weights
 
     def checksum(self) -> int:
         """One number for what was read, to compare between processes."""
@@ -108,9 +110,19 @@ def load_data(
                 if seen.add((example.target, *example.context)):
                     yield example, weight
 
+    dictionary = _lexicon_of(examples(), config) if config.gloss else None
+
+    def shown_examples() -> Iterator[tuple[Example, float]]:
+        for example, weight in examples():
+            yield (example if dictionary is None else corpus.glossed(example, dictionary)), weight
+
     names = ", ".join(file.name for file in files) or "--data"
     if vocabulary is None:
-        texts = (part for example, _ in examples() for part in (example.target, *example.context))
+        texts = (
+            corpus.spaced(part)
+            for example, _ in shown_examples()
+            for part in (example.target, *example.context)
+        )
         vocabulary = build(
             texts,
             config.tags,
@@ -127,19 +139,19 @@ def load_data(
     longest = max(config.longest, *config.longest_of.values(), 0)
     packer = Packer(max(len(vocabulary), longest + 1), config.longest_context, scratch)
     groups, weights, found = array("I"), array("f"), 0
-    for example, weight in examples():
+    for example, weight in shown_examples():
         if found in shown:
             example = dataclasses.replace(example, prototypes=shown[found])
         found += 1
         encoded = corpus.encode(example, vocabulary, config, pairs)
         if encoded is not None:
             packer.add(encoded)
-            groups.append(zlib.crc32((example.group or example.target).encode("utf-8", "surrogatepass")))
+            groups.append(_number(example))
             weights.append(weight)
     if not found:
         raise BadFile(file=names, reason="it holds no usable text")
     packed = packer.finish()
-    held = np.array(groups, dtype=np.uint32) % 100_000 < min(config.validation / found, 0.1) * 100_000
+    held = np.array(groups, dtype=np.uint32) % 100_000 < _share(config, found)
     if held.all():
         raise BadFile(file=names, reason="every text in it is too long or too short to learn from")
     chosen = np.flatnonzero(held).tolist()
@@ -149,7 +161,29 @@ def load_data(
     if not validation:
         log.info("Too few texts to hold any back: validation is on texts that are learnt from.")
         validation = train[:FEW]
-    return Data(train, np.array(weights, dtype=np.float32)[~held], validation, vocabulary)
+    return Data(train, np.array(weights, dtype=np.float32)[~held], validation, vocabulary, dictionary)
+
+
+def _number(example: Example) -> int:
+    """By which an example falls on one side of the split; the same for all of a group."""
+    return zlib.crc32((example.group or example.target).encode("utf-8", "surrogatepass"))
+
+
+def _share(config: CorpusConfig, found: int) -> float:
+    """Of 100,000 numbers those of validation."""
+    return min(config.validation / max(1, found), 0.1) * 100_000
+
+
+def _lexicon_of(found: Iterator[tuple[Example, float]], config: CorpusConfig) -> Lexicon:
+    """A dictionary of the pairs that are trained on, so that validation meets words as strangers do."""
+    read = [example for example, _ in found]
+    share = _share(config, len(read))
+    pairs = [
+        (example.target, example.context[0])
+        for example in read
+        if example.tags == ("zh>en",) and _number(example) % 100_000 >= share
+    ]
+    return lexicon.learn(pairs, least=2)
 
 
 def _prototypes(examples: Iterator[tuple[Example, float]]) -> dict[int, tuple[str, ...]]:

@@ -183,3 +183,33 @@ def test_what_is_dropped_is_dropped_in_training_only(setting: str) -> None:
     assert loss() != loss()
     net.eval()
     assert loss() == loss()
+
+
+def test_a_new_way_from_source_words_changes_nothing_until_it_is_learnt() -> None:
+    given = batch(rows=3)
+    net = model(lexical=True).eval()
+    encoded = net.encode(given["condition"], given["condition_lengths"])
+    before = net.decode(encoded, torch.zeros(3, 6), given["inputs"]).features
+    torch.nn.init.eye_(net.lexical.weight)
+    after = net.decode(encoded, torch.zeros(3, 6), given["inputs"])
+    way = torch.tanh(after.attention @ encoded.words)
+    assert torch.allclose(after.features, before + way, atol=1e-5)
+
+
+def test_rows_whose_latent_is_dropped_are_decoded_at_the_priors_mean() -> None:
+    net = model(latent_dropout=1.0, dropout=0.0, word_dropout=0.0).train()
+    given = batch()
+    loss = net(**given)
+    encoded = net.encode(given["condition"], given["condition_lengths"])
+    steps = net.decode(encoded, torch.zeros(5, 6), given["inputs"])
+    middle = net.negative_log_likelihood(steps, encoded, given["target"]).sum()
+    assert float(loss.reconstruction) == pytest.approx(middle.item(), rel=1e-5)
+    assert float(loss.kl) > 0
+
+
+def test_unread_condition_tokens_can_still_be_copied() -> None:
+    net = model(condition_dropout=1.0, dropout=0.0).train()
+    condition = torch.tensor([[7, 8, 4], [9, 10, 4]])
+    encoded = net.encode(condition, torch.tensor([3, 3]))
+    assert torch.equal(encoded.tokens, condition)
+    assert torch.equal(encoded.words[0], encoded.words[1]), "both read <unknown> <unknown> <turn>"

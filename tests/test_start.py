@@ -67,8 +67,9 @@ def test_nothing_is_wrong_and_nothing_is_touched(settings: Settings) -> None:
     lines = list(plan(settings))
     assert lines[0] == "Console: http://127.0.0.1:0/"
     assert lines[1] == "Discord: off (DISCORD_TOKEN is not set)"
-    assert lines[2] == "Tasks: /ad /ask /blend /chat /continue /poem /post /story /summary /vary"
-    assert lines[3].startswith("Models: talk@")
+    assert lines[2] == "Tasks: /ad /ask /blend /chat /continue /poem /post /story /summary /translate /vary"
+    assert lines[3].startswith("Models: ")
+    assert "talk@" in lines[3]
     assert "verse@" in lines[3]
     assert lines[4].endswith("journal.db (made at start)")
 
@@ -122,7 +123,9 @@ def test_missing_models_and_a_broken_prompt_are_two_problems(settings: Settings,
     assert isinstance(found[0], PromptBroken)
     assert found[0].fields["key"] == "decoding.colour"
     shipped = {path.parent.name for path in (ROOT / "engine" / "weights").glob("*/model.safetensors")}
-    assert [type(error) for error in found[1:]] == ([] if {"talk", "verse"} <= shipped else [ModelMissing])
+    assert [type(error) for error in found[1:]] == (
+        [] if {"talk", "translate", "verse"} <= shipped else [ModelMissing]
+    )
 
 
 @pytest.fixture

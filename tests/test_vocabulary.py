@@ -57,3 +57,9 @@ def test_a_broken_run_of_bytes_is_shown_as_a_replacement(vocabulary: Vocabulary)
     ids = vocabulary.encode("龘")
     assert len(ids) == 3
     assert vocabulary.decode(ids[:2]) == "\ufffd"
+
+
+def test_bpe_keeps_common_words_whole() -> None:
+    lines = [f" this is my {noun}" for noun in ("niece", "house", "book", "cat")] * 20
+    found = build(lines, (), min_count=1, pieces=400, byte_fallback=True, piece_kind="bpe")
+    assert [found.tokens[i] for i in found.encode(" this is")] == ["▁this", "▁is"]

@@ -11,6 +11,7 @@ import pytest
 
 from engine import (
     AnotherModel,
+    BadOption,
     Engine,
     Message,
     ModelMissing,
@@ -232,3 +233,26 @@ def test_what_is_not_good_enough_is_not_sent(models: Path) -> None:
     strict.tasks["chat"] = dataclasses.replace(chat, decoding=dataclasses.replace(chat.decoding, abstain=1.0))
     with pytest.raises(NothingGood, match="another way"):
         strict.write_now(Request("chat", "你好", seed=1))
+
+
+def test_a_translation_is_decoded_at_the_middle_and_replays(engine: Engine) -> None:
+    request = Request("translate", "I have red books. I have blue cups.", seed=1)
+    reply = engine.write_now(request)
+    assert not any(reply.latent)
+    assert reply.score == reply.draft.scores["confidence"] == max(d.score for d in reply.drafts[:1])
+    assert 0 < reply.score <= 1
+    assert (reply.chosen, reply.propensity) == (0, 1.0)
+    assert engine.write_now(Request("translate", request.text, seed=2)).text == reply.text
+    assert engine.replay(request, Reply.from_json(reply.to_json())).drafts == reply.drafts
+
+
+async def test_a_translation_varies_around_the_middle(engine: Engine) -> None:
+    request = Request("translate", "我有红书。", seed=1)
+    reply = await engine.vary(request, engine.write_now(request))
+    assert any(reply.latent)
+    assert reply.origin == "generated"
+
+
+def test_a_text_in_the_language_asked_for_is_refused(engine: Engine) -> None:
+    with pytest.raises(BadOption):
+        engine.write_now(Request("translate", "hello", {"to": "英文"}))

@@ -1,12 +1,15 @@
 """Checkpoints so small that a test can train them: real models, good for nothing.
 
-tiny_models(folder)      folder/verse and folder/talk, as MOYOU_MODELS or `Engine(models=folder)` wants them
+tiny_models(folder)      folder/verse, folder/talk and folder/translate, as MOYOU_MODELS or
+                         `Engine(models=folder)` wants them
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.facts.pingshui import readings
@@ -33,10 +36,15 @@ seed = 1
 """
 VERSE_TAGS = '["wujue", "qijue"]'
 TALK_TAGS = '["chat", "own", "continue"]'
+KINDS = {
+    "verse": ("verse", VERSE_TAGS),
+    "talk": ("prose", TALK_TAGS),
+    "translate": ("translation", '["zh>en", "en>zh"]'),
+}
 
 
 def write_config(folder: Path, name: str, *, steps: int = 2) -> Path:
-    kind, tags = ("verse", VERSE_TAGS) if name == "verse" else ("prose", TALK_TAGS)
+    kind, tags = KINDS[name]
     file = folder / f"{name}.toml"
     file.write_text(CONFIG.format(name=name, kind=kind, tags=tags, steps=steps), encoding="utf-8")
     return file
@@ -58,14 +66,25 @@ def write_talk(folder: Path, count: int = 40) -> Path:
     return _write(folder / "talk-tiny.jsonl", rows)
 
 
-def _write(file: Path, rows: list[dict[str, list[str]]]) -> Path:
+def write_pairs(folder: Path, count: int = 40) -> Path:
+    colours = ("red", "红"), ("blue", "蓝"), ("green", "绿"), ("white", "白"), ("black", "黑")
+    things = ("books", "书"), ("cups", "杯子"), ("cars", "车"), ("hats", "帽子"), ("pens", "笔")
+    both = itertools.cycle(itertools.product(colours, things))
+    rows = [
+        {"en": f"I have {colour[0]} {thing[0]}.", "zh": f"我有{colour[1]}{thing[1]}。"}
+        for colour, thing in itertools.islice(both, count)
+    ]
+    return _write(folder / "pair-tiny.jsonl", rows)
+
+
+def _write(file: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     file.write_text(text, encoding="utf-8")
     return file
 
 
 def tiny_models(folder: Path) -> Path:
-    for name, write in (("verse", write_verses), ("talk", write_talk)):
+    for name, write in (("verse", write_verses), ("talk", write_talk), ("translate", write_pairs)):
         config = read_config(str(write_config(folder, name)))
         train(config, [write(folder)], folder / name, device="cpu", quiet=True)
     return folder

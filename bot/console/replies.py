@@ -16,6 +16,7 @@ from bot.console import verse
 from bot.console.fields import posted
 from bot.console.guard import Refused, redirect
 from bot.console.state import CONSOLE, PLACE_SURFACE, VISITOR, Console, Visitor
+from bot.doubt import doubt
 from bot.wording import in_characters_of, language, say
 from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request
 
@@ -51,7 +52,8 @@ class View:
     `place` is the page to go back to: "chat" or "reply". `reasons` are all that can be given, each
     with whether it was. `kept` is false when the journal does not hold it: it can be read, but not
     judged or repeated. `drafts` are empty where they can be read on the reply's own page.
-    `text` is the reply in the page's characters, as are the drafts and the sheet.
+    `text` is the reply in the page's characters, as are the drafts and the sheet. `doubt` is what to
+    know before relying on it, in the page's language.
     """
 
     reply: Reply
@@ -66,6 +68,7 @@ class View:
     sheet: verse.Sheet | None
     form_names: Mapping[str, str]
     drafts: tuple[RankedDraft, ...]
+    doubt: str = ""
 
 
 class NotFound(web.HTTPNotFound):
@@ -112,6 +115,7 @@ def view_of(console: Console, reply: Reply, standing: Standing | None, place: st
         sheet=sheet,
         form_names=verse.form_names(console.engine.tasks, reply.form.name) if reply.form else {},
         drafts=tuple(drafts),
+        doubt=doubt(reply, locale),
     )
 
 

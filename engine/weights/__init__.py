@@ -15,7 +15,10 @@ SHIPPED = Path(__file__).parent
 LINES_FILE = "lines.npy"  # a Bloom filter of the corpus's lines of verse
 PAIRS_FILE = "pairs.npy"  # which word may follow which in English verse
 TRIPLES_FILE = "triples.npy"  # and which two words may follow which
-_HASHED = ("model.safetensors", "config.json", "vocabulary.json", "pieces.model")
+_HASHED = (
+    *("model.safetensors", "config.json", "vocabulary.json", "pieces.model"),
+    *("lexicon.json.gz", "memory.jsonl.gz", "confidence.json"),  # of translate
+)
 
 
 def folder_of(name: str, models: Path | None = None) -> Path:
