@@ -14,42 +14,41 @@ import logging
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.command_line import Group, Several, assignments, emit, read_lines
+from engine.command_line import (
+    FILE,
+    FOLDER,
+    NEW_FILE,
+    Function,
+    Group,
+    as_json,
+    assignments,
+    emit,
+    read_lines,
+    show,
+)
 from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
+from engine.training_commands import evaluate, passages, train
 
 if TYPE_CHECKING:
     from engine.export import Format
     from engine.values import FormCheck, Reply
     from engine.writer import Engine
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-NEW_FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 DATA = Path("moyou-data")
 LOCALES = ("zh-CN", "zh-TW", "en")
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, nothing else.")
 
 
 def journal_option(function: Function) -> Function:
     return click.option("--journal", type=FILE, default=DATA / "journal.db", help="The journal's file.")(
         function
     )
-
-
-def data_option(function: Function) -> Function:
-    return click.option(
-        "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
-    )(function)
 
 
 def models_option(function: Function) -> Function:
@@ -114,6 +113,9 @@ def generate(
 
 main.add_command(vary)
 main.add_command(blend)
+main.add_command(train)
+main.add_command(passages)
+main.add_command(evaluate)
 
 
 @contextlib.contextmanager
@@ -281,171 +283,6 @@ def summarize(file: Any, points: int | None, characters: int | None, as_json: bo
 
 
 @main.command
-@click.option("--config", required=True, metavar="FILE", help="What to train, and how.")
-@click.option(
-    "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
-)
-@click.option("--out", required=True, type=FOLDER, help="The run's folder; the best checkpoint lies in it.")
-@click.option("--exclude", cls=Several, type=FILE, metavar="FILE...", help="Texts never to be trained on.")
-@click.option("--set", "pairs", multiple=True, metavar="TABLE.KEY=VALUE", help="Change the configuration.")
-@click.option("--resume", is_flag=True, help="Go on where the run in --out stopped.")
-@click.option("--init", metavar="NAME|DIR", help="Start from a checkpoint's weights, and its vocabulary.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="All resumed runs together.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
-@click.option("--log", type=FOLDER, metavar="DIR", help="Keep figures and texts there for TensorBoard.")
-@click.option(
-    "--search", type=click.IntRange(1, 10_000), metavar="N", help="Try N settings; write OUT/best.toml."
-)
-@click.option("--profile", is_flag=True, help="Show where a step's time goes, and stop; OUT/trace.json.")
-@as_json
-def train(
-    config: str,
-    data: Sequence[Path],
-    out: Path,
-    exclude: Sequence[Path],
-    pairs: Sequence[str],
-    resume: bool,
-    init: str | None,
-    minutes: float | None,
-    device: str,
-    log: Path | None,
-    search: int | None,
-    profile: bool,
-    as_json: bool,
-) -> None:
-    """Train a model. --config: a TOML file, or the name of a shipped configuration.
-
-    On several processes: torchrun --nproc-per-node N -m engine train ...
-    """
-    from engine.distributed import joined
-    from engine.train import read_config, step_of
-    from engine.train import train as run
-    from engine.weights import folder_of
-
-    if sum((resume, bool(log), profile, bool(search))) > 1 and (search or profile):
-        raise click.UsageError("--search and --profile go with neither each other nor --resume nor --log.")
-    settings = read_config(config, pairs)
-    start = folder_of(init) if init else None
-    with joined(device) as world, contextlib.ExitStack() as stack:
-        if not world.first:
-            logging.disable(logging.INFO)  # one process speaks for all
-        if world.size > 1 and (search or profile):
-            raise click.UsageError("--search and --profile run in one process; leave torchrun out.")
-        if search:
-            from engine.search import search as find
-
-            found = find(
-                settings, data, out, search, minutes=minutes, device=device, exclude=exclude, init=start
-            )
-            show(found, as_json)
-            return
-        if profile:
-            from engine.profiling import profile_training
-
-            table = profile_training(settings, data, out, device=device, exclude=exclude, init=start)
-            show({"profile": table}, as_json) if as_json else print(table)
-            return
-        observers = []
-        if log is not None and world.first:
-            from engine.training_log import training_log
-
-            observers.append(stack.enter_context(training_log(log, step_of(out) if resume else 0)))
-        figures = run(
-            settings,
-            data,
-            out,
-            resume=resume,
-            minutes=minutes,
-            device=device,
-            exclude=exclude,
-            init=start,
-            quiet=as_json,
-            world=world,
-            observers=observers,
-        )
-        if world.first:
-            show(figures, as_json)
-
-
-@main.command
-@click.argument("model")
-@data_option
-@click.option("--config", metavar="FILE", help="What it was trained with.  [default: what MODEL says]")
-@as_json
-def passages(model: str, data: Sequence[Path], config: str | None, as_json: bool) -> None:
-    """Note which passages MODEL may not write again: those of third-party texts it was trained on.
-
-    Training does this itself; here it is done for texts that an earlier training read.
-    """
-    from engine.checkpoint import load
-    from engine.corpus import config_of
-    from engine.passages import build
-    from engine.train import read_config
-    from engine.weights import folder_of
-
-    folder = folder_of(model)
-    settings = read_config(config).corpus if config else config_of(load(folder).corpus)
-    show({"model": model, "grams": build(data, settings, folder)}, as_json)
-
-
-@main.command
-@click.argument("model")
-@click.option(
-    "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
-)
-@click.option(
-    "--samples",
-    type=click.IntRange(0, 10_000),
-    default=200,
-    show_default=True,
-    help="Texts drawn for diversity.",
-)
-@click.option(
-    "--importance",
-    type=click.IntRange(1, 5000),
-    default=50,
-    show_default=True,
-    help="Latents drawn for each text.",
-)
-@click.option("--examples", type=click.IntRange(0), default=0, help="So many, evenly taken; 0: all.")
-@click.option("--seed", type=click.IntRange(0), default=0)
-@as_json
-def evaluate(
-    model: str,
-    data: Sequence[Path],
-    samples: int,
-    importance: int,
-    examples: int,
-    seed: int,
-    as_json: bool,
-) -> None:
-    """Measure a model on data it has not seen. MODEL: a shipped name or a folder."""
-    from tqdm import tqdm
-
-    from engine.evaluate import evaluate as measure
-
-    bar: tqdm[Any] | None = None
-
-    def progress(done: int, total: int) -> None:
-        nonlocal bar
-        bar = bar or tqdm(unit="text", desc="evaluate", total=total, disable=as_json)
-        bar.update(done - bar.n)
-        if done >= total:
-            bar.close()
-
-    figures = measure(
-        model,
-        data,
-        samples=samples,
-        importance=importance,
-        examples=examples,
-        seed=seed,
-        progress=progress,
-    )
-    show(figures, as_json)
-
-
-@main.command
 @journal_option
 @models_option
 @click.option("--dry-run", is_flag=True, help="Say what would come of it, change nothing.")
@@ -495,14 +332,6 @@ def export(journal: Path, kind: Format, out: Path, as_json: bool) -> None:
     from engine.export import export as run
 
     show({"out": str(out), "rows": run(journal, kind, out)}, as_json)
-
-
-def show(values: Mapping[str, object], as_json: bool) -> None:
-    if as_json:
-        emit(values)
-        return
-    for name, value in values.items():
-        print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")
 
 
 if __name__ == "__main__":

@@ -78,11 +78,10 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
                 tasks = (kind, "chat") if kind == "ask" else (kind,)
                 for task in tasks:
                     found += _kept(Entry(task, f"{path.stem} {number}", (row["src"],), (row["tgt"],)))
-    found += _additions()
     return found
 
 
-def _additions() -> Iterable[Entry]:
+def additions() -> Iterable[Entry]:
     """Entries written later than the rows, kept beside the book: openings that people often give."""
     text = (resources.files("engine.facts") / "book-additions.jsonl").read_text("utf-8")
     for row in map(json.loads, text.splitlines()):
@@ -162,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.action == "measure":
         print(json.dumps(measure(options.written)))
         return 0
-    found = entries(options.written)
+    found = [*entries(options.written), *additions()]
     out = options.out or Path(str(resources.files("engine.facts"))) / "book.jsonl.gz"
     write(found, out)
     print(f"{out}: {out.stat().st_size} bytes, {len(found)} entries", file=sys.stderr)

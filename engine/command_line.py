@@ -11,9 +11,9 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -22,6 +22,14 @@ from engine.errors import BadFile, BadInput, BadOption, MoyouError
 STATUS_FAILED = 1
 STATUS_USAGE = 2
 STATUS_INTERRUPTED = 130
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, nothing else.")
 
 
 class Several(click.Option):
@@ -130,3 +138,17 @@ def read_lines(stream: Any, name: str) -> list[str]:
         return str(stream.read().decode("utf-8-sig")).splitlines()
     except UnicodeDecodeError as error:
         raise BadFile(file=name, reason=f"it is not UTF-8 (byte {error.start + 1})") from error
+
+
+def data_option(function: Function) -> Function:
+    return click.option(
+        "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
+    )(function)
+
+
+def show(values: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        emit(values)
+        return
+    for name, value in values.items():
+        print(f"{name}: {value:.6g}" if isinstance(value, float) else f"{name}: {value}")

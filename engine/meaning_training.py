@@ -141,7 +141,7 @@ def _mutual_information(sentences_as_places: Sequence[Numbers], count: int) -> T
     positive = information > 0
     indices = torch.from_numpy(np.stack([row[positive], column[positive]]))
     values = torch.from_numpy(information[positive].astype(np.float32))
-    return torch.sparse_coo_tensor(indices, values, (count, count)).coalesce()
+    return torch.sparse_coo_tensor(indices, values, (count, count), check_invariants=False).coalesce()
 
 
 class Encoder(nn.Module):

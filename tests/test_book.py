@@ -119,10 +119,17 @@ def test_corrections_name_only_what_exists() -> None:
             assert book_making.is_true(text), text
 
 
+def test_openings_that_people_often_give_are_gone_on_with(shipped: Book) -> None:
+    for asked in ("今天天气很好，适合户外活动，", "天气真好，适合户外活动，"):
+        found = shipped.nearest(asked, task="continue", n=3)
+        replies = {r for e in book_making.additions() if e.name == "weather outdoors zh" for r in e.replies}
+        assert {reply for reply, _ in found} <= replies
+
+
 def test_a_book_is_made_from_written_rows(tmp_path: Path) -> None:
     rows = {
         "intent-zh.jsonl": [
-            {"intent": "tea", "asks": ["喝茶"], "replies": ["好呀，喝什么茶？", "用 /translate 试试。"],
+            {"intent": "tea", "asks": ["喝茶"], "replies": ["好呀，喝什么茶？", "用 /horoscope 试试。"],
              "follow": [{"ask": "绿茶", "reply": "绿茶清爽。"}]},
             {"intent": "self_harm", "asks": ["不想活了"], "replies": ["x"], "follow": []},
         ],
@@ -133,14 +140,15 @@ def test_a_book_is_made_from_written_rows(tmp_path: Path) -> None:
         (tmp_path / name).write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in records), "utf-8")
     assert book_making.main(["make", "--written", str(tmp_path), "--out", str(tmp_path / "b.gz")]) == 0
     made = Book.load(tmp_path / "b.gz")
-    assert {reply for entry in made.entries for reply in entry.replies} == {
+    later = {reply for entry in book_making.additions() for reply in entry.replies}
+    assert {reply for entry in made.entries for reply in entry.replies} - later == {
         "好呀，喝什么茶？", "绿茶清爽。", "Hello.", "Fine, thanks.", "他没带伞。"
     }  # fmt: skip
-    assert not any("活" in ask for entry in made.entries for ask in entry.asks)
+    assert not any("不想活" in ask for entry in made.entries for ask in entry.asks)
     first = (tmp_path / "b.gz").read_bytes()
     book_making.main(["make", "--written", str(tmp_path), "--out", str(tmp_path / "b.gz")])
     assert (tmp_path / "b.gz").read_bytes() == first
-    assert gzip.decompress(first).count(b"\n") == 5
+    assert gzip.decompress(first).count(b"\n") == 5 + len(list(book_making.additions()))
 
 
 @pytest.mark.skipif(not WRITTEN.exists(), reason="the written data is not here")

@@ -71,7 +71,7 @@ def test_every_command_has_help(command: str) -> None:
         ([], "command"),
         (["write"], "No such command 'write'"),
         (["generate"], "Missing argument 'TASK'"),
-        (["generate", "novel"], "no task named novel; choose one of: chat, continue, poem, summary"),
+        (["generate", "novel"], "no task named novel; choose one of: ad, ask, blend, chat, continue, poem"),
         (["generate", "poem", "--set", "form"], "KEY=VALUE"),
         (["generate", "poem", "--set", "form=sonnet"], "choose one of: wujue, qijue"),
         (["generate", "poem", "--set", "colour=red"], "has these options: form"),

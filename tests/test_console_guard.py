@@ -41,11 +41,11 @@ async def test_pages_speak_the_browsers_language_until_another_is_chosen(place: 
     async with visiting(place.address, "en-GB,en;q=0.9") as one:
         await one.get("/write/poem")
         assert '<html lang="en">' in one.page
-        assert "Five characters a line (wujue)" in one.page
+        assert "Quatrain of five (wujue)" in one.page
         answer = await one.get("/language/zh-TW?back=/write/poem")
         assert answer.url.path == "/write/poem"
         assert "作詩" in one.page
-        assert "寫一首絕句" in one.page
+        assert "寫絕句、律詩" in one.page
         for away in ("//evil.example/", "https://evil.example/", "/\\evil.example", "evil"):
             answer = await one.get("/language/en", params={"back": away}, allow_redirects=False)
             assert answer.headers["Location"] == "/"

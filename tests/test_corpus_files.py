@@ -192,7 +192,7 @@ def test_duplicates_are_read_once(tmp_path: Path) -> None:
 def test_pieces_are_learnt_from_a_bounded_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
     monkeypatch.setattr(vocabulary, "MOST_SPANS", 1000)
-    monkeypatch.setattr(vocabulary, "_train_pieces", lambda spans, size: seen.append(spans) or b"")
+    monkeypatch.setattr(vocabulary, "_train_pieces", lambda spans, size, kind: seen.append(spans) or b"")
     vocabulary.build((f"word {n:05d}" for n in range(5000)), ("a",), pieces=300)
     assert 400 < sum(map(len, seen[0])) <= 1000
     places = [int(span.split()[1]) for span in seen[0]]
