@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine import corpus, decode, judge
+from engine import corpus, decode, judge, verse_task
 from engine.checkpoint import Checkpoint
 from engine.corpus import Encoded
 from engine.decode import Decoder, Sampling
@@ -192,7 +192,9 @@ def _alternates(line: str) -> bool:
 def verse_figures(
     loaded: Checkpoint, samples: Sequence[Sample], data: Sequence[Encoded], count: int, seed: int
 ) -> dict[str, float]:
-    """Shares of verses that keep their form: `free_…` without masks, `people_…` the data, `masked_ok`."""
+    """Shares of verses that keep their form: `free_…` without masks, `told_…` without masks but told the
+    rhyme as a request does, `people_…` the data, `masked_ok`.
+    """
 
     def shares(prefix: str, verses: Sequence[tuple[str, str]]) -> dict[str, float]:
         kept = [form_of(text.split("\n"), FORMS[name]) for text, name in verses if name in FORMS]
@@ -214,7 +216,8 @@ def verse_figures(
     lines = loaded.folder / LINES_FILE
     rules = VerseRules(tokens.character_list(), Bloom.load(lines) if lines.exists() else None)
     decoder = Decoder(loaded)
-    kept = []
+    kept: list[bool] = []
+    told: list[tuple[str, str]] = []
     for number in range(math.ceil(count / _ROWS)):
         form = FORMS[("wujue", "qijue")[number % 2]]
         z = decode.latents(seed + number, _ROWS, decoder.latent_size)
@@ -223,6 +226,12 @@ def verse_figures(
         plans = [rules.plan(form) for _ in z]
         rows = decoder.sample(decoder.condition([form.name], []), z, seed + number, sampling, plans)
         kept += [check(row.text.split("\n"), form).ok for row in rows]
+        asked = verse_task.asked(form.name, "", "", seed + number)
+        if all(map(tokens.has_tag, asked.tags)):
+            rows = decoder.sample(decoder.condition(asked.tags, []), z, seed + number, sampling)
+            told += [(row.text, form.name) for row in rows]
+    if told:
+        found |= shares("told", told)
     found["masked_ok"] = float(np.mean(kept[:count]))
     return found
 
