@@ -75,6 +75,7 @@ def test_the_shipped_tasks_and_the_models_that_write_them() -> None:
     assert {name: task.model for name, task in tasks.items()} == {
         **talk,
         "poem": "verse",
+        "translate": "translate",
         "summary": "extract",
     }
     assert {name: task.dial for name, task in tasks.items() if task.dial} == {
@@ -151,7 +152,7 @@ BROKEN = {
     "unknown table key": (POST + "temprature = 1\n", "decoding.temprature", "did you mean temperature?"),
     "unknown option key": (POST.replace("max_length", "maxlength"), "options.topic.maxlength", "max_length"),
     "no model": (POST.replace('model = "talk"', ""), "model", "it is missing"),
-    "model": (POST.replace('"talk"', '"gpt"'), "model", "not one of: talk, verse, extract"),
+    "model": (POST.replace('"talk"', '"gpt"'), "model", "not one of: talk, verse, translate, extract"),
     "wrong type": (
         POST.replace("drafts = 8", 'drafts = "8"'),
         "decoding.drafts",
