@@ -33,7 +33,7 @@ from engine.weights import LINES_FILE
 SAMPLES = 20
 _HOW = {
     "": "Seeds 1 to 20 in order, one draft each, decoded as the tasks are, before any judge.",
-    "translation": "Sentences fixed before the model was trained, in order, with the confidence of each.",
+    "translation": "Sentences fixed before any was translated, in order, with the confidence of each.",
 }
 _CONTEXTS = (
     ("chat", ("你好",)),

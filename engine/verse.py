@@ -14,6 +14,7 @@ given up.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -160,8 +161,23 @@ class VersePlan:
         choices = self._novel(self._fitting(self._states) & self._free)
         if not self._at_rhyme:
             choices = self._less_reserved(choices)
+        choices = self._not_said_before(choices)
         # Arrays inside, a tensor outside: numpy's small operations cost a third of torch's.
         return torch.from_numpy(choices if choices.any() else self._relaxed_choices())
+
+    def _not_said_before(self, choices: Flags) -> Flags:
+        """The choices less those that would say a word of two characters again, where any are left.
+
+        Characters may come again in a 词; the same image in every line is no verse.
+        """
+        if not self.form.recurring or not self._column:
+            return choices
+        said = [b for a, b in itertools.pairwise(self._tokens) if a == self._tokens[-1]]
+        if not said:
+            return choices
+        fresh = choices.copy()
+        fresh[said] = False
+        return fresh if fresh.any() else choices
 
     def advance(self, token: int) -> None:
         """Writes a character. Raises ValueError when the verse is done or the id is no character."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -298,3 +299,14 @@ def test_forms_by_any_name() -> None:
 
 def test_lines_out_of_any_punctuation() -> None:
     assert list(verse_lines("白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼！")) == HERON
+
+
+def test_a_tune_says_no_word_of_two_characters_twice() -> None:
+    rules = VerseRules(sorted(readings()))
+    draw = random.Random(3)
+    for name in ("浣溪沙", "西江月", "满江红"):
+        plan = rules.plan(form_named(name))
+        while not plan.done:
+            plan.advance(draw.choice(np.flatnonzero(plan.mask().numpy()).tolist()))
+        words = [line[i : i + 2] for line in plan.lines for i in range(len(line) - 1)]
+        assert len(words) == len(set(words))
