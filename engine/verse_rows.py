@@ -50,12 +50,14 @@ def ci_lengths() -> dict[str, tuple[int, ...]]:
 
 
 def all_lines(files: Iterable[Path]) -> Iterator[str]:
-    """Every line of four characters or more in files of verse, whatever its poem's form."""
+    """Every line of four characters or more in files of verse, whatever its poem's form, and every part of
+    one between pauses (、).
+    """
     for file in files:
         for row in rows(file):
-            for line in map(text.han_only, row.get("lines", ())):
-                if len(line) >= _SHORTEST_LINE:
-                    yield line
+            for written in row.get("lines", ()):
+                parts = {text.han_only(part) for part in (written, *written.split("、"))}
+                yield from sorted(part for part in parts if len(part) >= _SHORTEST_LINE)
 
 
 def common_pairs(lines: Iterable[str], at_least: int = 25) -> set[str]:
