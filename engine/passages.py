@@ -29,10 +29,11 @@ from engine import corpus
 from engine.corpus import CorpusConfig
 from engine.novelty import Flags, Words, _mix
 from engine.text import simplify
+from engine.weights import PASSAGES_FILE
 
 CHARACTERS, WORDS, STEP = 12, 8, 3
 RATE = 1e-6
-FILE = "passages.npy"
+FILE = PASSAGES_FILE
 _SIZES = (CHARACTERS - STEP + 1, WORDS - STEP + 1)
 _HAN_IN_GRAM = CHARACTERS // 2 - STEP + 1  # what a passage that is half Han must have in each n-gram
 _MAGIC, _HEADER = 0x3153534150594F4D, 4  # "MOYPASS1"; words of the header: magic, bits, probes, items

@@ -15,8 +15,10 @@ SHIPPED = Path(__file__).parent
 LINES_FILE = "lines.npy"  # a Bloom filter of the corpus's lines of verse
 PAIRS_FILE = "pairs.npy"  # which word may follow which in English verse
 TRIPLES_FILE = "triples.npy"  # and which two words may follow which
+PASSAGES_FILE = "passages.npy"  # what of others' prose must not be repeated
 _HASHED = (
     *("model.safetensors", "config.json", "vocabulary.json", "pieces.model"),
+    *(LINES_FILE, PAIRS_FILE, TRIPLES_FILE, PASSAGES_FILE),  # they decide which drafts there are
     *("lexicon.json.gz", "memory.jsonl.gz", "confidence.json"),  # of translate
 )
 
