@@ -34,12 +34,17 @@ def direction(words: str) -> str:
 def even(words: str) -> str:
     """A text as the model reads and writes it: simplified characters, full-width marks in Chinese,
     straight quotation marks in English. Idempotent."""
-    words = text.clean(words).replace("\n", " ")
+    words = " ".join(text.clean(words).split())
     if direction(words) == TAGS[1]:
         return words.translate(_QUOTES).translate(_WIDE)
     words = text.simplify(words).replace("「", "“").replace("」", "”").replace("『", "“").replace("』", "”")
-    words = _BETWEEN.sub("", _STRAIGHT.sub(r"“\1”", words))
-    return _LAST_STOP.sub("。", _MARK.sub(lambda mark: mark[0].translate(_HALF), words))
+    words = _STRAIGHT.sub(r"“\1”", words)
+    while True:  # a mark made wide may leave a blank before it to be taken away
+        marked = _MARK.sub(lambda mark: mark[0].translate(_HALF), _BETWEEN.sub("", words))
+        fresh = _LAST_STOP.sub("。", marked)
+        if fresh == words:
+            return words
+        words = fresh
 
 
 def pairs(row: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Sentence pairs: where they stand in rows, and that evening out is idempotent and keeps what matters."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import corpus, parallel
@@ -25,6 +25,7 @@ def test_writing_is_evened_out(written: str, wanted: str) -> None:
     assert parallel.even(written) == wanted
 
 
+@example("1 ?你")
 @given(st.text(alphabet="你好说語aB1 ,.?!\"'“”「」，。？：(（）)\n", max_size=30))
 def test_evening_out_twice_changes_nothing_more(words: str) -> None:
     once = parallel.even(words)
