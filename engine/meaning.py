@@ -21,7 +21,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from engine.likeness import grams, plain
+from engine.likeness import grams
 
 BUCKETS = 1 << 15
 FILE = "meaning.npz"
@@ -135,9 +135,3 @@ def _narrow(table: Vectors) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float1
 
 def _wide(table: npt.NDArray[np.int8], scales: npt.NDArray[np.float16]) -> Vectors:
     return table.astype(np.float32) * scales.astype(np.float32)[:, None]
-
-
-def of_text(text: str) -> Vectors:
-    """(D,) the vector of any text."""
-    vector: Vectors = shipped().vectors([plain(text)])[0]
-    return vector

@@ -126,20 +126,8 @@ def passages(model: str, data: Sequence[Path], config: str | None, as_json: bool
 @click.command(cls=Command, context_settings={"show_default": True})
 @click.argument("model")
 @data_option
-@click.option(
-    "--samples",
-    type=click.IntRange(0, 10_000),
-    default=200,
-    show_default=True,
-    help="Texts drawn for diversity.",
-)
-@click.option(
-    "--importance",
-    type=click.IntRange(1, 5000),
-    default=50,
-    show_default=True,
-    help="Latents drawn for each text.",
-)
+@click.option("--samples", type=click.IntRange(0, 10_000), default=200, help="Texts drawn for diversity.")
+@click.option("--importance", type=click.IntRange(1, 5000), default=50, help="Latents drawn for each text.")
 @click.option("--examples", type=click.IntRange(0), default=0, help="So many, evenly taken; 0: all.")
 @click.option("--seed", type=click.IntRange(0), default=0)
 @as_json
