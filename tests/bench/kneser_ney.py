@@ -2,7 +2,7 @@
 
 The peer of `verse`: trained on the same rows, with the same vocabulary and the same tokens (line ends
 and the end counted in the bits), measured on the same poems. Chen & Goodman 1999, three discounts an
-order; n-grams are packed into 64-bit keys, so 4 M tokens take seconds.
+order; an n-gram is the number of its history and a token, so 4 M tokens take seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,67 +24,85 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class _Order:
-    """The n-grams of one length: sorted keys, discounted counts, and each history's leftover weight."""
+def _stream(
+    sequences: Sequence[Sequence[int]], begins: int, begin: int
+) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """All tokens end to end, `begins` marks before each sequence, and which of them are to be predicted."""
+    parts = [np.array([begin] * begins + list(sequence), dtype=np.int64) for sequence in sequences]
+    tokens = np.concatenate(parts)
+    return tokens, tokens != begin
 
-    def __init__(self, grams: Ints, counts: Ints, bits: int) -> None:
-        self.keys, self.counts = grams, counts.astype(np.float64)
+
+class _Level:
+    """The n-grams of one length. A key is the number of the history, one token shorter, and the token.
+
+    Numbers instead of the tokens themselves, so that any order and any vocabulary fit 64 bits.
+    """
+
+    def __init__(self, keys: Ints, base: int) -> None:
+        self.base = base
+        self.keys, self.first, self.numbers = np.unique(keys, return_index=True, return_inverse=True)
+        self.histories = self.keys // base
+
+    def numbers_of(self, histories: Ints, tokens: Ints) -> Ints:
+        """The number of each n-gram; len(keys), which no history has, for one that was never seen."""
+        keys = histories * self.base + tokens
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[place] == keys, place, len(self.keys))
+
+    def count(self, counts: Ints) -> None:
+        """How often each n-gram stands there: its discount, what each history leaves to shorter ones."""
         ones, twos, threes, fours = (float((counts == n).sum()) or 1.0 for n in (1, 2, 3, 4))
         y = ones / (ones + 2 * twos)
-        self.discounts = np.clip(
+        discounts = np.clip(
             [0.0, 1 - 2 * y * twos / ones, 2 - 3 * y * threes / twos, 3 - 4 * y * fours / threes],
             0.0,
             [0.0, 0.95, 1.9, 2.9],
         )
-        self.histories, start = np.unique(grams >> bits, return_index=True)
-        self.totals = np.add.reduceat(self.counts, start)
-        given_up = self.discounts[np.minimum(counts, 3)]
-        self.leftover = np.add.reduceat(given_up, start) / self.totals
+        given_up = discounts[np.minimum(counts, 3)]
+        size = int(self.histories.max()) + 2
+        totals = np.bincount(self.histories, counts, size)
+        left = np.bincount(self.histories, given_up, size)
+        self.leftover = np.divide(left, totals, out=np.ones_like(left), where=totals > 0)
+        share = totals[self.histories]
+        kept = np.divide(counts - given_up, share, out=np.zeros(len(counts)), where=share > 0)
+        self.kept = np.append(kept, 0.0)  # the last is of what was never seen
 
-    def parts(self, keys: Ints, histories: Ints) -> tuple[Floats, Floats]:
-        """For each key: its discounted probability, and the weight its history leaves to the next order."""
-        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        count = np.where(self.keys[place] == keys, self.counts[place], 0.0)
-        there = np.minimum(np.searchsorted(self.histories, histories), len(self.histories) - 1)
-        seen = self.histories[there] == histories
-        discount = self.discounts[np.minimum(count, 3).astype(int)]
-        probability = np.where(seen, (count - discount) / self.totals[there], 0.0)
-        return probability, np.where(seen, self.leftover[there], 1.0)
+    def left(self, histories: Ints) -> Floats:
+        """The weight that each history leaves to shorter ones; all of it where it was never seen."""
+        return self.leftover[np.minimum(histories, len(self.leftover) - 1)]
 
 
 class KneserNey:
-    def __init__(self, sequences: list[list[int]], vocabulary: int, order: int) -> None:
+    """An interpolated model of `order` over token ids below `vocabulary`."""
+
+    def __init__(self, sequences: Sequence[Sequence[int]], vocabulary: int, order: int) -> None:
         self.order, self.vocabulary = order, vocabulary
-        self.bits = max(1, (vocabulary + 1).bit_length())
-        if self.bits * order > 63:
-            raise SystemExit(f"an order of {order} does not fit 64 bits with {vocabulary} tokens")
-        keys, counts = np.unique(self._keys(sequences), return_counts=True)
-        self.orders: list[_Order] = []
-        for size in range(order, 0, -1):
-            self.orders.append(_Order(keys, counts, self.bits))
-            if size > 1:  # a shorter n-gram counts in how many longer ones it ends
-                keys, counts = np.unique(keys & ((1 << self.bits * (size - 1)) - 1), return_counts=True)
+        tokens, real = _stream(sequences, order - 1, vocabulary)
+        self.levels: list[_Level] = []
+        history = np.zeros(len(tokens), dtype=np.int64)
+        for _ in range(order):
+            level = _Level(history * (vocabulary + 1) + tokens, vocabulary + 1)
+            self.levels.append(level)
+            history = np.concatenate([[0], level.numbers[:-1]])
+        counts = np.bincount(level.numbers[real], minlength=len(level.keys))
+        level.count(counts)
+        for longer, shorter in zip(self.levels[:0:-1], self.levels[-2::-1], strict=True):
+            # a shorter n-gram counts in how many longer ones it ends
+            ends = shorter.numbers[longer.first[counts > 0]]
+            counts = np.bincount(ends, minlength=len(shorter.keys))
+            shorter.count(counts)
 
-    def _keys(self, sequences: list[list[int]]) -> Ints:
-        begin = self.vocabulary  # an id of its own, never predicted
-        padded = [np.array([begin] * (self.order - 1) + s, dtype=np.int64) for s in sequences]
-        windows = [np.lib.stride_tricks.sliding_window_view(p, self.order) for p in padded]
-        grams = np.concatenate(windows)
-        keys = np.zeros(len(grams), dtype=np.int64)
-        for column in range(self.order):
-            keys = (keys << self.bits) | grams[:, column]
-        return keys
-
-    def log_probability(self, sequences: list[list[int]]) -> float:
+    def log_probability(self, sequences: Sequence[Sequence[int]]) -> float:
         """Sum over all tokens, in nats."""
-        keys = self._keys(sequences)
-        total, weight = np.zeros(len(keys)), np.ones(len(keys))
-        for index, level in enumerate(self.orders):
-            size = self.order - index
-            part = keys & ((1 << self.bits * size) - 1)
-            probability, leftover = level.parts(part, part >> self.bits)
-            total, weight = total + weight * probability, weight * leftover
-        return float(np.log(total + weight / self.vocabulary).sum())
+        tokens, real = _stream(sequences, self.order - 1, self.vocabulary)
+        history = np.zeros(len(tokens), dtype=np.int64)
+        total = np.full(len(tokens), 1 / self.vocabulary)
+        for level in self.levels:
+            numbers = level.numbers_of(history, tokens)
+            total = level.kept[numbers] + level.left(history) * total
+            history = np.concatenate([[0], numbers[:-1]])
+        return float(np.log(total[real]).sum())
 
 
 def main() -> None:
