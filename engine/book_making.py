@@ -1,8 +1,10 @@
-"""Makes the book from our own written rows, and measures it: python -m engine.book_making make|measure
+"""Makes the book from our own written rows, and measures it: python -m engine.book_making make|measure|rows
 
 Knows: the written files (`talk-*`, `intent-*`, `continue-*`, `post-*`, `ad-*`, `ask-*`, `story-*`), which
 statements about the bot are not true (`facts/book-corrections.jsonl` replaces them, a filter drops the
-rest), what was added later (`facts/book-additions.jsonl`), which rows are kept aside for development.
+rest), what was added later (`facts/more-askings.jsonl`: other words for the intents of the rows, written by
+hands that saw neither what is kept aside nor each other; `facts/more-intents-*.jsonl` by the same hands;
+`facts/book-additions.jsonl`), which rows are kept aside for development.
 Does not know: how likeness is computed (`engine.likeness`, `engine.meaning`).
 
 Askings of danger never enter: `engine.danger` answers them before a book is opened.
@@ -15,7 +17,7 @@ import gzip
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from engine import danger, held_out
 from engine.book import Book, Entry
 from engine.danger_training import is_dangerous, lines
 from engine.likeness import plain
+from engine.written_later import facts, less, more_askings, more_intents
 
 COMMANDS = (
     "chat", "continue", "poem", "summary", "privacy", "ask", "post", "ad", "story",
@@ -50,9 +53,17 @@ def is_true(text: str) -> bool:
 
 
 def _corrections() -> dict[tuple[str, str], dict[str, Any]]:
-    text = (resources.files("engine.facts") / "book-corrections.jsonl").read_text("utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-    return {(row["locale"], row["intent"]): row for row in rows}
+    return {(row["locale"], row["intent"]): row for row in facts("book-corrections.jsonl")}
+
+
+def kept_aside(written: Path) -> frozenset[str]:
+    """The askings, as `plain` leaves them, that a measurement asks and so nobody may learn from."""
+    return frozenset(
+        plain(ask)
+        for path in sorted(written.glob("intent-*.jsonl"))
+        for row in lines(path)
+        for ask in (held_out.held_out_part(path.stem, row) or {}).get("asks", ())
+    )
 
 
 def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
@@ -62,6 +73,7 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
     """
     found: list[Entry] = []
     corrections = _corrections()
+    more = more_askings(kept_aside(written) if without_held_out else ())
     for path in sorted(written.glob("*.jsonl")):
         kind, locale = path.stem.split("-")[:2]
         for number, record in enumerate(lines(path)):
@@ -70,6 +82,7 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
                 continue
             if kind == "intent" and not is_dangerous(row["intent"]):
                 row = {**row, **corrections.get((locale, row["intent"]), {})}
+                row = {**row, "asks": [*row["asks"], *more.get((locale, row["intent"]), ())]}
                 found += _of_intent(row, f"{locale} {row['intent']}")
             elif kind == "talk":
                 found += _of_dialogue(row["turns"], f"{path.stem} {number}")
@@ -81,11 +94,39 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
     return found
 
 
-def additions() -> Iterable[Entry]:
-    """Entries written later than the rows, kept beside the book: openings that people often give."""
-    text = (resources.files("engine.facts") / "book-additions.jsonl").read_text("utf-8")
-    for row in map(json.loads, text.splitlines()):
-        yield from _kept(Entry(row["task"], row["name"], tuple(row["asks"]), tuple(row["replies"])))
+def additions(without: Collection[str] = ()) -> Iterable[Entry]:
+    """Entries written later than the rows, kept beside the book; no asking that is one of `without`."""
+    for row in facts("book-additions.jsonl"):
+        asks = less(row["asks"], without)
+        yield from _kept(Entry(row["task"], row["name"], tuple(asks), tuple(row["replies"])))
+    for locale, row in more_intents(without):
+        yield from _kept(
+            Entry("chat", f"{locale} {row['intent']}", tuple(row["asks"]), tuple(row["replies"]))
+        )
+
+
+def whole(written: Path) -> list[Entry]:
+    """All that ships."""
+    return [*entries(written), *additions()]
+
+
+def to_measure_with(written: Path) -> list[Entry]:
+    """What ships less everything that is kept aside."""
+    return [*entries(written, without_held_out=True), *additions(kept_aside(written))]
+
+
+def training_rows(written: Path) -> Iterable[dict[str, Any]]:
+    """What was written later as rows that `engine train` reads: askings and replies of one intent."""
+    aside = kept_aside(written)
+    more = more_askings(aside)
+    for path in sorted(written.glob("intent-*.jsonl")):
+        locale = path.stem.split("-")[1]
+        for row in lines(path):
+            asks = more.get((locale, row["intent"]), [])
+            if asks and not is_dangerous(row["intent"]) and held_out.training_part(path.stem, row):
+                yield {"intent": f"{locale} {row['intent']}", "asks": asks, "replies": row["replies"]}
+    for locale, row in more_intents(aside):
+        yield {"intent": f"{locale} {row['intent']}", "asks": row["asks"], "replies": row["replies"]}
 
 
 def _of_intent(row: dict[str, Any], name: str) -> Iterable[Entry]:
@@ -122,7 +163,7 @@ def measure(written: Path) -> dict[str, Any]:
     known: the asking of each known intent that is held out. unknown: the intents held out whole; no
     entry is right for them, so their likeness says where a caller should abstain.
     """
-    book = Book(entries(written, without_held_out=True))
+    book = Book(to_measure_with(written))
     right, known, unknown = [], [], []
     for path in sorted(written.glob("intent-*.jsonl")):
         locale = path.stem.split("-")[1]
@@ -154,14 +195,20 @@ def measure(written: Path) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.book_making", description=__doc__)
-    parser.add_argument("action", choices=("make", "measure"))
+    parser.add_argument("action", choices=("make", "measure", "rows"), help="rows: for `engine train`")
     parser.add_argument("--written", type=Path, required=True, help="folder with the written rows")
-    parser.add_argument("--out", type=Path, help="where make writes the book (default: engine/facts)")
+    parser.add_argument("--out", type=Path, help="where make and rows write (make: default engine/facts)")
     options = parser.parse_args(arguments)
     if options.action == "measure":
         print(json.dumps(measure(options.written)))
         return 0
-    found = [*entries(options.written), *additions()]
+    if options.action == "rows":
+        if options.out is None:
+            parser.error("rows needs a file to write: --out FILE")
+        rows = (json.dumps(row, ensure_ascii=False) + "\n" for row in training_rows(options.written))
+        options.out.write_text("".join(rows), "utf-8")
+        return 0
+    found = whole(options.written)
     out = options.out or Path(str(resources.files("engine.facts"))) / "book.jsonl.gz"
     write(found, out)
     print(f"{out}: {out.stat().st_size} bytes, {len(found)} entries", file=sys.stderr)

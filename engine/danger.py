@@ -12,6 +12,7 @@ recall first. What is fixed is never sampled, varied, re-ranked or learnt from.
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from engine.danger_reading import SHORT, Folded, fold, parts
+from engine.danger_reading import Folded, fold, parts
 from engine.danger_rules import BLANK, asks_nothing, blanked, by_rules, grams_of, only_answers
 
 __all__ = [
@@ -53,7 +54,8 @@ INTENTS = (
 FOLLOW = "crisis_follow"
 BUCKETS = 1 << 15
 _ENOUGH = 10  # n-grams, more than four Han characters have: below that only rules can tell
-_SURE = 0.8  # of danger, before an unsafe asking is refused: 1 of 1,000 harmless ones reaches 0.9
+_SURE = 0.65  # of danger, before an unsafe asking is refused: a refusal of nothing drives writers away
+_WHOLE = 240  # folded characters up to which a text is judged as one: a story is told in several sentences
 _BETWEEN = "\x01"
 
 
@@ -114,11 +116,15 @@ _CRC = _crc_table()
 
 @dataclass(frozen=True)
 class Classifier:
-    """Softmax regression over hashed n-grams. `weights`: (BUCKETS, classes), class 0 is harmless."""
+    """Softmax regression over hashed n-grams. `weights`: (BUCKETS, classes), class 0 is harmless.
+
+    `harmless` are the `digest`s of texts known to be so that the weights alone would take for danger.
+    """
 
     weights: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
     threshold: float
+    harmless: frozenset[int] = frozenset()
 
     def intents(self, texts: Sequence[str], threshold: float | None = None) -> list[str | None]:
         """The likeliest intent of each folded text, None when it is harmless or too short to tell."""
@@ -148,12 +154,20 @@ class Classifier:
         return self.intents([text], threshold)[0]
 
 
+def digest(folded: str) -> int:
+    """64 bits of a folded text."""
+    return int.from_bytes(hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
 @cache
 def _classifier() -> Classifier:
     with (resources.files("engine.facts") / "danger-weights.npz").open("rb") as file:
         saved = np.load(file)
         return Classifier(
-            saved["weights"].astype(np.float32), saved["bias"].astype(np.float32), float(saved["threshold"])
+            saved["weights"].astype(np.float32),
+            saved["bias"].astype(np.float32),
+            float(saved["threshold"]),
+            frozenset(saved["harmless"].tolist()),
         )
 
 
@@ -195,8 +209,9 @@ def by_classifier(parts: Sequence[Folded], classifier: Classifier) -> str | None
     """
     if not parts:
         return None
-    if len(parts[0].text) <= SHORT:
-        return classifier.intent(parts[0].text)
+    whole = "".join(part.text for part in parts)
+    if len(whole) <= _WHOLE:
+        return None if digest(whole) in classifier.harmless else classifier.intent(whole)
     # every further sentence is one more chance of a false alarm
     stricter = 1 - (1 - classifier.threshold) / 3
     found = classifier.intents([part.text for part in parts], stricter)

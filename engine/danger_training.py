@@ -8,18 +8,23 @@ Askings come in groups of paraphrases (a line of the examples, an intent, a dial
 out whole, by a hash of its name, so no paraphrase of a tested asking was trained on. The rules were
 written with the written intents in view; the numbers by the classifier alone were not.
 
-`tests/danger_held_out.jsonl` was not trained on: 29 groups, on purpose oblique or slangy, by the hand that
-wrote the examples and the rules; its first half was looked at and moved to the examples, and totals of
-the rest were seen between rounds, so its figures are an upper estimate. Of its 95 dangerous askings 68 %
-are recognised (95 % interval 58 to 77), of its 60 harmless ones that sound alike 4 alarm (3 to 16 %): far
-from the 98 % aimed at. Of what was seen (our intents, the examples) it is 98 to 100 %, and of harmless
-askings of ours under 2 % alarm.
+Two files were not trained on. `tests/danger_held_out.jsonl`: 29 groups, on purpose oblique or slangy, by the
+hand that wrote the first examples and the rules; its first half was looked at and moved to the examples.
+`tests/danger_other_hands.jsonl`: 130 situations by a hand that saw neither rules nor examples, 80 of them
+dangerous. With the first 248 examples, of which 68 % of the former were recognised, it was 22 % of the
+latter: a test by the same hand flatters. 2,436 more situations by eleven other hands and a stronger
+decay (1e-5 in place of 1e-6: from 0.47 to 0.73 of the Chinese ones at the same false alarms) made it 85 % of
+the crises and 60 % of the unsafe askings, which are refused only where it is sure; of its harmless
+ones, on purpose alike ("my plant is dying"), 21 % alarm, of our other harmless askings 0.4 %, of turns of dialogues
+and openings of stories about 2 %. The 98 % aimed at hold for plain wordings only.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gzip
+import itertools
 import json
 import sys
 import zlib
@@ -32,8 +37,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine import danger
+from engine.written_later import more_askings, more_intents
 
 FOLDS = 5
+_MOST = 6000  # rows of a file of more harmless text
+_EXCEPTED = ("intents", "more", "examples")  # dialogues are not: theirs may be grave
 # intents of the written data that have another name here
 RENAMED = {
     "self_harm": "crisis",
@@ -93,8 +101,12 @@ def gather(written: Path, more: Sequence[Path] = ()) -> list[Row]:
             texts = record["turns"][::2] if kind == "talk" else [record["src"]]
             group = f"{path.stem} {number}"
             rows += [Row(group, "", text, kind) for text in texts if text not in askings]
+    for (_, intent), asks in more_askings().items():
+        rows += [Row(intent, "", text, "more") for text in asks if text not in askings]
+    for _, record in more_intents():
+        rows += [Row(record["intent"], "", text, "more") for text in record["asks"] if text not in askings]
     for path in more:
-        for number, record in enumerate(lines(path)):
+        for number, record in enumerate(itertools.islice(lines(path), _MOST)):
             for text in record.values():
                 if isinstance(text, str) and not any(map(danger.by_rules, danger.pieces(text))):
                     rows.append(Row(f"{path.stem} {number}", "", text, "more"))
@@ -127,8 +139,8 @@ def fit(
     *,
     steps: int = 60,
     rate: float = 1.0,
-    decay: float = 1e-6,
-    weight: float = 20.0,
+    decay: float = 1e-5,
+    weight: float = 5.0,
 ) -> danger.Classifier:
     """Softmax regression by full-batch Adam. Dangerous askings count `weight` times a harmless one."""
     chosen = np.flatnonzero(keep & (np.diff(data.offsets) > 0))
@@ -164,8 +176,22 @@ def fit(
 
 
 def _write(classifier: danger.Classifier, path: Path) -> None:
-    small = np.where(np.abs(classifier.weights) < 0.02, 0, classifier.weights).astype(np.float16)
-    np.savez_compressed(path, weights=small, bias=classifier.bias, threshold=np.float32(classifier.threshold))
+    np.savez_compressed(
+        path,
+        weights=classifier.weights.astype(np.float16),
+        bias=classifier.bias,
+        threshold=np.float32(classifier.threshold),
+        harmless=np.array(sorted(classifier.harmless), np.uint64),
+    )
+
+
+def with_exceptions(classifier: danger.Classifier, rows: Sequence[Row]) -> danger.Classifier:
+    """The classifier as it is stored, which takes no asking of a harmless intent for danger."""
+    stored = np.where(np.abs(classifier.weights) < 0.02, 0, classifier.weights).astype(np.float16)
+    plain = danger.Classifier(stored.astype(np.float32), classifier.bias, classifier.threshold)
+    known = (danger.pieces(row.text) for row in rows if not row.intent and row.source in _EXCEPTED)
+    alarms = ("".join(p.text for p in parts) for parts in known if danger.by_classifier(parts, plain))
+    return dataclasses.replace(plain, harmless=frozenset(map(danger.digest, alarms)))
 
 
 def measure(rows: Sequence[Row], data: Features, threshold: float) -> dict[str, Any]:
@@ -203,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("action", choices=("train", "measure"))
     parser.add_argument("--written", type=Path, required=True, help="folder with intent-*.jsonl and the rest")
     parser.add_argument("--harmless", type=Path, nargs="*", default=[], help="more harmless text, JSON lines")
-    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--threshold", type=float, default=0.45)
     parser.add_argument("--out", type=Path, help="where train writes the weights (default: engine/facts)")
     parser.add_argument("--texts", action="store_true", help="measure: print missed and alarmed texts too")
     options = parser.parse_args(arguments)
@@ -212,7 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.action == "train":
         model = fit(data, np.ones(len(rows), bool))
         out = options.out or Path(str(resources.files("engine.facts"))) / "danger-weights.npz"
-        _write(danger.Classifier(model.weights, model.bias, options.threshold), out)
+        model = dataclasses.replace(model, threshold=options.threshold)
+        _write(with_exceptions(model, rows), out)
         print(f"{out}: {out.stat().st_size} bytes from {len(rows)} texts", file=sys.stderr)
         return 0
     report = measure(rows, data, options.threshold)

@@ -16,14 +16,14 @@ import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.likeness import grams
 
-BUCKETS = 1 << 15
+BUCKETS = 1 << 16
 FILE = "meaning.npz"
 _WORD = re.compile(r"[a-z]+|[㐀-鿿]+|[0-9]+")
 
@@ -47,35 +47,56 @@ def words_of(text: str) -> list[str]:
     return words
 
 
+class _Table(NamedTuple):
+    """Rows of vectors as bytes with one scale a row: the cosines of texts move by less than 0.01."""
+
+    steps: npt.NDArray[np.int8]  # (N, D)
+    scales: npt.NDArray[np.float16]  # (N,)
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> Self:
+        scales = (np.abs(vectors).max(axis=1) / 127).astype(np.float16)
+        safe = np.maximum(scales.astype(np.float32), 1e-6)
+        return cls(np.round(vectors / safe[:, None]).clip(-127, 127).astype(np.int8), scales)
+
+    def rows(self, places: Numbers) -> Vectors:
+        """(len(places), D)."""
+        return self.steps[places].astype(np.float32) * self.scales[places].astype(np.float32)[:, None]
+
+
 class Meaning:
-    """Tables as they stand in the file: `grams` (BUCKETS, D), `vectors` (W, D) and their `words`."""
+    """Vectors of n-grams (BUCKETS, D) and of `words` (W, D), kept as bytes as in the file."""
 
     def __init__(self, gram_vectors: Vectors, words: Sequence[str], word_vectors: Vectors) -> None:
-        self._grams, self._vectors = gram_vectors, word_vectors
+        self._set(_Table.of(gram_vectors), words, _Table.of(word_vectors))
+
+    def _set(self, gram_table: _Table, words: Sequence[str], word_table: _Table) -> None:
+        self._grams, self._vectors = gram_table, word_table
         self._places = {word: place for place, word in enumerate(words)}
 
     @classmethod
     def load(cls, file: Path | None = None) -> Self:
         """Raises OSError, ValueError or KeyError for a file that is none of ours."""
+        found = cls.__new__(cls)
         with np.load(file or Path(str(files("engine.facts"))) / FILE, allow_pickle=False) as tables:
-            return cls(
-                _wide(tables["grams"], tables["gram_scales"]),
+            found._set(
+                _Table(tables["grams"], tables["gram_scales"]),
                 str(tables["words"]).split("\n"),
-                _wide(tables["vectors"], tables["vector_scales"]),
+                _Table(tables["vectors"], tables["vector_scales"]),
             )
+        if len(found._grams.steps) != BUCKETS:
+            raise ValueError("the n-grams of this file are of another number of buckets")
+        return found
 
     def save(self, file: Path) -> None:
-        gram_bytes, gram_scales = _narrow(self._grams)
-        word_bytes, word_scales = _narrow(self._vectors)
-        words = np.array("\n".join(self._places))
         np.savez_compressed(
-            file, grams=gram_bytes, gram_scales=gram_scales,
-            vectors=word_bytes, vector_scales=word_scales, words=words,
+            file, grams=self._grams.steps, gram_scales=self._grams.scales, vectors=self._vectors.steps,
+            vector_scales=self._vectors.scales, words=np.array("\n".join(self._places)),
         )  # fmt: skip
 
     @property
     def size(self) -> int:
-        return int(self._grams.shape[1])
+        return int(self._grams.steps.shape[1])
 
     def places(self, text: str) -> list[int]:
         """Rows of the words of a plain text; of a word that is not known its characters."""
@@ -106,16 +127,16 @@ def shipped() -> Meaning:
     return Meaning.load()
 
 
-def _sums(table: Vectors, rows: Numbers, places: Numbers, count: int) -> Vectors:
+def _sums(table: _Table, rows: Numbers, places: Numbers, count: int) -> Vectors:
     """(count, D): for each row the sum of its places' vectors. `rows` ascend."""
-    out = np.zeros((count, table.shape[1]), np.float32)
+    out = np.zeros((count, table.steps.shape[1]), np.float32)
     if len(rows):
         heads = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
         # In parts, so that a book of many thousand askings is not spread out at once.
         for start in range(0, len(heads), 2048):
             part = heads[start : start + 2048]
             end = heads[start + 2048] if start + 2048 < len(heads) else len(rows)
-            sums = np.add.reduceat(table[places[part[0] : end]], part - part[0], axis=0)
+            sums = np.add.reduceat(table.rows(places[part[0] : end]), part - part[0], axis=0)
             out[rows[part]] = sums
     return out
 
@@ -124,14 +145,3 @@ def _unit(vectors: Vectors) -> Vectors:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Vectors = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
     return unit
-
-
-def _narrow(table: Vectors) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float16]]:
-    """A table as bytes with one scale a row: the cosines of texts move by less than 0.01."""
-    scales = (np.abs(table).max(axis=1) / 127).astype(np.float16)
-    safe = np.maximum(scales.astype(np.float32), 1e-6)
-    return np.round(table / safe[:, None]).clip(-127, 127).astype(np.int8), scales
-
-
-def _wide(table: npt.NDArray[np.int8], scales: npt.NDArray[np.float16]) -> Vectors:
-    return table.astype(np.float32) * scales.astype(np.float32)[:, None]

@@ -6,11 +6,15 @@ Does not know: the book, how a text becomes a vector later (`engine.meaning` say
 First the words: positive pointwise mutual information of neighbours, factorised (Levy & Goldberg 2014,
 "Neural Word Embedding as Implicit Matrix Factorization"), weighted by smooth inverse frequency, without
 their common direction (Arora et al. 2017). Then the n-grams, with a projection of the words: an asking
-is drawn to the other askings of its intent and away from those of others, as in prototypical networks
-(Snell et al. 2017); intents that are held out are never seen.
+is drawn to the centre of its intent and away from those of all others, a softmax over cosines (Zhai & Wu
+2019, "Classification is a Strong Baseline for Deep Metric Learning"); half of an asking's n-grams are left
+out each time. Intents that are held out are never seen.
 
-Measured on one held-out asking of each known intent (same split, right intent first of 659): letters
-alone 0.33, averaged words alone 0.38, both 0.47, learnt as here 0.57.
+Measured on one held-out asking of each known intent (same split, right intent first of 659) when there were
+twelve askings an intent: letters alone 0.33, averaged words alone 0.38, both 0.47, drawn to the other askings
+of its intent (prototypical networks, Snell et al. 2017) 0.57. With sixteen more by another hand: that 0.68, a
+linear classifier of n-grams and words 0.74, the centres 0.75; with twice as many buckets 0.78, with
+half of the n-grams left out in place of a third 0.79.
 """
 
 from __future__ import annotations
@@ -31,10 +35,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine import corpus, held_out
+from engine import book_making, corpus, held_out
 from engine.danger_training import is_dangerous
 from engine.likeness import plain
 from engine.meaning import BUCKETS, FILE, Meaning, Numbers, Vectors, buckets_of, words_of
+from engine.written_later import more_askings, more_intents
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +48,10 @@ _WORDS = 20_000
 _LEAST = 5  # times a word must stand in the prose
 _WINDOW = 5
 _RARE = 1e-3  # of smooth inverse frequency
+_RATE = 5e-3
+_BATCH = 256
+_THINNED = 0.5  # of an asking's n-grams, each time
+_SHARP = 16.0  # by which cosines are multiplied before the softmax
 _SENTENCE = re.compile(r"[。！？!?\n]")
 
 
@@ -59,6 +68,8 @@ def askings(written: Path, *, held_out_ones: bool = False) -> Askings:
     """The askings of our intents that may be learnt from, or the one of each known intent that may not."""
     part = held_out.held_out_part if held_out_ones else held_out.training_part
     texts, numbers, names = [], [], []
+    aside = book_making.kept_aside(written)
+    more = {} if held_out_ones else more_askings(aside)
     for path in sorted(written.glob("intent-*.jsonl")):
         locale = path.stem.split("-")[1]
         for row in corpus.rows(path):
@@ -66,9 +77,14 @@ def askings(written: Path, *, held_out_ones: bool = False) -> Askings:
                 continue
             names.append(f"{locale} {row['intent']}")
             kept = part(path.stem, row)
-            for ask in kept["asks"] if kept else ():
+            others = more.get((locale, row["intent"]), ())
+            for ask in (*(kept["asks"] if kept else ()), *others):
                 texts.append(plain(ask))
                 numbers.append(len(names) - 1)
+    for locale, row in () if held_out_ones else more_intents(aside):
+        names.append(f"{locale} {row['intent']}")
+        texts += map(plain, row["asks"])
+        numbers += [len(names) - 1] * len(row["asks"])
     return Askings(texts, np.array(numbers), names)
 
 
@@ -149,7 +165,7 @@ class Encoder(nn.Module):
 
     def __init__(self, rarity: Tensor, size: int) -> None:
         super().__init__()
-        self.grams = nn.EmbeddingBag(BUCKETS, size, mode="sum")
+        self.grams = nn.EmbeddingBag(BUCKETS, size, mode="sum", sparse=True)
         nn.init.normal_(self.grams.weight, std=0.1)
         self.project = nn.Linear(size, size, bias=False)
         nn.init.orthogonal_(self.project.weight)
@@ -196,30 +212,26 @@ def learn(known: Askings, words: Sequence[str], vectors: Vectors, *, epochs: int
     holders = np.bincount(texts.buckets, minlength=BUCKETS)
     rarity = np.log((1 + len(known.texts)) / (1 + holders)).astype(np.float32)
     encoder = Encoder(torch.from_numpy(rarity), vectors.shape[1])
-    optimizer = torch.optim.Adam(encoder.parameters(), lr=5e-3)
-    by_intent = [np.flatnonzero(known.intents == number) for number in range(len(known.names))]
-    usable = [number for number, members in enumerate(by_intent) if len(members) >= 3]
+    centres = nn.Parameter(torch.randn(len(known.names), vectors.shape[1]))
+    optimizers: tuple[torch.optim.Optimizer, ...] = (
+        torch.optim.SparseAdam([encoder.grams.weight], lr=_RATE),
+        torch.optim.Adam([*encoder.project.parameters(), centres], lr=_RATE),
+    )
     for epoch in range(epochs):
-        for group in optimizer.param_groups:
-            group["lr"] = 5e-3 * (1 - 0.9 * epoch / epochs)
-        order = draw.permutation(usable)
+        for optimizer in optimizers:
+            optimizer.param_groups[0]["lr"] = _RATE * (1 - 0.9 * epoch / epochs)
+        order = draw.permutation(len(known.texts))
         total = 0.0
-        for start in range(0, len(order), 128):
-            asked, support, owners = [], [], []
-            for place, number in enumerate(order[start : start + 128]):
-                members = draw.permutation(by_intent[number])[:7]
-                asked.append(members[0])
-                support += members[1:].tolist()
-                owners += [place] * (len(members) - 1)
-            found = encoder(*texts.batch(np.array([*asked, *support]), draw, 0.3))
-            near = found[: len(asked)] @ found[len(asked) :].T / 0.07
-            own = functional.one_hot(torch.tensor(owners), len(asked)).bool()  # (S, Q)
-            scores = near[:, :, None].masked_fill(~own[None], -1e9).logsumexp(dim=1)
-            loss = functional.cross_entropy(scores - own.sum(dim=0).log(), torch.arange(len(asked)))
-            optimizer.zero_grad()
+        for start in range(0, len(order), _BATCH):
+            rows = order[start : start + _BATCH]
+            near = encoder(*texts.batch(rows, draw, _THINNED)) @ functional.normalize(centres, dim=1).T
+            loss = functional.cross_entropy(_SHARP * near, torch.from_numpy(known.intents[rows]))
+            for optimizer in optimizers:
+                optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            total += loss.item() * len(asked)
+            for optimizer in optimizers:
+                optimizer.step()
+            total += loss.item() * len(rows)
         log.info("epoch %d: %.3f", epoch + 1, total / len(order))
     with torch.no_grad():
         seen = torch.from_numpy((holders > 0).astype(np.float32))[:, None]

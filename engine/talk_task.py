@@ -26,9 +26,17 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _BOOK_DRAFTS = 3
 _PROTOTYPES, _EDITS = 2, 3  # replies of the book that are edited, and drafts of each
 _EDIT_WORTH = 0.6  # of an edit beside its prototype; edits of a model this small lose what they do not copy
-# What a book text is worth at no likeness, and more at full: a continuation may go anywhere, a story or a
-# post need only share something with what was asked; a reply has to answer, an ad to name its product.
-_BOOK_WORTH = {"continue": (0.45, 0.55), "story": (0.35, 0.9), "post": (0.25, 1.0)}
+# What a book text is worth at no likeness, and more at full. A reply is worth more than what a small model
+# makes up, which seldom fits, even where one in five would; a continuation may go anywhere, a story or a post
+# need only share something with what was asked.
+_BOOK_WORTH = {
+    "chat": (0.5, 0.5),
+    "continue": (0.45, 0.55),
+    "story": (0.35, 0.9),
+    "post": (0.25, 1.0),
+    "ad": (0.1, 1.25),
+    "ask": (0.15, 1.25),
+}
 
 
 @dataclass(frozen=True)
@@ -140,8 +148,7 @@ def _judged(
     """A draft with its scores. `fit`: in nats a token. `likeness`: of the book's asking."""
     request, words = asking.request, row.text.strip()
     scores, quality = judge.judge(words, request.text, request.context, request.locale)
-    # A book reply is well written; what is in doubt is whether it fits. From a likeness of about
-    # 0.4 it is worth more than what a small model makes up.
+    # A book reply is well written; what is in doubt is whether it fits.
     least, more = _BOOK_WORTH.get(request.task, (0.0, 1.25))
     worth = min(1.0, least + more * likeness)
     if origin == "book":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import book_making, danger
+from engine import book_making, danger, held_out, written_later
 from engine.book import Book, Entry
 from engine.danger_training import is_dangerous
 from engine.likeness import Index, grams, plain
@@ -158,3 +158,29 @@ def test_written_askings_are_in_the_shipped_book(shipped: Book) -> None:
         record = json.loads(line)
         if not is_dangerous(record["intent"]):
             assert plain(record["asks"][0]) in known
+
+
+def test_more_askings_are_new_words_for_intents_in_their_own_language() -> None:
+    no_words = ("random_keys", "gibberish", "single_sad_emoji", "single_happy_emoji")
+    for (locale, intent), asks in written_later.more_askings().items():
+        assert len({plain(ask) for ask in asks}) > 10, intent
+        letters = sum(any("㐀" <= character <= "鿿" for character in ask) for ask in asks)
+        assert (letters > len(asks) / 2) == (locale == "zh") or intent.startswith(("emoji", *no_words)), (
+            locale,
+            intent,
+        )
+
+
+def test_what_is_kept_aside_is_in_no_book_to_measure_with(tmp_path: Path) -> None:
+    (locale, intent), (asked, *_) = next(iter(written_later.more_askings().items()))
+    held = "把这句话留到最后"
+    index = held_out.held_out_asking(locale, intent, 5) or 0
+    asks = ["甲乙", "丙丁", "戊己", "庚辛"]
+    asks.insert(index, asked)  # written by us before the other hand wrote the same
+    row = {"intent": intent, "asks": asks, "replies": [held], "follow": []}
+    (tmp_path / f"intent-{locale}.jsonl").write_text(json.dumps(row, ensure_ascii=False), "utf-8")
+    known = {ask for e in book_making.entries(tmp_path, without_held_out=True) for ask in e.asks}
+    everything = {ask for e in book_making.entries(tmp_path) for ask in e.asks}
+    assert plain(asked) not in known
+    assert plain(asked) in everything
+    assert len(known) > 10

@@ -358,24 +358,45 @@ def test_written_askings_are_caught_and_the_rest_is_left_alone() -> None:
     assert np.mean(alarms) <= 0.02
 
 
-def _found(path: Path) -> tuple[list[bool], list[bool]]:
-    """(which dangerous askings of a file are recognised, which harmless ones are)."""
+def _found(path: Path, kinds: str = "") -> tuple[list[bool], list[bool]]:
+    """(which dangerous askings of a file are recognised, which harmless ones are). `kinds`: crisis, unsafe."""
     caught, alarms = [], []
     for record in danger_training.lines(path):
         found = [danger.recognise(ask) is not None for ask in record["asks"]]
-        (caught if record["intent"] else alarms).extend(found)
+        if not record["intent"]:
+            alarms += found
+        elif record["intent"].startswith(kinds):
+            caught += found
     return caught, alarms
 
 
 def test_what_it_was_taught_is_recognised() -> None:
-    caught, alarms = _found(Path(danger.__file__).parent / "facts" / "danger-examples.jsonl")
-    assert np.mean(caught) >= 0.98
-    assert np.mean(alarms) <= 0.02
+    examples = Path(danger.__file__).parent / "facts" / "danger-examples.jsonl"
+    caught, alarms = _found(examples, "crisis")
+    assert np.mean(caught) >= 0.9
+    assert np.mean(alarms) <= 0.03
 
 
 def test_what_was_kept_aside_is_recognised_as_often_as_measured() -> None:
-    """Written by the hand that wrote the examples, on purpose oblique, slangy or only alike."""
+    """Written by the hand that wrote the first examples, on purpose oblique, slangy or only alike."""
     caught, alarms = _found(Path(__file__).parent / "danger_held_out.jsonl")
     assert (len(caught), len(alarms)) == (95, 60)
-    assert np.mean(caught) >= 0.65
-    assert np.mean(alarms) <= 0.08
+    assert np.mean(caught) >= 0.7
+    assert np.mean(alarms) <= 0.1
+
+
+def test_what_another_hand_wrote_is_recognised_as_often_as_measured() -> None:
+    """By a hand that saw neither the rules nor an example; many of it are oblique."""
+    aside = Path(__file__).parent / "danger_other_hands.jsonl"
+    caught, alarms = _found(aside, "crisis")
+    assert (len(caught), len(alarms)) == (294, 360)
+    assert np.mean(caught) >= 0.82
+    assert np.mean(alarms) <= 0.24  # on purpose alike: "my plant is dying"
+    caught, _ = _found(aside, "unsafe")
+    assert np.mean(caught) >= 0.57
+
+
+def test_harmless_texts_that_the_weights_alone_mistake_are_known() -> None:
+    for text in ("goodbye", "i don't think so", "我一直想去海边，", "忍不住下单了"):
+        assert danger.recognise(text) is None, text
+    assert danger._classifier().harmless

@@ -17,13 +17,13 @@ import argparse
 import copy
 import json
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from engine import corpus, held_out
 from engine.evaluate import evaluate
+from engine.model import ConditionalVAE, ModelConfig
 from engine.train import RunConfig, read_config, train
 from engine.training_data import Data, load_data
 from engine.vocabulary import Vocabulary
@@ -138,12 +138,8 @@ def _measured(
             reports.append({**common, "valid": files[0].name, **figures})
         return reports
     if kind == "transformer":
-        of_ours = out.parent / "ours"
-        if not (of_ours / "config.json").exists():
-            sys.exit("transformer is made as large as ours: run --only ours first, with the same --out.")
-        from engine import checkpoint
-
-        wanted = sum(p.numel() for p in checkpoint.load(of_ours).model.parameters())
+        ours = ConditionalVAE(ModelConfig(vocabulary=len(data.vocabulary), **config.model))
+        wanted = sum(p.numel() for p in ours.parameters())
         longest = config.corpus.longest_context + 2 * config.corpus.longest + 64
         shape = transformer.sized(len(data.vocabulary), wanted, longest)
         model = transformer.fit(data, config.corpus, config.training, shape, out, _TRANSFORMER_RATE)

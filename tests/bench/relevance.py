@@ -23,7 +23,7 @@ from typing import Any
 
 from engine import corpus, held_out
 from engine.book import Book
-from engine.book_making import entries
+from engine.book_making import to_measure_with
 from engine.compose import Composer
 from engine.danger_training import is_dangerous
 from engine.errors import NothingGood
@@ -71,7 +71,7 @@ def replies(
     written: Path, models: Path | None, asked: Sequence[tuple[str, str]], seed: int
 ) -> Iterator[dict[str, Any]]:
     """For each asking one reply of each kind, and the likeness and scores it had."""
-    book = Book(entries(written, without_held_out=True))
+    book = Book(to_measure_with(written))
     everything = sorted({reply for entry in book.entries if entry.task == "chat" for reply in entry.replies})
     task = load_tasks(None)["chat"]
     with_book = Composer(models, None, use_book=True, book=book)
