@@ -24,7 +24,7 @@ from bot.answering import Answer, Answering, asker_of, guarded
 from bot.rendering import reply_text, why
 from bot.splitting import split
 from bot.wording import say
-from engine import Fact, Journal, Reply
+from engine import Fact, Journal, Reply, react_once
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Reactions:
                     at=at,
                     withdrawn=withdrawn,
                 )
-                await self._answering.journal(Journal.react, fact)
+                await self._answering.journal(react_once, fact)
 
     def _in_order(self, message_id: int) -> asyncio.Lock:
         lock = self._locks.get(message_id)

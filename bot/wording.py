@@ -87,6 +87,40 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "这里还没有可以总结的内容，换个有人说话的频道试试。",
         "There is nothing to summarise here yet; try a channel where people have written.",
     ),
+    "another_journal": (
+        "{file} 和 {into} 用的不是同一把密钥，认不出是不是同一个人；"
+        "请让每台机器都从同一个 journal.db 的副本开始，这样才能合并。",
+        "{file} hides people under another key than {into}; start each machine with a copy of one "
+        "journal.db, then their journals can be merged.",
+    ),
+    "not_here": (
+        "这里的管理者没有开放这个，请问问他们。",
+        "The moderators of this server do not want this here; ask them.",
+    ),
+    "wrong_channel": (
+        "墨友不能在这个频道说话；换个频道试试，管理者也可以用 /settings 更改。",
+        "Moyou may not speak in this channel; try another one, or a moderator can change /settings.",
+    ),
+    "quiet_hours": (
+        "现在是这里的安静时间，到 {until} 为止；请那时再来。",
+        "These are quiet hours on this server, until {until}; try again then.",
+    ),
+    "no_summaries": (
+        "这个服务器关闭了摘要；管理者可以用 /settings 打开。",
+        "Summaries are off on this server; a moderator can switch them on with /settings.",
+    ),
+    "daily_limit": (
+        "你今天在这里的 {limit} 次已经用完，请明天再来。",
+        "You have had your {limit} answers for today on this server; try again tomorrow.",
+    ),
+    "blocked_word": (
+        "这段文字里有这个服务器不许用的词，请换个说法。",
+        "The text has a word that is not allowed on this server; say it another way.",
+    ),
+    "too_often": (
+        "一下子说得太多了，请过 {seconds} 秒再试。",
+        "That was a lot at once; try again in {seconds} s.",
+    ),
     "busy": ("墨友正忙，请稍后再试。", "Moyou is busy; try again in a moment."),
     "queue_full": (
         "正在等待的人太多了（{waiting} 位），请稍后再试。",
