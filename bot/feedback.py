@@ -24,7 +24,7 @@ from bot.answering import Answer, Answering, asker_of, guarded
 from bot.rendering import reply_text, why
 from bot.splitting import split
 from bot.wording import say
-from engine import Fact, Journal, Reply, react_once
+from engine import Fact, Journal, Reply, react_once, settle_reactions, standing_reactions
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,26 @@ class Reactions:
             generation = await self._answering.journal(Journal.generation_of, message_id)
             if generation is not None:
                 await self._answering.journal(Journal.clear_all, generation, at)
+
+    async def settle(self, message: discord.Message) -> None:
+        """Make the judgements of one of our messages what its reactions say now."""
+        journal, me = self._answering.journal, self._client.user
+        async with self._in_order(message.id):
+            generation = await journal(Journal.generation_of, message.id)
+            if generation is None:
+                return
+            if not message.reactions and not await journal(standing_reactions, generation):
+                return
+            # anew: events that came since `message` was read have been handled
+            message = await message.channel.fetch_message(message.id)
+            shown: dict[str, set[str]] = {}
+            for reaction in message.reactions:
+                emoji = reaction.emoji
+                label = judgement(discord.PartialEmoji(name=emoji)) if isinstance(emoji, str) else None
+                if label is not None:
+                    people = {str(user.id) async for user in reaction.users() if not user.bot and user != me}
+                    shown.setdefault(label, set()).update(people)
+            await journal(settle_reactions, generation, shown, VALUES)
 
     async def _judge(self, event: discord.RawReactionActionEvent, *, withdrawn: bool) -> None:
         label = judgement(event.emoji)

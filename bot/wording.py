@@ -17,7 +17,7 @@ import functools
 
 import opencc
 
-from bot import wording_console, wording_discord
+from bot import wording_console, wording_discord, wording_guilds
 from engine import simplify
 
 DEFAULT_LOCALE = "zh-CN"
@@ -211,6 +211,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "请写服务器的编号，15 到 20 位数字",
         "give a server's id, 15 to 20 digits",
     ),
+    "setting.shards": (
+        "请写分片的总数，或本进程的分片和总数，例如 0-1/4",
+        "give how many shards there are, or this process's own and how many, such as 0-1/4",
+    ),
     "setting.unknown": (
         "没有这个设置；全部设置见 .env.example",
         "there is no such setting; .env.example lists them all",
@@ -283,6 +287,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     # --- console: bot/wording_console.py
     **wording_console.WORDS,
+    # --- servers and their moderators: bot/wording_guilds.py
+    **wording_guilds.WORDS,
     # --- Discord: bot/wording_discord.py
     **wording_discord.WORDS,
 }

@@ -69,6 +69,7 @@ from engine.journal_guilds import (
     set_told,
     settle_reactions,
     spoke_in,
+    standing_reactions,
     told,
 )
 from engine.journal_rows import Fact, Forgotten, JudgedText, Place
@@ -183,5 +184,6 @@ __all__ = [
     "settle_reactions",
     "simplify",
     "spoke_in",
+    "standing_reactions",
     "told",
 ]

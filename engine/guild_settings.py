@@ -34,13 +34,15 @@ class GuildSettings:
     """One server's decisions; the defaults are those of a server that decided nothing.
 
     `channels`: where it may speak; none: everywhere. `home_channels`: where every message is meant for
-    it; it may speak there in any case. `language`: of its own sentences, "" follows each person. `tone`:
-    see Request. `daily_limit`: answers a member may get a day, 0: as many as they like. `quiet_from`,
-    `quiet_until`: minutes of the day at `utc_offset` minutes east of Greenwich; the same: no quiet hours.
+    it; it may speak there in any case. `report_channel`: where moderators read reports. `language`: of
+    its own sentences, "" follows each person. `tone`: see Request. `daily_limit`: answers a member may get
+    a day, 0: as many as they like. `quiet_from`, `quiet_until`: minutes of the day at `utc_offset` minutes
+    east of Greenwich; the same: no quiet hours.
     """
 
     channels: tuple[str, ...] = ()
     home_channels: tuple[str, ...] = ()
+    report_channel: str = ""
     language: str = ""
     tone: str = ""
     summaries: bool = True

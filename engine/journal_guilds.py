@@ -19,7 +19,6 @@ from engine.journal import Journal
 from engine.journal_rows import Fact, Forgotten
 
 DAY = 86_400.0
-_CHANNELS = ("channels", "home_channels")
 
 
 def guild_settings(journal: Journal, guild: str, channels: Collection[str]) -> GuildSettings:
@@ -29,14 +28,13 @@ def guild_settings(journal: Journal, guild: str, channels: Collection[str]) -> G
     if row is None or not row[0]:
         return GuildSettings()
     settings = GuildSettings.from_json(row[0])
-    if not settings.channels and not settings.home_channels:
-        return settings
     known = {journal._hash("channel", channel): channel for channel in channels}
     # where every allowed channel is gone nothing is allowed: a hash is no channel's id
     return dataclasses.replace(
         settings,
         channels=tuple(known.get(each, each) for each in settings.channels),
         home_channels=tuple(known[each] for each in settings.home_channels if each in known),
+        report_channel=known.get(settings.report_channel, ""),
     )
 
 
@@ -46,6 +44,7 @@ def set_guild_settings(journal: Journal, guild: str, settings: GuildSettings) ->
         settings,
         channels=tuple(_hashed(journal, each) for each in settings.channels),
         home_channels=tuple(_hashed(journal, each) for each in settings.home_channels),
+        report_channel=_hashed(journal, settings.report_channel),
     )
     now = journal._clock()
     journal._write(
@@ -131,6 +130,16 @@ def react_once(journal: Journal, fact: Fact) -> bool:
     )
     stands = row is not None and not row[0]
     return journal.react(fact) if fact.withdrawn or not stands else False
+
+
+def standing_reactions(journal: Journal, generation: str) -> int:
+    """How many reactions (of people and emoji) stand about a reply."""
+    row = journal._row(
+        "SELECT count(*) FROM (SELECT max(sequence), withdrawn FROM facts "
+        "WHERE generation = ? AND kind = 'reaction' GROUP BY person, label) WHERE withdrawn = 0",
+        (generation,),
+    )
+    return 0 if row is None else int(row[0])
 
 
 def settle_reactions(

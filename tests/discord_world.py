@@ -49,7 +49,8 @@ async def world(
     path: Path, engine: FakeEngine | None = None, *, settings: Settings | None = None, **options: Any
 ) -> AsyncIterator[World]:
     engine = FakeEngine() if engine is None else engine
-    settings = Settings() if settings is None else settings
+    # two people write more in a test than people do in a minute
+    settings = Settings(member_pace=0, guild_pace=0) if settings is None else settings
     async with JournalThread(path / "journal.db", settings.keep_words_hours) as journal:
         bot = MoyouClient(engine, journal, settings, shard_count=options.pop("shard_count", 1))
         async with simcord.run(bot, **options) as env:

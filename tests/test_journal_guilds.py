@@ -33,7 +33,12 @@ from tests.replies import reply
 HOME, OTHER = Place("discord", "100", "1"), Place("discord", "200", "2")
 VALUES = {"👍": 1.0, "👎": -1.0}
 DECIDED = GuildSettings(
-    channels=("1", "2"), home_channels=("3",), blocked_words=("脏话",), quiet_from=60, daily_limit=5
+    channels=("1", "2"),
+    home_channels=("3",),
+    report_channel="2",
+    blocked_words=("脏话",),
+    quiet_from=60,
+    daily_limit=5,
 )
 
 
@@ -57,7 +62,7 @@ def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
 
 def test_a_server_decides_and_its_ids_are_nowhere_in_the_file(journal: Journal) -> None:
     guild, channel = "123456789012345678", "876543210987654321"
-    decided = dataclasses.replace(DECIDED, channels=(channel,))
+    decided = dataclasses.replace(DECIDED, channels=(channel,), report_channel=channel)
     assert guild_settings(journal, guild, []) == GuildSettings()
     set_guild_settings(journal, guild, decided)
     assert guild_settings(journal, guild, [channel, "3", "4"]) == decided
@@ -74,7 +79,7 @@ def test_a_server_decides_and_its_ids_are_nowhere_in_the_file(journal: Journal) 
 def test_a_channel_that_is_gone_is_no_home_and_opens_no_other(journal: Journal) -> None:
     set_guild_settings(journal, "100", DECIDED)
     left = guild_settings(journal, "100", ["7"])
-    assert left.home_channels == ()
+    assert (left.home_channels, left.report_channel) == ((), "")
     assert not left.may_speak("7")
     # and what is kept once more is the same
     set_guild_settings(journal, "100", left)
