@@ -91,8 +91,8 @@ class Admission:
         Raises NotHere, TooOften, and NothingGood when everything that came had a blocked word. A fixed
         answer to somebody in danger is sent whatever is blocked or used up.
         """
+        await self.check_place(place)
         settings = await self._settings(place)
-        self._check_place(settings, place)
         self._check_pace(person, place)
         request = _as_decided(request, settings)
         refusal = await self._refusal(settings, request, person, place)
@@ -115,14 +115,16 @@ class Admission:
         settings = await self._settings(place)
         if not settings.summaries:
             raise NoSummaries()
-        self._check_place(settings, place)
+        await self.check_place(place)
         self._check_pace(person, place)
         return [each for each in messages if not settings.blocked_in(f"{each.author} {each.text}")]
 
     async def _settings(self, place: Place) -> GuildSettings:
         return await self._guilds.of(int(place.guild) if place.guild else None)
 
-    def _check_place(self, settings: GuildSettings, place: Place) -> None:
+    async def check_place(self, place: Place) -> None:
+        """Raises WrongChannel or QuietHours when nothing may be said there now."""
+        settings = await self._settings(place)
         channels = self._guilds.places(int(place.channel)) if place.channel else ()
         if channels and not settings.may_speak(*channels):
             raise WrongChannel()

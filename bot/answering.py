@@ -130,6 +130,11 @@ class Answering:
                 messages = await self._admission.readable(messages, asker.person, asker.place)
             return await self.engine.summarize(messages, **options)
 
+    async def check_place(self, place: Place) -> None:
+        """Raises NotHere when nothing may be said there now."""
+        if self._admission is not None:
+            await self._admission.check_place(place)
+
     async def _admitted(
         self, request: Request, asker: Asker, write: Callable[[Request], Awaitable[Reply]]
     ) -> Reply:
@@ -218,6 +223,15 @@ async def guarded(answering: Answering, interaction: discord.Interaction, where:
             return
         with contextlib.suppress(discord.HTTPException):
             await tell(interaction, text)
+
+
+async def may_speak(answering: Answering, interaction: discord.Interaction, where: str) -> bool:
+    """Whether an interaction may be answered aloud; if not, its user is told privately. For what is
+    deferred openly: afterwards nothing is private any more."""
+    async with guarded(answering, interaction, where):
+        await answering.check_place(asker_of(interaction).place)
+        return True
+    return False
 
 
 async def tell(interaction: discord.Interaction, text: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import discord
 from discord import app_commands
 
-from bot.answering import Answering, asker_of, guarded
+from bot.answering import Answering, asker_of, guarded, may_speak
 from bot.feedback import deliver
 from bot.moderation import status_command
 from bot.privacy import privacy_command
@@ -154,7 +154,22 @@ def summarize_menu(answering: Answering) -> app_commands.ContextMenu:
 
 
 class Tree(app_commands.CommandTree[Any]):
-    """A command tree whose own failures (an unknown command, a wrong option) become sentences too."""
+    """A command tree whose own failures (an unknown command, a wrong option) become sentences too.
+
+    What writes aloud is held to the moderators' decisions before it is deferred.
+    """
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        answering: Answering = interaction.client.answering
+        name = (interaction.data or {}).get("name")
+        task = answering.engine.tasks.get(str(name))
+        if (
+            task is None
+            or task.private
+            or interaction.type is not discord.InteractionType.application_command
+        ):
+            return True
+        return await may_speak(answering, interaction, f"command {name}")
 
     async def on_error(
         self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError, /

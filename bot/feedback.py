@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 
 import discord
 
-from bot.answering import Answer, Answering, asker_of, guarded
+from bot.answering import Answer, Answering, asker_of, guarded, may_speak
 from bot.rendering import reply_text, why
 from bot.splitting import split
 from bot.wording import say
@@ -172,6 +172,11 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
         return cls(match["action"], match["generation"], str(interaction.locale))
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        answering = cast(Answering, interaction.client.answering)
+        writes = self.action in ("again", "vary")
+        return not writes or await may_speak(answering, interaction, f"button {self.action}")
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         answering = cast(Answering, interaction.client.answering)
