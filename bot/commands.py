@@ -161,13 +161,10 @@ class Tree(app_commands.CommandTree[Any]):
 
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         answering: Answering = interaction.client.answering
-        name = (interaction.data or {}).get("name")
-        task = answering.engine.tasks.get(str(name))
-        if (
-            task is None
-            or task.private
-            or interaction.type is not discord.InteractionType.application_command
-        ):
+        typed = interaction.type is discord.InteractionType.application_command
+        name = str(getattr(interaction.command, "name", "")) if typed else ""
+        task = answering.engine.tasks.get(name)
+        if task is None or task.private:
             return True
         return await may_speak(answering, interaction, f"command {name}")
 

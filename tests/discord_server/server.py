@@ -362,7 +362,7 @@ class DiscordServer:
                 channel["last_message_id"] = message["id"]
 
     def _shown(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A message with its reactions, as it is read later."""
+        """A message with its reactions, as it is read later: by the intents, as everywhere."""
         reactions = [
             {
                 "emoji": {"id": None, "name": emoji},
@@ -375,7 +375,9 @@ class DiscordServer:
             for emoji, people in self.reacted.get(message["id"], {}).items()
             if people
         ]
-        return {**message, "reactions": reactions} if reactions else message
+        shown = {**message, "reactions": reactions} if reactions else message
+        newest = list(self.gateway.sessions.values())[-1:]
+        return newest[0].censored(shown) if newest else shown
 
     async def _typing(self, call: Call, channel: str) -> web.Response:
         return web.Response(status=204)
