@@ -8,6 +8,7 @@ waits five minutes and then gives up.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 PATIENCE = 20.0
 """Seconds that one request may take."""
 TRIES = 3
+PAUSE = 2.0
+"""Seconds before the third try; the second comes at once."""
+UNAVAILABLE = 503
 
 Request = Callable[..., Awaitable[Any]]
 
@@ -37,13 +41,16 @@ def patient(request: Request) -> Request:
     """`request`, made again when its answer did not come and making it twice is making it once."""
 
     async def again(route: discord.http.Route, **options: Any) -> Any:
-        for _ in range(TRIES - 1):
+        for tries in range(1, TRIES):
             try:
                 return await request(route, **options)
-            except (TimeoutError, aiohttp.ClientConnectionError):
-                if not repeatable(route.method, options.get("json")):
+            except (TimeoutError, aiohttp.ClientConnectionError, discord.DiscordServerError) as error:
+                # the library itself tries again after other troubles of Discord's
+                others = isinstance(error, discord.DiscordServerError) and error.status != UNAVAILABLE
+                if others or not repeatable(route.method, options.get("json")):
                     raise
                 log.info("no answer to %s %s; asking again", route.method, route.path)
+            await asyncio.sleep(PAUSE * (tries - 1))
         return await request(route, **options)
 
     return again
