@@ -17,7 +17,7 @@ import functools
 
 import opencc
 
-from bot import wording_console, wording_discord
+from bot import wording_commands, wording_console, wording_discord
 from engine import simplify
 
 DEFAULT_LOCALE = "zh-CN"
@@ -83,6 +83,15 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "The two texts are in different languages; give two in Chinese or two in English.",
     ),
     "bad_file": ("文件 {file} 用不了：{reason}。", "{file} cannot be used: {reason}."),
+    "file_too_large": (
+        "附件 {file} 有 {size} 字节，太大了；请给 {limit} 字节以内的文本文件。",
+        "The attachment {file} has {size} bytes, which is too large; give a text file of at most {limit}.",
+    ),
+    "file_not_text": (
+        "附件 {file} 读不成文字；请存成 UTF-8、UTF-16 或 GB18030 编码的纯文本（.txt 或 .md）再发。",
+        "The attachment {file} cannot be read as text; save it as plain text (.txt or .md) in UTF-8, "
+        "UTF-16 or GB18030 and send it again.",
+    ),
     "nothing_to_summarize": (
         "这里还没有可以总结的内容，换个有人说话的频道试试。",
         "There is nothing to summarise here yet; try a channel where people have written.",
@@ -95,6 +104,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
     "too_slow": (
         "写了 {seconds:g} 秒还没写完，先停下了；换段短一点的文字试试。",
         "This took longer than {seconds:g} seconds and was stopped; try a shorter text.",
+    ),
+    "loading": (
+        "墨友刚启动，模型还在载入，请过几秒再试。",
+        "Moyou has just started and is loading its models; try again in a few seconds.",
     ),
     "shutting_down": (
         "墨友正在关闭，请一分钟后再试。",
@@ -251,6 +264,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     **wording_console.WORDS,
     # --- Discord: bot/wording_discord.py
     **wording_discord.WORDS,
+    # --- Discord's menus, threads, attachments, questions: bot/wording_commands.py
+    **wording_commands.WORDS,
 }
 
 

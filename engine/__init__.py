@@ -18,8 +18,11 @@ from engine.errors import (
     BadSetting,
     Busy,
     EmptyText,
+    FileNotText,
+    FileTooLarge,
     GainNotShown,
     JournalUnreadable,
+    Loading,
     ModelBroken,
     ModelMissing,
     MoyouError,
@@ -45,8 +48,9 @@ from engine.journal import Counts, Journal
 from engine.journal_rows import Fact, Forgotten, JudgedText, Place
 from engine.journal_thread import JournalThread
 from engine.prompt import load_tasks
+from engine.reading import text_in
 from engine.task import Choice, Decoding, Option, Task
-from engine.text import locale_of, mask, sentences, simplify
+from engine.text import locale_of, mask, sentences, simplify, token_count
 from engine.values import (
     Draft,
     FormCheck,
@@ -87,6 +91,8 @@ __all__ = [
     "EmptyText",
     "Engine",
     "Fact",
+    "FileNotText",
+    "FileTooLarge",
     "Forgotten",
     "FormCheck",
     "GainNotShown",
@@ -94,6 +100,7 @@ __all__ = [
     "JournalThread",
     "JournalUnreadable",
     "JudgedText",
+    "Loading",
     "Mark",
     "Message",
     "ModelBroken",
@@ -130,4 +137,6 @@ __all__ = [
     "mask",
     "sentences",
     "simplify",
+    "text_in",
+    "token_count",
 ]

@@ -8,8 +8,9 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
     │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
     │   ├── HeadMissing  HeadUnfit  HeadUnwritable
+    │   ├── FileTooLarge  FileNotText
     ├── Busy                 nothing is wrong, try again
-    │   ├── QueueFull  TooSlow  ShuttingDown
+    │   ├── QueueFull  TooSlow  ShuttingDown  Loading
     ├── NothingGood          the engine's own score says that no draft is worth sending
     ├── SetupError           the owner can fix it
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
@@ -87,6 +88,16 @@ class BadFile(BadInput):
     sentence = "{file} cannot be used: {reason}."
 
 
+class FileTooLarge(BadInput):
+    code = "file_too_large"
+    sentence = "{file} has {size} bytes; give a text of at most {limit}."
+
+
+class FileNotText(BadInput):
+    code = "file_not_text"
+    sentence = "{file} is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8 and try again."
+
+
 class NothingToSummarize(BadInput):
     code = "nothing_to_summarize"
     sentence = "There is nothing to summarise here yet; try a channel where people have written."
@@ -135,6 +146,11 @@ class TooSlow(Busy):
 class ShuttingDown(Busy):
     code = "shutting_down"
     sentence = "Moyou is shutting down; try again in a minute."
+
+
+class Loading(Busy):
+    code = "loading"
+    sentence = "Moyou is still loading its models; try again in a few seconds."
 
 
 class NothingGood(MoyouError):
