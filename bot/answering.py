@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import discord
 
+from bot.guild_choices import GuildChoices, NothingChosen
 from bot.settings import Settings
 from bot.wording import say, sentence_of
 from engine import (
@@ -84,10 +85,17 @@ def asker_of(interaction: discord.Interaction) -> Asker:
 class Answering:
     """The engine and the journal behind one front; one instance a client."""
 
-    def __init__(self, engine: Writer, journal: JournalThread, settings: Settings) -> None:
+    def __init__(
+        self,
+        engine: Writer,
+        journal: JournalThread,
+        settings: Settings,
+        choices: GuildChoices | None = None,
+    ) -> None:
         self.engine = engine
         self.journal = journal
         self.settings = settings
+        self.choices: GuildChoices = NothingChosen() if choices is None else choices
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()

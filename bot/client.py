@@ -17,8 +17,9 @@ import discord
 from bot.answering import Answering, Writer, trace_of
 from bot.chat import Chat
 from bot.commands import Tree, add_commands
-from bot.feedback import Reactions, ReplyButton
+from bot.feedback import EditedButton, ReplyButton
 from bot.privacy import PrivacyButton
+from bot.reactions import Reactions
 from bot.settings import Settings
 from bot.translator import Translator
 from engine import JournalThread
@@ -66,7 +67,7 @@ class MoyouClient(discord.AutoShardedClient):
         add_commands(self.tree, self.answering)
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(ReplyButton, PrivacyButton)
+        self.add_dynamic_items(ReplyButton, EditedButton, PrivacyButton)
         await self.tree.set_translator(Translator())
         try:
             await self._sync()
@@ -94,6 +95,9 @@ class MoyouClient(discord.AutoShardedClient):
     async def on_message(self, message: discord.Message) -> None:
         await self.chat.on_message(message)
 
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        await self.chat.edited(event.message)
+
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self.reactions.added(event)
 
@@ -107,10 +111,12 @@ class MoyouClient(discord.AutoShardedClient):
         await self.reactions.cleared(event.message_id, event.emoji)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        self.chat.deleted(event.message_id)
         await self.reactions.deleted(event.message_id)
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in event.message_ids:
+            self.chat.deleted(message_id)
             await self.reactions.deleted(message_id)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:

@@ -65,6 +65,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "选项 {option} 不接受这个值：{reason}。",
         "The option {option} does not accept this value; {reason}.",
     ),
+    "unknown_choice": (
+        "“{option}”里没有这一项，可选：{known}。",
+        "{option} has no such value; choose one of: {known}.",
+    ),
     "another_model": (
         "这是 {written} 写的，现在装着的是 {loaded}；换回那个模型才能重放。",
         "This was written by {written}, but {loaded} is loaded; put that model back to replay it.",

@@ -41,6 +41,7 @@ from engine.errors import (
     TooSlow,
     TuneError,
     TwoLanguages,
+    UnknownChoice,
     UnknownForm,
     UnknownTask,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "TooSlow",
     "TuneError",
     "TwoLanguages",
+    "UnknownChoice",
     "UnknownForm",
     "UnknownTask",
     "load_tasks",

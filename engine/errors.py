@@ -8,7 +8,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
     │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
     │   ├── HeadMissing  HeadUnfit  HeadUnwritable
-    │   ├── FileTooLarge  FileNotText
+    │   ├── FileTooLarge  FileNotText  UnknownChoice
     ├── Busy                 nothing is wrong, try again
     │   ├── QueueFull  TooSlow  ShuttingDown  Loading
     ├── NothingGood          the engine's own score says that no draft is worth sending
@@ -81,6 +81,11 @@ class HeadUnwritable(BadInput):
 class BadOption(BadInput):
     code = "bad_option"
     sentence = "The option {option} does not accept this value; {reason}."
+
+
+class UnknownChoice(BadInput):
+    code = "unknown_choice"
+    sentence = "The option {option} has no such value; choose one of: {known}."
 
 
 class BadFile(BadInput):

@@ -16,7 +16,6 @@ import gzip
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -40,6 +39,7 @@ _MARKS = (
 )
 _TEXT_COLUMNS = ("text", "content", "sentence", "文本", "内容", "正文", "句子")
 _SENTENCE_END = re.compile(r"[。！？!?…\n.](?=[^。！？!?…\n.]*$)")
+_STRANGE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff\ufffe\uffff]")
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
 
 
@@ -82,10 +82,8 @@ def text_in(content: bytes, file: str) -> str:
         text = content.decode(_encoding(io.BytesIO(content), file))
     except (BadFile, UnicodeDecodeError) as error:
         raise FileNotText(file=file) from error
-    # UTF-8 allows control characters, text has next to none; a mark alone makes nothing text
-    strange = sum(unicodedata.category(character) in ("Cc", "Cn", "Co", "Cs") for character in text)
-    strange -= sum(text.count(character) for character in "\t\n\r\f")
-    if strange > len(text) // 50:
+    # UTF-8 allows control characters, text has next to none
+    if len(_STRANGE.findall(text)) > len(text) // 50:
         raise FileNotText(file=file)
     return text
 

@@ -78,6 +78,11 @@ class Option:
             raise TextTooLong(option=self.name, length=len(value), limit=self.max_length)
         return value
 
+    def kept(self, text: str) -> str:
+        """What is read of a text that may be too long: its end where the option says so."""
+        text = text.strip()
+        return text[-self.max_length :].strip() if self.keep_end else text
+
     def _chosen(self, value: str) -> str:
         for choice in self.choices:
             if value.casefold() in {choice.value.casefold(), *(n.casefold() for n in choice.names.values())}:

@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import pytest
 
-from bot.chat import Turn, bounded, masked, merged
+from bot.context import Turn, bounded, masked, merged
 from bot.settings import Settings
 from engine import Journal, QueueFull, TooSlow
 from tests.discord_world import World, world
