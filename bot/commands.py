@@ -43,6 +43,8 @@ def add_commands(tree: app_commands.CommandTree[Any], answering: Answering) -> N
             if task.menu:
                 tree.add_command(task_menu(task, answering))
         except app_commands.CommandAlreadyRegistered as error:
+            if error.name != task.name:
+                raise PromptBroken(file=file, key="menu", reason=f"{error.name} is a menu already") from error
             reason = f"/{task.name} is a command of Moyou's own; rename the file"
             raise PromptBroken(file=file, key="file name", reason=reason) from error
         except app_commands.CommandLimitReached as error:

@@ -83,12 +83,17 @@ def load_tasks(folder: Path | None = None) -> dict[str, Task]:
         raise PromptBroken(file=folder, key="folder", reason="it holds no .toml file")
     tasks: dict[str, Task] = {}
     taken: dict[tuple[str, str], str] = {}
+    menus: dict[tuple[str, str], str] = {}
     for file in files:
         task = read_task(file)
         for locale, name in task.names.items() if task.command else ():
             other = taken.setdefault((locale, name), file.name)
             if other != file.name:
                 raise PromptBroken(file=file, key=f"name.{locale}", reason=f"{other} has the same name")
+        for locale, name in task.menu.items():
+            other = menus.setdefault((locale, name), file.name)
+            if other != file.name:
+                raise PromptBroken(file=file, key=f"menu.{locale}", reason=f"{other} has the same menu")
         tasks[task.name] = task
     return tasks
 
