@@ -17,7 +17,7 @@ import discord
 
 from bot.answering import Answering
 from bot.wording import language_of, say
-from engine import Journal, token_count
+from engine import Journal, token_count, whole_characters
 
 CHAIN = 12
 """Earlier messages that are read, at most: each may cost one call."""
@@ -160,11 +160,11 @@ def masked(text: str, locale: str | None) -> str:
 
     `locale` None leaves mentions out, so that what is left tells the text's own language.
     """
-    text = _OTHERS.sub(say("mask.person", locale) if locale else " ", text)
-    text = _CHANNEL.sub(say("mask.channel", locale) if locale else " ", text)
-    text = _EMOJI.sub(r":\1:", text)
+    text = _EMOJI.sub(r":\1:", _TIME.sub("", whole_characters(text)))
     text = _COMMAND.sub(r"\1", text)
-    text = _TIME.sub("", text)
+    text = _CHANNEL.sub(say("mask.channel", locale) if locale else " ", text)
+    # last, because what is taken out may leave a mention: @every<t:1>one
+    text = _OTHERS.sub(say("mask.person", locale) if locale else " ", text)
     return re.sub(r"[ \t]+", " ", text).strip()
 
 

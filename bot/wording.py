@@ -18,7 +18,7 @@ import functools
 import opencc
 
 from bot import wording_commands, wording_console, wording_discord
-from engine import simplify
+from engine import simplify, whole_characters
 
 DEFAULT_LOCALE = "zh-CN"
 READ = 2000
@@ -287,7 +287,7 @@ def language_of(text: str, otherwise: str = "en") -> str:
     scripts, `otherwise` decides. A text of neither (emoji, numbers, nothing) gets `otherwise`. Of a
     long text the beginning tells: a post may be longer than any task takes.
     """
-    text = text[:READ]
+    text = whole_characters(text[:READ])
     if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
         only_traditional = _changed(text, simplify(text))
         only_simplified = _changed(text, in_characters_of(text, "zh-TW"))
@@ -306,7 +306,7 @@ def traditional(text: str) -> str:
 
 def in_characters_of(text: str, locale: str) -> str:
     """Words that are not ours (a reply, a verse) in the characters of a locale; nothing is remembered."""
-    return str(_converter().convert(text)) if language(locale) == "zh-TW" else text
+    return str(_converter().convert(whole_characters(text))) if language(locale) == "zh-TW" else text
 
 
 def load() -> None:

@@ -51,7 +51,7 @@ from engine.journal_thread import JournalThread
 from engine.prompt import load_tasks
 from engine.reading import text_in
 from engine.task import Choice, Decoding, Option, Task
-from engine.text import locale_of, mask, sentences, simplify, token_count
+from engine.text import locale_of, mask, sentences, simplify, token_count, whole_characters
 from engine.values import (
     Draft,
     FormCheck,
@@ -141,4 +141,5 @@ __all__ = [
     "simplify",
     "text_in",
     "token_count",
+    "whole_characters",
 ]

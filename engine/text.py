@@ -39,7 +39,7 @@ def clean(text: str) -> str:
     NFC, line ends as \\n, control and invisible direction characters out, lone surrogates to
     U+FFFD, runs of blanks to one space, runs of empty lines to one. Idempotent.
     """
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = whole_characters(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = _INVISIBLE.sub("", text)
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
@@ -53,6 +53,11 @@ def token_count(text: str) -> int:
     For bounds that hold before any vocabulary is loaded.
     """
     return sum(max(1, -(-len(run) // 4)) for run in _TOKEN.findall(text))
+
+
+def whole_characters(text: str) -> str:
+    """Lone surrogates, which no encoding takes, as U+FFFD; pairs of them as what they mean."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def mask(text: str) -> str:
@@ -81,7 +86,7 @@ def simplify(text: str) -> str:
     """Traditional characters to simplified ones; other text is unchanged."""
     if not _HAN.search(text):
         return text
-    converted: str = _converter().convert(text)  # type: ignore[attr-defined]
+    converted: str = _converter().convert(whole_characters(text))  # type: ignore[attr-defined]
     return converted
 
 
