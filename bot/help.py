@@ -27,7 +27,7 @@ def help_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
                 await interaction.followup.send(part, ephemeral=True)
 
     command: app_commands.Command[Any, ..., Any] = app_commands.Command(
-        name="help", description=words("help.description"), callback=show
+        name=words("help.name", "help"), description=words("help.description"), callback=show
     )
     anywhere(command)
     return command
@@ -41,7 +41,7 @@ def help_text(tasks: list[Task], locale: str) -> str:
         for task in tasks
         if task.command
     ]
-    rows.append(f"- `/privacy`{colon}{say('privacy.description', locale)}")
+    rows.append(f"- `/{say('privacy.name', locale)}`{colon}{say('privacy.description', locale)}")
     menus = [in_locale(task.menu, locale) for task in tasks if task.menu]
     menus += [say(key, locale) for key in ("menu.summarize", "menu.why", "menu.report")]
     return "\n".join(

@@ -33,7 +33,7 @@ def privacy_command(answering: Answering) -> app_commands.Command[Any, ..., Any]
             await interaction.response.send_message(text, view=view, ephemeral=True)
 
     command: app_commands.Command[Any, ..., Any] = app_commands.Command(
-        name="privacy", description=words("privacy.description"), callback=privacy
+        name=words("privacy.name", "privacy"), description=words("privacy.description"), callback=privacy
     )
     anywhere(command)
     return command

@@ -59,7 +59,7 @@ def task_command(task: Task, answering: Answering) -> app_commands.Command[Any, 
     renamed = {option.name: by_locale(option.names, option.name) for option in task.options}
     for name in extras:
         described[name] = words(f"option.{name}.description")
-        renamed[name] = by_locale({"zh-CN": say(f"option.{name}", "zh-CN"), "en": name}, name)
+        renamed[name] = words(f"option.{name}", name)
     choices = {
         option.name: [app_commands.Choice(name=by_locale(c.names), value=c.value) for c in option.choices]
         for option in task.options

@@ -27,9 +27,9 @@ def by_locale(words: Mapping[str, str], default: str | None = None) -> app_comma
     return app_commands.locale_str(words["zh-CN"] if default is None else default, words=dict(words))
 
 
-def words(key: str) -> app_commands.locale_str:
-    """The words of a key of `bot.wording`."""
-    return by_locale({"zh-CN": say(key, "zh-CN"), "en": say(key, "en")})
+def words(key: str, default: str | None = None) -> app_commands.locale_str:
+    """The words of a key of `bot.wording`; `default` as in `by_locale`."""
+    return by_locale({"zh-CN": say(key, "zh-CN"), "en": say(key, "en")}, default)
 
 
 def in_locale(words: Mapping[str, str], locale: str) -> str:

@@ -315,7 +315,7 @@ def load() -> None:
 
 
 def _changed(before: str, after: str) -> int:
-    return sum(a != b for a, b in zip(before, after, strict=False))
+    return 0 if before == after else sum(a != b for a, b in zip(before, after, strict=False))
 
 
 @functools.cache

@@ -93,6 +93,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Somebody reported a reply of Moyou's: {link}",
     ),
     # --- help
+    "help.name": ("帮助", "help"),
+    "privacy.name": ("隐私", "privacy"),
     "help.description": ("墨友会什么，怎样叫它", "What Moyou does and how to ask it"),
     "help.talk": (
         "**墨友**：提到我、回复我、私信我，就能聊。命令有：",
