@@ -31,6 +31,7 @@ LONG = 300
 PRIVATE, FILE = "private", "file"
 """Options of our own; a task's option of the same name takes their place."""
 MOST_OPTIONS = 25
+LONGEST_CHOICE = 100
 
 
 def task_command(task: Task, answering: Answering) -> app_commands.Command[Any, ..., Any]:
@@ -116,7 +117,9 @@ def _keyword(
 
 def _parameter(option: Option, optional: bool) -> inspect.Parameter:
     annotation: Any
-    if option.choices:
+    if option.complete:
+        annotation = app_commands.Range[str, 1, LONGEST_CHOICE]
+    elif option.choices:
         annotation = str
     elif option.kind == "integer":
         annotation = app_commands.Range[int, option.minimum, option.maximum]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+from types import SimpleNamespace
+from typing import cast
 
+import discord
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.attachments import shown
-from engine import FileNotText, text_in
+from bot.attachments import LARGEST, shown, text_of
+from engine import FileNotText, FileTooLarge, text_in
 
 CHINESE = "从前有一座山，山里有一座庙，庙里有一个老和尚在讲故事。\n他讲的是什么呢？"
 ENGLISH = "Once upon a time there was a mountain.\nOn it stood a temple."
@@ -58,3 +61,21 @@ def test_a_files_name_may_stand_in_a_sentence(name: str) -> None:
     said = shown(name)
     assert said
     assert not set(said) & set("`@<>*_|~\n")
+
+
+def attached(size: int, content: bytes | None) -> discord.Attachment:
+    """A file of a size that its sender says; one without content cannot be fetched."""
+
+    async def read() -> bytes:
+        assert content is not None
+        return content
+
+    return cast(discord.Attachment, SimpleNamespace(filename="a.TXT", size=size, read=read))
+
+
+async def test_a_file_that_is_too_large_is_not_even_fetched() -> None:
+    with pytest.raises(FileTooLarge):
+        await text_of(attached(LARGEST + 1, None))
+    with pytest.raises(FileTooLarge):
+        await text_of(attached(10, b"a" * (LARGEST + 1)))
+    assert await text_of(attached(LARGEST, b"a" * LARGEST)) == "a" * LARGEST

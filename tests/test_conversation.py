@@ -55,7 +55,9 @@ async def test_in_a_thread_people_may_still_speak_to_each_other(tmp_path: Path) 
         said = await w.bob.send(thread, "圆不圆")
         count = len(w.engine.asked)
         await w.alice.send(thread, f"{w.bob.mention} 你看呢")
-        await w.alice.send(thread, "我看圆", reply_to=said)
+        quiet = await w.alice.send(thread, "我看圆", reply_to=said)
+        quiet.id, quiet.mentions = quiet.id + 1, []  # a reply without a ping
+        await w.bot.chat.on_message(quiet)
         assert len(w.engine.asked) == count
 
 
@@ -86,6 +88,9 @@ async def test_a_private_answer_opens_no_thread_and_neither_does_one_without_the
     async with world(tmp_path) as w:
         await w.alice.slash(w.channel, "chat", text="你好", private=True)
         assert w.threads() == []
+        with w.interactions(app_permissions=str(discord.Permissions(send_messages=True).value)):
+            await w.alice.slash(w.channel, "chat", text="你好")
+        assert not w.calls("POST", "/threads")
         w.env.inject_error("POST", "/channels/*/messages/*/threads", status=403, code=50013)
         result = await w.alice.slash(w.channel, "chat", text="你好")
         assert result.response.content == "> 你好\n你好!"

@@ -304,6 +304,33 @@ def test_places_and_facts_are_the_engines_own() -> None:
     assert Fact("g", "p", "button", 1.0).withdrawn is False
 
 
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_every_button_works_in_a_server_a_thread_and_directly(tmp_path: Path, shards: int) -> None:
+    async with world(tmp_path, shard_count=shards) as w:
+        dave = w.env.create_user("dave")
+        await dave.send_dm("你好")
+        directly = w.env.backend.get_dm_channel(dave.id)
+        thread = w.thread_of(w.bob)
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        await w.alice.send(thread, f"{w.me} 你好")
+        [dm] = [m for m in w.env.backend.messages[directly.id].values() if m.author_id != dave.id]
+        places = [(w.alice, w.sent()[0]), (w.alice, w.sent(thread)[0]), (dave, shown(w, dm))]
+        for number, (who, answer) in enumerate(places, start=1):
+            generation = await w.journal(Journal.generation_of, answer.id)
+            for action in ("up", "down", "again", "vary", "why"):
+                result = await who.click(answer, custom_id=f"moyou:{action}:{generation}")
+                assert result.response.content
+                assert result.ephemeral == (action in ("up", "down", "why"))
+            assert await values(w) == [-1.0] * number
+
+
+def shown(w: World, stored: Any) -> discord.Message:
+    """A message of SimCord's as the bot's library holds it."""
+    from simcord.results import to_discord_message
+
+    return to_discord_message(w.env, stored)
+
+
 async def test_a_dislike_offers_one_private_question(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         answer = await answered(w)

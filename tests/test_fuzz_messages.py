@@ -100,6 +100,7 @@ async def test_ten_thousand_messages_are_answered_and_nothing_breaks(
         assert channel.sent, repr(content)
         for text, options in channel.sent:
             assert text.strip()
+            text.encode("utf-8")
             assert length(text) <= 2000
             assert not PINGS.search(text), repr(content)
             assert "allowed_mentions" not in options  # the client's own hold: none

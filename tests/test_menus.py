@@ -85,18 +85,18 @@ async def test_a_report_reaches_the_moderators_without_a_name_and_pings_nobody(t
         await w.alice.send(w.channel, f"{w.me} 你好")
         staff = w.guild.create_text_channel("管理")
         w.bot.answering.choices = Reports(staff.id)
-        result = await report(w, w.sent()[0], reasons=["harmful", "spam"], words="@everyone 看看")
+        result = await report(w, w.sent()[0], reasons=["harmful", "spam"], words="@everyone\n**看看**")
         assert "have been told" in result.response.content
         [told] = w.sent(staff)
         assert told.content.splitlines() == [
             f"Somebody reported a reply of Moyou's: {w.sent()[0].jump_url}",
             "- harmful or dangerous; spam",
-            "> @everyone 看看",
+            "> @everyone \\*\\*看看\\*\\*",
         ]
         assert str(w.bob.id) not in told.content
         assert not told.mention_everyone
         [signal] = await w.journal(Journal.signals)
-        assert (signal.value, signal.reason) == (-1.0, "harmful,spam\n@everyone 看看")
+        assert (signal.value, signal.reason) == (-1.0, "harmful,spam\n@everyone\n**看看**")
 
 
 async def test_without_a_channel_a_report_is_a_judgement(tmp_path: Path) -> None:
@@ -122,4 +122,9 @@ async def test_other_peoples_messages_are_reported_to_discord(tmp_path: Path) ->
         said = await w.alice.send(w.channel, "坏话")
         result = await w.bob.context_menu(w.channel, "举报给管理者", said)
         assert "Discord's own Report Message" in result.response.content
+        assert result.modal is None
+        # not even one that says it is a reply
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        await w.journal(Journal.attach, "fake-0001", said.id)
+        result = await w.bob.context_menu(w.channel, "举报给管理者", said)
         assert result.modal is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
 from importlib import resources
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_every_task_that_writes_is_tried_here() -> None:
 @WRITING
 @pytest.mark.parametrize("shards", [1, 2])
 async def test_every_command_answers_in_a_server_a_thread_and_directly(
-    tmp_path: Path, name: str, shards: int
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, shards: int
 ) -> None:
     async with world(tmp_path, shard_count=shards) as w:
         dave = w.env.create_user("dave")
@@ -55,6 +56,8 @@ async def test_every_command_answers_in_a_server_a_thread_and_directly(
             assert result.response.components
             assert not result.ephemeral
         assert [request.task for request in w.engine.asked[1:]] == [name] * 3
+        assert len(w.threads()) == 1 + (name == "chat")
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 @WRITING
@@ -65,6 +68,13 @@ async def test_every_command_may_be_private(tmp_path: Path, name: str) -> None:
         assert result.response.content
         again = await w.alice.click(result.response, custom_id="moyou:again:fake-0001")
         assert again.ephemeral
+
+
+async def test_all_of_a_long_private_answer_is_private(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.engine.text = lambda request: "春天来了，花都开了。" * 300
+        result = await w.alice.slash(w.channel, "continue", text="从前", private=True)
+        assert [each.ephemeral for each in (result.response, *result.followups)] == [True, True]
 
 
 @WRITING
