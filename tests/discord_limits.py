@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def _problems(method: str, path: str, encoded: str) -> tuple[str, ...]:
     found = list(_ours(method, path, body))
     official = _official()
     if official is not None:
-        found += official(method, path, body)
+        found += official(method, path, _spelt(body))
     return tuple(found)
 
 
@@ -48,8 +49,22 @@ def _official() -> Callable[[str, str, Any], list[str]] | None:
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
+    with warnings.catch_warnings():  # it leaves the specification's file to be closed for it
+        warnings.simplefilter("ignore", ResourceWarning)
+        module.spec()
     errors: Callable[[str, str, Any], list[str]] = module.errors
     return errors
+
+
+def _spelt(body: Any) -> Any:
+    """Attachments' ids as the specification spells them: Discord takes the library's numbers as well."""
+    if not isinstance(body, dict):
+        return body
+    files = [
+        {**each, "id": str(each["id"])} if "id" in each else each for each in body.get("attachments") or []
+    ]
+    data = {"data": _spelt(body["data"])} if isinstance(body.get("data"), dict) else {}
+    return {**body, **data, **({"attachments": files} if files else {})}
 
 
 def _ours(method: str, path: str, body: Any) -> Iterator[str]:

@@ -94,4 +94,5 @@ async def world(
             bob = guild.add_member(env.create_user("bob"))
             yield World(env, bot, engine, journal, guild, channel, alice, bob)
         for call in env.http_requests:
-            assert problems(call.method, call.path, call.json) == [], f"{call.method} {call.path}"
+            found = problems(call.method, call.path, call.json)
+            assert not found, f"{call.method} {call.path}: {found}"
