@@ -84,17 +84,15 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         app = console.build(engine, journal, settings, started, metrics)
         address = await parts.enter_async_context(_console(app, settings))
         print(say("start.loading", settings.locale, address=address), flush=True)
+        ends = [await parts.enter_async_context(_task(stop.wait()))]
+        if settings.discord_token:
+            # before the models: who writes meanwhile hears that they are loading
+            make_client = functools.partial(MoyouClient, engine, journal, settings, metrics=metrics)
+            watched = supervise(make_client, settings, on_start=metrics.started)
+            ends.append(await parts.enter_async_context(_task(watched)))
         await engine.start()
         started.set()
         print(say("start.serving", settings.locale, address=address), flush=True)
-        ends = [await parts.enter_async_context(_task(stop.wait()))]
-        if settings.discord_token:
-            make_client = functools.partial(MoyouClient, engine, journal, settings, metrics=metrics)
-            ends.append(
-                await parts.enter_async_context(
-                    _task(supervise(make_client, settings, on_start=metrics.started))
-                )
-            )
         done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         log.info(say("start.stopping", settings.locale))
         for task in done:

@@ -18,6 +18,7 @@ from typing import Any, Protocol, cast
 import discord
 
 from bot.admission import Admission
+from bot.guild_choices import GuildChoices, NothingChosen
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.wording import say, sentence_of
@@ -93,6 +94,7 @@ class Answering:
         engine: Writer,
         journal: JournalThread,
         settings: Settings,
+        choices: GuildChoices | None = None,
         *,
         admission: Admission | None = None,
         metrics: Metrics | None = None,
@@ -104,6 +106,7 @@ class Answering:
         self._admission = admission
         self._under_way: set[asyncio.Task[Any]] = set()
         self._out_of_time: set[asyncio.Task[Any]] = set()
+        self.choices: GuildChoices = NothingChosen() if choices is None else choices
         self._closing = False
 
     async def write(

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 import discord
 
 from bot.answering import Answering, trace_of
-from bot.feedback import Reactions
+from bot.reactions import Reactions
 from engine import spoke_in
 
 log = logging.getLogger(__name__)

@@ -22,12 +22,13 @@ from bot.catching_up import CatchingUp
 from bot.chat import Chat
 from bot.command_sync import sync
 from bot.commands import Tree, add_commands
-from bot.feedback import Reactions, ReplyButton
+from bot.feedback import EditedButton, ReplyButton
 from bot.guild_page import ChannelMenu, SettingsButton, settings_command
 from bot.guilds import Guilds
 from bot.membership import Membership
 from bot.metrics import Metrics
 from bot.privacy import PrivacyButton
+from bot.reactions import Reactions
 from bot.settings import Settings
 from bot.translator import Translator
 from engine import JournalThread
@@ -82,6 +83,7 @@ class MoyouClient(discord.AutoShardedClient):
             engine,
             journal,
             settings,
+            self.guild_settings,
             admission=Admission(self.guild_settings, journal, settings),
             metrics=metrics,
         )
@@ -95,7 +97,7 @@ class MoyouClient(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         patience.bound(self)
-        self.add_dynamic_items(ReplyButton, PrivacyButton, ChannelMenu, SettingsButton)
+        self.add_dynamic_items(ReplyButton, EditedButton, PrivacyButton, ChannelMenu, SettingsButton)
         await self.tree.set_translator(Translator())
         if self.shard_ids is not None and 0 not in self.shard_ids:
             return  # the process with the first shard tells Discord of the commands
@@ -137,6 +139,9 @@ class MoyouClient(discord.AutoShardedClient):
         if await self.guild_settings.hears(message):
             await self.chat.on_message(message)
 
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        await self.chat.edited(event.message)
+
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self.reactions.added(event)
 
@@ -150,10 +155,12 @@ class MoyouClient(discord.AutoShardedClient):
         await self.reactions.cleared(event.message_id, event.emoji)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        self.chat.deleted(event.message_id)
         await self.reactions.deleted(event.message_id)
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in event.message_ids:
+            self.chat.deleted(message_id)
             await self.reactions.deleted(message_id)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:

@@ -16,6 +16,7 @@ from discord import app_commands
 from bot.answering import Answering, guarded
 from bot.guild_forms import LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
 from bot.guilds import Guilds
+from bot.installs import in_servers
 from bot.translator import words
 from bot.wording import say
 from engine import GuildSettings
@@ -39,7 +40,7 @@ def settings_command(answering: Answering, guilds: Guilds) -> app_commands.Comma
         name="settings", description=words("guild.description"), callback=settings
     )
     command.default_permissions = discord.Permissions(manage_guild=True)
-    command.guild_only = True
+    in_servers(command)
     return command
 
 

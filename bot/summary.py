@@ -14,7 +14,7 @@ import discord
 from discord.utils import escape_markdown
 
 from bot.answering import Answering, asker_of
-from bot.chat import masked
+from bot.context import masked
 from bot.splitting import split
 from bot.wording import say
 from engine import Message, NothingToSummarize, Summary

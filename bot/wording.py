@@ -17,8 +17,8 @@ import functools
 
 import opencc
 
-from bot import wording_console, wording_discord, wording_guilds
-from engine import simplify
+from bot import wording_commands, wording_console, wording_discord, wording_guilds
+from engine import simplify, whole_characters
 
 DEFAULT_LOCALE = "zh-CN"
 READ = 2000
@@ -65,6 +65,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "选项 {option} 不接受这个值：{reason}。",
         "The option {option} does not accept this value; {reason}.",
     ),
+    "unknown_choice": (
+        "“{option}”里没有这一项，可选：{known}。",
+        "{option} has no such value; choose one of: {known}.",
+    ),
     "another_model": (
         "这是 {written} 写的，现在装着的是 {loaded}；换回那个模型才能重放。",
         "This was written by {written}, but {loaded} is loaded; put that model back to replay it.",
@@ -83,6 +87,15 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "The two texts are in different languages; give two in Chinese or two in English.",
     ),
     "bad_file": ("文件 {file} 用不了：{reason}。", "{file} cannot be used: {reason}."),
+    "file_too_large": (
+        "附件 {file} 有 {size} 字节，太大了；请给 {limit} 字节以内的文本文件。",
+        "The attachment {file} has {size} bytes, which is too large; give a text file of at most {limit}.",
+    ),
+    "file_not_text": (
+        "附件 {file} 读不成文字；请存成 UTF-8、UTF-16 或 GB18030 编码的纯文本（.txt 或 .md）再发。",
+        "The attachment {file} cannot be read as text; save it as plain text (.txt or .md) in UTF-8, "
+        "UTF-16 or GB18030 and send it again.",
+    ),
     "nothing_to_summarize": (
         "这里还没有可以总结的内容，换个有人说话的频道试试。",
         "There is nothing to summarise here yet; try a channel where people have written.",
@@ -129,6 +142,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
     "too_slow": (
         "写了 {seconds:g} 秒还没写完，先停下了；换段短一点的文字试试。",
         "This took longer than {seconds:g} seconds and was stopped; try a shorter text.",
+    ),
+    "loading": (
+        "墨友刚启动，模型还在载入，请过几秒再试。",
+        "Moyou has just started and is loading its models; try again in a few seconds.",
     ),
     "shutting_down": (
         "墨友正在关闭，请一分钟后再试。",
@@ -291,6 +308,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     **wording_guilds.WORDS,
     # --- Discord: bot/wording_discord.py
     **wording_discord.WORDS,
+    # --- Discord's menus, threads, attachments, questions: bot/wording_commands.py
+    **wording_commands.WORDS,
 }
 
 
@@ -308,7 +327,7 @@ def language_of(text: str, otherwise: str = "en") -> str:
     scripts, `otherwise` decides. A text of neither (emoji, numbers, nothing) gets `otherwise`. Of a
     long text the beginning tells: a post may be longer than any task takes.
     """
-    text = text[:READ]
+    text = whole_characters(text[:READ])
     if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
         only_traditional = _changed(text, simplify(text))
         only_simplified = _changed(text, in_characters_of(text, "zh-TW"))
@@ -327,7 +346,7 @@ def traditional(text: str) -> str:
 
 def in_characters_of(text: str, locale: str) -> str:
     """Words that are not ours (a reply, a verse) in the characters of a locale; nothing is remembered."""
-    return str(_converter().convert(text)) if language(locale) == "zh-TW" else text
+    return str(_converter().convert(whole_characters(text))) if language(locale) == "zh-TW" else text
 
 
 def load() -> None:
@@ -336,7 +355,7 @@ def load() -> None:
 
 
 def _changed(before: str, after: str) -> int:
-    return sum(a != b for a, b in zip(before, after, strict=False))
+    return 0 if before == after else sum(a != b for a, b in zip(before, after, strict=False))
 
 
 @functools.cache

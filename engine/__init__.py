@@ -21,8 +21,11 @@ from engine.errors import (
     Busy,
     DailyLimit,
     EmptyText,
+    FileNotText,
+    FileTooLarge,
     GainNotShown,
     JournalUnreadable,
+    Loading,
     ModelBroken,
     ModelMissing,
     MoyouError,
@@ -45,6 +48,7 @@ from engine.errors import (
     TooSlow,
     TuneError,
     TwoLanguages,
+    UnknownChoice,
     UnknownForm,
     UnknownTask,
     WrongChannel,
@@ -75,8 +79,9 @@ from engine.journal_guilds import (
 from engine.journal_rows import Fact, Forgotten, JudgedText, Place
 from engine.journal_thread import JournalThread
 from engine.prompt import load_tasks
+from engine.reading import text_in
 from engine.task import Choice, Decoding, Option, Task
-from engine.text import locale_of, mask, sentences, simplify
+from engine.text import locale_of, mask, sentences, simplify, token_count, whole_characters
 from engine.values import (
     Draft,
     FormCheck,
@@ -124,6 +129,8 @@ __all__ = [
     "EmptyText",
     "Engine",
     "Fact",
+    "FileNotText",
+    "FileTooLarge",
     "Forgotten",
     "FormCheck",
     "GainNotShown",
@@ -132,6 +139,7 @@ __all__ = [
     "JournalThread",
     "JournalUnreadable",
     "JudgedText",
+    "Loading",
     "Mark",
     "Message",
     "ModelBroken",
@@ -165,6 +173,7 @@ __all__ = [
     "TooSlow",
     "TuneError",
     "TwoLanguages",
+    "UnknownChoice",
     "UnknownForm",
     "UnknownTask",
     "WrongChannel",
@@ -185,5 +194,8 @@ __all__ = [
     "simplify",
     "spoke_in",
     "standing_reactions",
+    "text_in",
+    "token_count",
     "told",
+    "whole_characters",
 ]

@@ -8,11 +8,11 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
     │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
     │   ├── HeadMissing  HeadUnfit  HeadUnwritable
-    │   ├── AnotherJournal
+    │   ├── AnotherJournal  FileTooLarge  FileNotText  UnknownChoice
     ├── NotHere              the moderators of a server do not want it
     │   ├── WrongChannel  QuietHours  NoSummaries  DailyLimit  BlockedWord
     ├── Busy                 nothing is wrong, try again
-    │   ├── QueueFull  TooSlow  ShuttingDown  TooOften
+    │   ├── QueueFull  TooSlow  ShuttingDown  TooOften  Loading
     ├── NothingGood          the engine's own score says that no draft is worth sending
     ├── SetupError           the owner can fix it
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
@@ -85,9 +85,24 @@ class BadOption(BadInput):
     sentence = "The option {option} does not accept this value; {reason}."
 
 
+class UnknownChoice(BadInput):
+    code = "unknown_choice"
+    sentence = "The option {option} has no such value; choose one of: {known}."
+
+
 class BadFile(BadInput):
     code = "bad_file"
     sentence = "{file} cannot be used: {reason}."
+
+
+class FileTooLarge(BadInput):
+    code = "file_too_large"
+    sentence = "{file} has {size} bytes; give a text of at most {limit}."
+
+
+class FileNotText(BadInput):
+    code = "file_not_text"
+    sentence = "{file} is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8 and try again."
 
 
 class NothingToSummarize(BadInput):
@@ -181,6 +196,11 @@ class ShuttingDown(Busy):
 class TooOften(Busy):
     code = "too_often"
     sentence = "That was a lot at once; try again in {seconds} s."
+
+
+class Loading(Busy):
+    code = "loading"
+    sentence = "Moyou is still loading its models; try again in a few seconds."
 
 
 class NothingGood(MoyouError):

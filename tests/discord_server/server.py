@@ -17,6 +17,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from tests import discord_limits
 from tests.discord_server import payloads
 from tests.discord_server.gateway import Gateway
 
@@ -250,7 +251,7 @@ class DiscordServer:
         if call.body is not None and request.headers.get("Content-Type") != "application/json":
             return _json({"message": "Unsupported content type", "code": 0}, 400)
         if call.body is not None:
-            problems = payloads.problems_of(call.method, call.path, call.body)
+            problems = discord_limits.problems(call.method, call.path, call.body)
             self.problems += [f"{call.method} {call.path}: {problem}" for problem in problems]
             if problems:
                 return _json({"message": "Invalid Form Body", "code": 50035, "errors": {}}, 400)
