@@ -62,21 +62,33 @@ class CatchingUp:
             for channel in channels
             if str(channel.id) in spoken or (channel.last_message_id or 0) > newest
         ]
-        await asyncio.gather(*(self._channel(channel, since) for channel in wanted))
+        # people wait for answers: reactions, which take a request each, come after all of them
+        read = await asyncio.gather(*(self._prompts(channel, since) for channel in wanted))
+        await asyncio.gather(*(self._judgements(messages) for messages in read))
         if wanted:
             log.info("Discord: caught up in %d channels", len(wanted))
 
-    async def _channel(self, channel: Channel, since: datetime.datetime) -> None:
+    async def _prompts(self, channel: Channel, since: datetime.datetime) -> list[discord.Message]:
+        """Hands on the channel's unanswered prompts; what was read, newest first."""
         try:
             async with self._room:
                 messages = await self._recent(channel, since)
-                for message in self._unanswered(messages, since):
-                    self._client.dispatch("message", message)
+        except (discord.HTTPException, OSError) as error:
+            log.error("a channel could not be read again\n%s", trace_of(error))
+            return []
+        for message in self._unanswered(messages, since):
+            self._client.dispatch("message", message)
+        return messages
+
+    async def _judgements(self, messages: Sequence[discord.Message]) -> None:
+        """Makes what stands about our messages what they show."""
+        try:
+            async with self._room:
                 for message in messages:
                     if self._is_mine(message):
                         await self._reactions.settle(message)
         except (discord.HTTPException, OSError) as error:
-            log.error("a channel could not be read again\n%s", trace_of(error))
+            log.error("reactions could not be read again\n%s", trace_of(error))
 
     async def _recent(self, channel: Channel, since: datetime.datetime) -> list[discord.Message]:
         """The newest messages, newest first: a page, and more as long as they are young."""
