@@ -13,8 +13,8 @@ from typing import Any
 import discord
 from discord.utils import escape_markdown
 
-from bot.answering import Answering
-from bot.chat import masked
+from bot.answering import Answering, asker_of
+from bot.context import masked
 from bot.splitting import split
 from bot.wording import say
 from engine import Message, NothingToSummarize, Summary
@@ -53,7 +53,7 @@ async def summarize_channel(
     if not messages:
         raise NothingToSummarize()
     links = {message.id: f"{_base(interaction)}/{message.id}" for message in messages}
-    summary = await answering.engine.summarize(messages, points=points)
+    summary = await answering.summarize(messages, asker_of(interaction), points=points)
     parts = split(summary_text(summary, links, locale))
     await interaction.edit_original_response(content=parts[0])
     for part in parts[1:]:
