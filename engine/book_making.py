@@ -32,13 +32,12 @@ from engine.written_later import facts, less, more_askings, more_intents
 
 COMMANDS = (
     "chat", "continue", "poem", "summary", "privacy", "ask", "post", "ad", "story",
-    "vary", "blend", "translate",
+    "vary", "blend", "translate", "chat", "help", "settings",
 )  # fmt: skip
 _COMMAND = re.compile(r"(?<![\w.])/([a-z]+)")
-# statements about menus, buttons, options and storage that do not hold for the bot as it is built
+# statements about storage that do not hold for the bot as it is built
 _UNTRUE = re.compile(
-    r"🔁|❓|右键消息|私密(?:选项)?，|选私密|安静时间|/settings|导出一份|先导出|把消息翻译"
-    r"|in (?:the|that|a) message'?s menu|I keep (?:ratings|nothing)|don'?t store your"
+    r"导出一份|先导出|I keep (?:ratings|nothing)|don'?t store your"
     r"|aren'?t kept|我(?:没存|不存|什么都不存|不会保存|不保存)|不会留下你的"
     r"|\bI don'?t (?:keep|save|store) (?:what|any|your|messages)|只留自己(?:写|的)|不进抽屉"
     r"|我不留[你稿，]|不会留着，这场|只有我写的话和大家|常用的就八个|反应也留"

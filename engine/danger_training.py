@@ -12,11 +12,11 @@ Two files were not trained on. `tests/danger_held_out.jsonl`: 29 groups, on purp
 hand that wrote the first examples and the rules; its first half was looked at and moved to the examples.
 `tests/danger_other_hands.jsonl`: 130 situations by a hand that saw neither rules nor examples, 80 of them
 dangerous. With the first 248 examples, of which 68 % of the former were recognised, it was 22 % of the
-latter: a test by the same hand flatters. 2,436 more situations by eleven other hands and a stronger
-decay (1e-5 in place of 1e-6: from 0.47 to 0.73 of the Chinese ones at the same false alarms) made it 85 % of
-the crises and 60 % of the unsafe askings, which are refused only where it is sure; of its harmless
-ones, on purpose alike ("my plant is dying"), 21 % alarm, of our other harmless askings 0.4 %, of turns of dialogues
-and openings of stories about 2 %. The 98 % aimed at hold for plain wordings only.
+latter: a test by the same hand flatters. 2,346 more situations by eleven other hands and a stronger decay
+(1e-5 in place of 1e-6: from 0.47 to 0.73 of the Chinese ones at the same false alarms) changed that; the
+figures stand in the test that holds them, `tests/test_danger.py`. 90 oblique situations more (rivers, calm,
+things given away) found 3 % more and took every walk by a river for a farewell: left out. The 98 % aimed at
+hold for plain wordings only.
 """
 
 from __future__ import annotations

@@ -359,7 +359,7 @@ def test_written_askings_are_caught_and_the_rest_is_left_alone() -> None:
 
 
 def _found(path: Path, kinds: str = "") -> tuple[list[bool], list[bool]]:
-    """(which dangerous askings of a file are recognised, which harmless ones are). `kinds`: crisis, unsafe."""
+    """Which dangerous askings of a file, of `kinds` (crisis, unsafe), are recognised; which harmless ones."""
     caught, alarms = [], []
     for record in danger_training.lines(path):
         found = [danger.recognise(ask) is not None for ask in record["asks"]]
