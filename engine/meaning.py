@@ -53,6 +53,7 @@ class Meaning:
     def __init__(self, gram_vectors: Vectors, words: Sequence[str], word_vectors: Vectors) -> None:
         self._grams, self._vectors = gram_vectors, word_vectors
         self._places = {word: place for place, word in enumerate(words)}
+        self._shared: Vectors | None = None
 
     @classmethod
     def load(cls, file: Path | None = None) -> Self:
@@ -92,6 +93,12 @@ class Meaning:
         rows, buckets = buckets_of(texts)
         total = _unit(_sums(self._grams, rows, buckets, len(texts)))
         return _unit(total + _unit(self.sums_of_words(texts)))
+
+    def word_vector(self, place: int) -> Vectors:
+        """(D,) unit vector of the word of a row, without what all words share."""
+        if self._shared is None:
+            self._shared = self._vectors.mean(0)
+        return _unit(self._vectors[place : place + 1] - self._shared)[0]
 
     def sums_of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) the part of plain texts that their words make, of any length."""

@@ -1,9 +1,10 @@
 """What speaks for a unit being worth a point: signals, and how much each weighs.
 
 Knows: Chinese and English cues (decisions, dates, numbers, corrections, promises, causes), TF-IDF
-centrality, the conversation around a unit. The weights were fitted on our own annotated channel logs
-by `python -m engine.summary_training` and stand in `facts/summary-weights.json`; the cues in
-`facts/summary-cues.toml`.
+centrality, the conversation around a unit, likeness of meaning and of latent to examples of what people
+say. The weights were fitted on our own annotated channel logs by `python -m engine.summary_training`
+and stand in `facts/summary-weights.json`; the cues in `facts/summary-cues.toml`, the examples in
+`facts/summary-examples.toml`.
 Does not know: how points are chosen together.
 """
 
@@ -12,15 +13,18 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from collections import Counter
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
 import rjieba
 
+from engine.likeness import plain
+from engine.meaning import shipped
 from engine.summary_units import Unit, cues, words_of
 from engine.text import STOP_WORDS
 from engine.values import Message
@@ -29,6 +33,8 @@ Numbers = npt.NDArray[np.float64]
 _WINDOW = 40  # units on either side that count as the conversation around one
 
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in cues()["cues"].items()}
+NEWS = tuple(_PATTERNS[name] for name in ("decision", "cause", "promise", "advice", "time", "change"))
+KINDS = {name: _PATTERNS[name] for name in ("decision", "open", "promise", "question")}
 CONTEXT = (
     "length",
     "length_squared",
@@ -50,8 +56,19 @@ CONTEXT = (
     "han",
     "fragments",
 )
-NAMES = (*_PATTERNS, *CONTEXT)
-_AGREE = re.compile(
+
+
+@cache
+def examples() -> dict[str, list[str]]:
+    """`facts/summary-examples.toml`."""
+    return tomllib.loads((resources.files("engine.facts") / "summary-examples.toml").read_text("utf-8"))
+
+
+NAMES = (*_PATTERNS, *CONTEXT, *(f"means_{name}" for name in examples()))
+LATENT_NAMES = (*NAMES, *(f"latent_{name}" for name in examples()))
+Encoder = Callable[[Sequence[str]], npt.NDArray[np.floating]]
+"""n texts → their latents (n, d)."""
+AGREE = re.compile(
     r"^\W*(好|行|可以|同意|支持|收到|附议|对|没问题|没意见|ok|\+1|yes|yep|yeah|sure|agreed|works|fine|deal|good|done|booked|同|赞|合理|那就|嗯|perfect|sounds)",
     re.I,
 )
@@ -167,7 +184,7 @@ def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) ->
             values["pause_before"] = min(max(unit.minute - units[row - 1].minute, 0), 20) / 20
         following = messages[unit.messages[-1] + 1 : unit.messages[-1] + 4]
         others = [m for m in following if m.author != last.author]
-        values["agreed_with"] = sum(bool(_AGREE.match(m.text)) for m in others) / 3
+        values["agreed_with"] = sum(bool(AGREE.match(m.text)) for m in others) / 3
         values["answered"] = float(bool(others) and table[row, place["question"]] > 0)
         for name, value in values.items():
             table[row, place[name]] = value
@@ -183,16 +200,48 @@ def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) ->
     for name, values_ in (("centrality", terms.dot(centre) - 1), ("local", _local(terms))):
         scale = np.quantile(values_, 0.9) if len(values_) else 0.0
         table[:, place[name]] = np.clip(values_ / max(scale, 1e-9), 0, 1.5)
+    table[:, len(_PATTERNS) + len(CONTEXT) :] = likeness([unit.text for unit in units], meanings)
     return table
 
 
+def likeness(texts: Sequence[str], encode: Encoder) -> Numbers:
+    """(texts, examples): cosine with each kind of example, zh and en examples together."""
+    vectors = _unit(np.asarray(encode(texts), np.float64))
+    return np.asarray(vectors @ _kinds(encode).T)
+
+
+@lru_cache(maxsize=4)
+def _kinds(encode: Encoder) -> Numbers:
+    """(examples, d): the direction of each kind of example."""
+    sums = []
+    for sayings in examples().values():
+        chinese = [bool(_HAN.search(saying)) for saying in sayings]
+        vectors = _unit(np.asarray(encode(sayings), np.float64))
+        # each language weighs the same
+        sums.append(sum(_unit(vectors[np.equal(chinese, side)].mean(0)) for side in (True, False)))
+    return _unit(np.array(sums))
+
+
+def meanings(texts: Sequence[str]) -> Numbers:
+    """The encoder that is always there: `engine.meaning`."""
+    return np.asarray(shipped().vectors([plain(text) for text in texts]), np.float64)
+
+
+def _unit(vectors: Numbers) -> Numbers:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
+
+
 @cache
-def _weights() -> tuple[Numbers, float]:
+def weights() -> dict[str, Numbers]:
+    """For "plain" (NAMES) and "latent" (LATENT_NAMES): rows for a point and for noise, bias at the end."""
     saved = json.loads((resources.files("engine.facts") / "summary-weights.json").read_text("utf-8"))
-    return np.array([saved["weights"].get(name, 0.0) for name in NAMES]), float(saved["bias"])
+    return {
+        kind: np.array([[saved[kind][of][name] for name in (*names, "bias")] for of in ("point", "noise")])
+        for kind, names in (("plain", NAMES), ("latent", LATENT_NAMES))
+    }
 
 
-def salience(table: Numbers) -> Numbers:
-    """(units,): the probability that a person would make a point of each unit."""
-    weights, bias = _weights()
-    return np.asarray(1 / (1 + np.exp(-(table @ weights + bias))))
+def salience(table: Numbers, weights_: Numbers) -> tuple[Numbers, Numbers]:
+    """(units,) twice: the probability that a person makes a point of a unit, and that it is noise."""
+    point, noise = (1 / (1 + np.exp(-(table @ row[:-1] + row[-1]))) for row in weights_)
+    return np.asarray(point), np.asarray(noise)
