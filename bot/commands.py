@@ -17,7 +17,7 @@ from bot.answering import Answering, asker_of, guarded
 from bot.feedback import deliver
 from bot.moderation import status_command
 from bot.privacy import privacy_command
-from bot.summary import MENU_POINTS, MOST, summarize_channel
+from bot.summary import MENU_POINTS, MOST, asked, summarize_channel
 from bot.translator import by_locale, words
 from bot.wording import language, language_of, say
 from engine import Option, PromptBroken, Request, Task
@@ -133,12 +133,7 @@ async def _summarize(
     interaction: discord.Interaction[Any], answering: Answering, task: Task, given: Mapping[str, str]
 ) -> None:
     filled = task.validate(Request(task.name, options=given)).options
-    await summarize_channel(
-        interaction,
-        answering,
-        count=int(filled.get("count") or MOST),
-        points=int(filled.get("points") or MENU_POINTS),
-    )
+    await summarize_channel(interaction, answering, **asked(filled))
 
 
 def summarize_menu(answering: Answering) -> app_commands.ContextMenu:

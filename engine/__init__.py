@@ -58,6 +58,7 @@ from engine.values import (
     Request,
     Signal,
     Summary,
+    Topic,
 )
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ __all__ = [
     "TextTooLong",
     "TooFewSignals",
     "TooSlow",
+    "Topic",
     "TuneError",
     "TwoLanguages",
     "UnknownForm",

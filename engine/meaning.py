@@ -94,11 +94,11 @@ class Meaning:
         total = _unit(_sums(self._grams, rows, buckets, len(texts)))
         return _unit(total + _unit(self.sums_of_words(texts)))
 
-    def word_vector(self, place: int) -> Vectors:
-        """(D,) unit vector of the word of a row, without what all words share."""
+    def word_vectors(self, places: Sequence[int]) -> Vectors:
+        """(N, D) unit vectors of the words of these rows, without what all words share."""
         if self._shared is None:
             self._shared = self._vectors.mean(0)
-        return _unit(self._vectors[place : place + 1] - self._shared)[0]
+        return _unit(self._vectors[list(places)] - self._shared)
 
     def sums_of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) the part of plain texts that their words make, of any length."""

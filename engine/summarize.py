@@ -6,20 +6,20 @@ Does not know: Discord, locales, models (a caller may pass an encoder of texts).
 
 Extractive by construction: a point's text is a message's text, a sentence of it, or neighbouring
 messages of one author joined by a space, and it names the messages. A statement that was overturned
-later is never a point; the one that overturned it can be.
+later is no point; one that may have been is a point only beside what overturned it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.summary_brief import choose_briefly, pieces
 from engine.summary_overturned import overturned
-from engine.summary_signals import KINDS, Encoder, Numbers, Terms, likeness, salience, signals, terms_of, weights
+from engine.summary_signals import KINDS, NAMES, Encoder, Numbers, Terms, likeness, salience, signals, terms_of, weights
 from engine.summary_threads import Labels, threads
 from engine.summary_units import Unit, cues, units, words_of
 from engine.values import Message, Point, PointKind, Summary, Topic
@@ -28,12 +28,15 @@ _DIVERSITY = 0.5  # how much of a unit's worth its likeness to a chosen one take
 _CROWDING = 0.12  # what a neighbour of a chosen unit loses: points should come from everywhere
 _NEAR = 2  # units on either side that count as neighbours
 _LENGTH = 0.3  # the power of its length that a unit's worth is divided by under a budget of characters
-_QUIET = 0.68  # a log whose best unit has less salience has no news: between idle chatter and real logs
+_QUIET = 0.75  # a log whose best unit has less salience has no news: between idle chatter and real logs
 _FLOOR = 0.12  # a point of less salience would only fill the number
-_BUDGET_FLOOR = 0.25  # and under a budget of characters, where short remarks would fill what is left
-_NOISE = 0.3  # a unit that is likelier noise is no point
+_BUDGET_FLOOR = 0.3  # and under a budget of characters, where short remarks would fill what is left
+_NOISE = 0.2  # a unit that is likelier noise is no point
 _LATENT = 0.35  # share of the encoder's likeness in all likeness
-_ENCODED = 300  # units and messages that are encoded, at most: the best by all other signals
+_READ = 2000  # units whose signals are computed, at most
+_LIKELY = 400  # units that points are chosen from, at most
+_ENCODED = 200  # units and messages that are encoded, at most: the best by all other signals
+_SOMETHING = 12  # words without which prose or a talk says nothing
 _FEW = 40  # units up to which two people's talk is read as a dialogue rather than a channel
 _PLAIN = frozenset(cues()["title"]["plain"].split())
 
@@ -56,15 +59,21 @@ def summarize(
     candidates = units(ordered)
     if not candidates:
         return Summary("", (), len(messages), quiet=True)
-    speakers = {unit.author for unit in candidates}
-    if len(speakers) <= 2 and len(candidates) <= _FEW and not _is_channel(ordered):
-        candidates = pieces(ordered) if len(speakers) == 2 else candidates
+    if _is_brief(candidates, ordered):
+        if len({unit.author for unit in candidates}) == 2:
+            candidates = pieces(ordered)
         return _made(ordered, candidates, choose_briefly(candidates, points, characters))
     return _of_channel(ordered, candidates, points, characters, encode, scorer or weights())
 
 
-def _is_channel(messages: Sequence[Message]) -> bool:
-    return any(message.reply_to is not None for message in messages)
+def _is_brief(candidates: Sequence[Unit], messages: Sequence[Message]) -> bool:
+    """Whether this is prose or a short talk between two, which a channel's signals do not fit."""
+    if len({unit.author for unit in candidates}) > 2 or any(message.reply_to for message in messages):
+        return False
+    if len({message.author for message in messages}) == 2 and len(candidates) > _FEW:
+        return False
+    said = {word for unit in candidates for word in terms_of(unit.text)}
+    return len(said) >= _SOMETHING
 
 
 def _of_channel(
@@ -77,23 +86,31 @@ def _of_channel(
 ) -> Summary:
     texts = [unit.text for unit in candidates]
     terms = Terms(texts)
-    table = signals(candidates, messages, terms)
-    worth, noise = salience(table, scorer["plain"])
+    # of a long log only what says most is looked at
+    said = np.diff(terms.offsets)
+    rows = np.sort(np.argsort(-said, kind="stable")[:_READ])
+    table = np.zeros((len(candidates), len(NAMES)))
+    table[rows] = signals(candidates, messages, terms, rows)
+    worth, noise = np.zeros(len(candidates)), np.ones(len(candidates))
+    worth[rows], noise[rows] = salience(table[rows], scorer["plain"])
     latents = None
     if encode is not None:
-        best = np.sort(np.argsort(-worth, kind="stable")[:_ENCODED])
-        found = np.asarray(encode([texts[row] for row in best]), np.float64)
-        latents = np.zeros((len(candidates), found.shape[1]))
-        latents[best] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+        best = np.sort(np.argsort(-worth, kind="stable")[: min(_ENCODED, len(rows))])
+        vectors = np.asarray(encode([texts[row] for row in best]), np.float64)
+        latents = np.zeros((len(candidates), vectors.shape[1]))
+        latents[best] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         wider = np.hstack([table[best], likeness([texts[row] for row in best], encode)])
         worth[best], noise[best] = salience(wider, scorer["latent"])
-    article = len({unit.messages for unit in candidates}) == 1 and len(candidates) > 1
-    if not article and worth.max() < _QUIET:
+    if worth.max() < _QUIET:
         return Summary("", (), len(messages), quiet=True)
     floor = _FLOOR if characters is None else _BUDGET_FLOOR
     allowed = (worth >= floor) & (noise <= _NOISE)
-    allowed[list(overturned(candidates, messages))] = False
-    chosen = choose(candidates, terms, worth, allowed, points, characters, latents)
+    likely = np.argsort(-worth, kind="stable")[: _LIKELY if characters is None else len(candidates)]
+    allowed[np.setdiff1d(np.arange(len(candidates)), likely)] = False
+    found = overturned(candidates, messages, likely.tolist())
+    allowed[[row for row, by in found.items() if by.sure]] = False
+    corrected = {row: by.row for row, by in found.items() if not by.sure}
+    chosen = choose(candidates, terms, worth, allowed, points, characters, latents, corrected)
     return _made(messages, candidates, chosen, terms=terms, encode=encode)
 
 
@@ -105,11 +122,20 @@ def choose(
     points: int,
     characters: int | None,
     latents: Numbers | None = None,
+    corrected: Mapping[int, int] | None = None,
 ) -> list[int]:
-    """Rows of the chosen units, best first: greedy by worth less likeness to those chosen before."""
+    """Rows of the chosen units, best first: greedy by worth less likeness to those chosen before.
+
+    `corrected` names for a statement the later one that overturns it, which has to be chosen first.
+    """
     lengths = np.array([len(unit.text) for unit in candidates])
     likeness_ = np.zeros(len(candidates))
     open_ = allowed.copy()
+    waiting: dict[int, list[int]] = {}
+    for row, by in (corrected or {}).items():
+        if open_[row]:
+            waiting.setdefault(by, []).append(row)
+            open_[row] = False
     chosen: list[int] = []
     left = characters
     near = np.zeros(len(candidates))
@@ -124,6 +150,7 @@ def choose(
             break
         chosen.append(row)
         open_[row] = False
+        open_[waiting.pop(row, [])] = True
         left = None if left is None else left - int(lengths[row])
         similar = terms.similar(row)
         if latents is not None:
@@ -145,7 +172,8 @@ def _made(
     if not chosen:
         return Summary("", (), len(messages), quiet=True)
     terms = terms or Terms([unit.text for unit in candidates])
-    labels = _conversations(messages, encode) if len({m.author for m in messages}) > 2 else None
+    wanted = [i for row in chosen for i in candidates[row].messages]
+    labels = _conversations(messages, encode, wanted) if len({m.author for m in messages}) > 2 else None
     groups: dict[int, list[int]] = {}
     for row in sorted(chosen):
         label = 0 if labels is None else int(labels[candidates[row].messages[0]])
@@ -162,10 +190,10 @@ def _made(
     return Summary(heading, made, len(messages), topics=topics)
 
 
-def _conversations(messages: Sequence[Message], encode: Encoder | None) -> Labels:
+def _conversations(messages: Sequence[Message], encode: Encoder | None, wanted: Collection[int]) -> Labels:
     if encode is None or len(messages) > _ENCODED:
-        return threads(messages)
-    return threads(messages, encode([message.text for message in messages]))
+        return threads(messages, wanted=wanted)
+    return threads(messages, encode([message.text for message in messages]), wanted=wanted)
 
 
 def _point(unit: Unit, messages: Sequence[Message]) -> Point:

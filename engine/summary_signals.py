@@ -148,8 +148,14 @@ def _local(terms: Terms) -> Numbers:
     return found
 
 
-def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) -> Numbers:
-    """(units, NAMES): every signal of every unit, about 0 to 1 each."""
+def signals(
+    units: Sequence[Unit],
+    messages: Sequence[Message],
+    terms: Terms,
+    rows: npt.NDArray[np.int64] | None = None,
+) -> Numbers:
+    """(rows, NAMES): every signal of these units (of all of them), about 0 to 1 each."""
+    rows = np.arange(len(units)) if rows is None else rows
     position = {message.id: index for index, message in enumerate(messages)}
     unit_of = {index: row for row, unit in enumerate(units) for index in unit.messages}
     replies = Counter(m.reply_to for m in messages if m.reply_to is not None)
@@ -157,7 +163,8 @@ def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) ->
     table = np.zeros((len(units), len(NAMES)))
     place = {name: column for column, name in enumerate(NAMES)}
     long = len(units) >= 12  # a short log has neither opening nor closing words
-    for row, unit in enumerate(units):
+    for row in rows.tolist():
+        unit = units[row]
         for column, pattern in enumerate(_PATTERNS.values()):
             found = len(pattern.findall(unit.text))
             table[row, column] = min(found, 2) * 0.5 if found else 0.0
@@ -200,7 +207,8 @@ def signals(units: Sequence[Unit], messages: Sequence[Message], terms: Terms) ->
     for name, values_ in (("centrality", terms.dot(centre) - 1), ("local", _local(terms))):
         scale = np.quantile(values_, 0.9) if len(values_) else 0.0
         table[:, place[name]] = np.clip(values_ / max(scale, 1e-9), 0, 1.5)
-    table[:, len(_PATTERNS) + len(CONTEXT) :] = likeness([unit.text for unit in units], meanings)
+    table = table[rows]
+    table[:, len(_PATTERNS) + len(CONTEXT) :] = likeness([units[row].text for row in rows], meanings)
     return table
 
 

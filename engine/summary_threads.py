@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
 
@@ -40,8 +41,8 @@ PAIR = (
     "words_1", "words_3", "latent_0", "latent_1", "latent_3", "affinity", "around", "boundaries",
     "no_boundary", "highest_boundary",
 )  # fmt: skip
-_SIZE = 0.2  # what the logarithm of two conversations' sizes takes from their likeness
-_THRESHOLD = -0.3  # mean log-odds under which two conversations stay apart
+_SIZE = 0.3  # what the logarithm of two conversations' sizes takes from their likeness
+_THRESHOLD = -1.2  # mean log-odds under which two conversations stay apart
 _SHIFT = re.compile(cues()["threads"]["shift"], re.IGNORECASE)
 _ASKS = re.compile(cues()["threads"]["asks"])
 
@@ -175,22 +176,28 @@ def threads(
     messages: Sequence[Message],
     latents: Vectors | None = None,
     fitted: Mapping[str, tuple[Numbers, Numbers]] | None = None,
+    wanted: Collection[int] | None = None,
 ) -> Labels:
     """The conversation of each message, as numbers in order of first appearance. Messages in order of time.
 
-    `fitted` takes the place of the shipped weights.
+    `fitted` takes the place of the shipped weights. `wanted`: positions that matter; a block of a long
+    log that holds none of them counts as one conversation.
     """
     kind = "plain" if latents is None else "latent"
     found: list[Labels] = []
     used = 0
-    for start in _blocks(messages):
-        part = slice(start[0], start[1])
+    for start, end in _blocks(messages):
+        part = slice(start, end)
+        if wanted is not None and not any(start <= position < end for position in wanted):
+            found.append(np.full(end - start, used))
+            used += end - start
+            continue
         log = Log(messages[part], None if latents is None else latents[part])
         boundary, pair = (fitted or weights())[kind]
         breaks = probability(boundaries(log), boundary)
         odds = np.triu(pairs(log, breaks) @ pair[:-1] + pair[-1], 1).clip(-7, 7)
         found.append(cluster(odds + odds.T) + used)
-        used += start[1] - start[0]
+        used += end - start
     labels = np.concatenate(found) if found else np.zeros(0, np.int64)
     order: dict[int, int] = {}
     return np.array([order.setdefault(int(label), len(order)) for label in labels], np.int64)
@@ -237,16 +244,13 @@ def _pairs_of(text: str) -> set[str]:
 
 def _word_vectors(texts: Sequence[str]) -> Numbers:
     """(N, D) sums of the words' vectors, rare words first: the table is in order of frequency."""
-    places = [set(shipped().places(plain(text))) for text in texts]
-    spread: dict[int, int] = {}
-    for one in places:
-        for word in one:
-            spread[word] = spread.get(word, 0) + 1
+    places = [sorted(set(shipped().places(plain(text)))) for text in texts]
+    spread = Counter(word for one in places for word in one)
     found = np.zeros((len(texts), shipped().size))
     for row, one in enumerate(places):
-        for word in one:
-            weight = math.log(51 + word) / 10 * math.log((1 + len(texts)) / spread[word])
-            found[row] += weight * shipped().word_vector(word)
+        if one:
+            weight = [math.log(51 + word) / 10 * math.log((1 + len(texts)) / spread[word]) for word in one]
+            found[row] = np.array(weight) @ shipped().word_vectors(one)
     return found
 
 

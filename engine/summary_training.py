@@ -30,7 +30,7 @@ from engine.summary_units import Unit, units
 FOLDS = 6
 _PAIRS_APART = 40  # messages; pairs further apart say little
 _DECAY = 0.012
-_THREAD_DECAY = 0.0005
+_THREAD_DECAY = 0.005
 KINDS = ("plain", "latent")
 
 
