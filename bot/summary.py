@@ -154,7 +154,9 @@ def _places(interaction: discord.Interaction[Any], mentions: str) -> tuple[list[
     return found, ""
 
 
-def _may_read(place: discord.TextChannel | discord.Thread | discord.VoiceChannel, who: discord.Member) -> bool:
+def _may_read(
+    place: discord.TextChannel | discord.Thread | discord.VoiceChannel, who: discord.Member
+) -> bool:
     if isinstance(place, discord.Thread) and place.is_private() and place.owner_id != who.id:
         # who is in a private thread is not known here, except that moderators may read it
         return place.permissions_for(who).manage_threads

@@ -61,9 +61,7 @@ class ChannelLog:
 
     def weight_of(self, identities: Iterable[str]) -> float:
         """Of the weightiest point that one of these messages carries."""
-        weights = [
-            weight for name in identities for sources, weight in self.points if name in sources
-        ]
+        weights = [weight for name in identities for sources, weight in self.points if name in sources]
         return max(weights, default=0.0)
 
 

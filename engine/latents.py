@@ -46,7 +46,9 @@ class LatentEncoder:
             for start in range(0, len(rows), _BATCH):
                 batch = rows[start : start + _BATCH]
                 width = len(ids[batch[-1]]) + 1
-                target = torch.tensor([[*ids[row], END, *[PAD] * (width - len(ids[row]) - 1)] for row in batch])
+                target = torch.tensor(
+                    [[*ids[row], END, *[PAD] * (width - len(ids[row]) - 1)] for row in batch]
+                )
                 lengths = torch.tensor([len(ids[row]) + 1 for row in batch])
                 given = type(encoded)(*(part.expand(len(batch), *part.shape[1:]) for part in encoded))
                 found[batch] = model.infer(given, target, lengths).mean.numpy()

@@ -19,7 +19,18 @@ import numpy.typing as npt
 
 from engine.summary_brief import choose_briefly, pieces
 from engine.summary_overturned import overturned
-from engine.summary_signals import KINDS, NAMES, Encoder, Numbers, Terms, likeness, salience, signals, terms_of, weights
+from engine.summary_signals import (
+    KINDS,
+    NAMES,
+    Encoder,
+    Numbers,
+    Terms,
+    likeness,
+    salience,
+    signals,
+    terms_of,
+    weights,
+)
 from engine.summary_threads import Labels, threads
 from engine.summary_units import Unit, cues, units, words_of
 from engine.values import Message, Point, PointKind, Summary, Topic
@@ -33,8 +44,8 @@ _FLOOR = 0.12  # a point of less salience would only fill the number
 _BUDGET_FLOOR = 0.3  # and under a budget of characters, where short remarks would fill what is left
 _NOISE = 0.2  # a unit that is likelier noise is no point
 _LATENT = 0.35  # share of the encoder's likeness in all likeness
-_READ = 2000  # units whose signals are computed, at most
-_LIKELY = 400  # units that points are chosen from, at most
+_READ = 1000  # units whose signals are computed, at most
+_LIKELY = 200  # units that points are chosen from, at most
 _ENCODED = 200  # units and messages that are encoded, at most: the best by all other signals
 _SOMETHING = 12  # words without which prose or a talk says nothing
 _FEW = 40  # units up to which two people's talk is read as a dialogue rather than a channel
@@ -107,7 +118,7 @@ def _of_channel(
     allowed = (worth >= floor) & (noise <= _NOISE)
     likely = np.argsort(-worth, kind="stable")[: _LIKELY if characters is None else len(candidates)]
     allowed[np.setdiff1d(np.arange(len(candidates)), likely)] = False
-    found = overturned(candidates, messages, likely.tolist())
+    found = overturned(candidates, messages, terms, likely.tolist())
     allowed[[row for row, by in found.items() if by.sure]] = False
     corrected = {row: by.row for row, by in found.items() if not by.sure}
     chosen = choose(candidates, terms, worth, allowed, points, characters, latents, corrected)

@@ -89,9 +89,7 @@ class Channels:
     """Annotated logs with, for each, what was fitted on the other folds."""
 
     def __init__(self, data: Path, encode: Encoder | None) -> None:
-        self.logs = {
-            name: read_logs(data_file(data, name)) for name in ("channel-zh", "channel-en")
-        }
+        self.logs = {name: read_logs(data_file(data, name)) for name in ("channel-zh", "channel-en")}
         self.encode = encode
         everything = [TrainingLog(log, encode) for logs in self.logs.values() for log in logs]
         self.fitted: Mapping[str, Fitted] = held_out(everything)
@@ -112,11 +110,15 @@ class Channels:
         for name, logs in self.logs.items():
             for budget, bar in (("equal length", 0.75), ("gold number", 0.80)):
                 mine = [self.ours(log, self.encode, **_limit(log, budget)) for log in logs]
-                unfound += sum(not found_in_sources(s, log.messages) for s, log in zip(mine, logs, strict=True))
+                unfound += sum(
+                    not found_in_sources(s, log.messages) for s, log in zip(mine, logs, strict=True)
+                )
                 points += sum(len(summary.points) for summary in mine)
                 chosen = [sources_of(summary) for summary in mine]
                 recall = _mean(log.recall(one) for log, one in zip(logs, chosen, strict=True))
-                others = {peer: [peer_choice(log, rank, budget) for log in logs] for peer, rank in ranked.items()}
+                others = {
+                    peer: [peer_choice(log, rank, budget) for log in logs] for peer, rank in ranked.items()
+                }
                 scores = {
                     peer: _mean(log.recall(one) for log, one in zip(logs, some, strict=True))
                     for peer, some in others.items()
@@ -131,7 +133,11 @@ class Channels:
                     log.recall(sources_of(self.ours(log, None, **_limit(log, budget)))) for log in logs
                 )
                 yield Measurement(
-                    f"{name} recall at {budget}, ablation", recall, "share of weight", "without the latent", without
+                    f"{name} recall at {budget}, ablation",
+                    recall,
+                    "share of weight",
+                    "without the latent",
+                    without,
                 )
                 noise = _share(chosen, logs)
                 yield Measurement(
@@ -159,13 +165,17 @@ class Channels:
             return _mean(_against_topics(labels(log), log) for log in logs)
 
         ours = index(lambda log: self.conversations(log, self.encode))
-        gap, baseline = max(((gap, index(lambda log, gap=gap: by_gap(log, gap))) for gap in _GAPS), key=lambda p: p[1])
+        gap, baseline = max(
+            ((gap, index(lambda log, gap=gap: by_gap(log, gap))) for gap in _GAPS), key=lambda p: p[1]
+        )
         yield Measurement(
             f"{name} conversations", ours, "adjusted Rand index", f"a pause of {gap} minutes (the best pause)",
             baseline, 1.0, f">= 0.60 and >= {baseline:.2f} + 0.20", ours >= 0.6 and ours >= baseline + 0.2,
         )  # fmt: skip
         plain = index(lambda log: self.conversations(log, None))
-        yield Measurement(f"{name} conversations, ablation", ours, "adjusted Rand index", "without the latent", plain)
+        yield Measurement(
+            f"{name} conversations, ablation", ours, "adjusted Rand index", "without the latent", plain
+        )
 
 
 def _limit(log: ChannelLog, budget: str) -> dict[str, int]:
@@ -215,7 +225,9 @@ def by_gap(log: ChannelLog, gap: float) -> list[int]:
 
 
 def _against_topics(labels: Sequence[int], log: ChannelLog) -> float:
-    known = [(log.topics[m.id], label) for m, label in zip(log.messages, labels, strict=True) if m.id in log.topics]
+    known = [
+        (log.topics[m.id], label) for m, label in zip(log.messages, labels, strict=True) if m.id in log.topics
+    ]
     return adjusted_rand([topic for topic, _ in known], [label for _, label in known])
 
 

@@ -9,12 +9,13 @@ Does not know: what is important.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from typing import NamedTuple
 
-from engine.summary_signals import terms_of
+import numpy as np
+
+from engine.summary_signals import Terms
 from engine.summary_units import Unit, cues
 from engine.values import Message
 
@@ -23,7 +24,8 @@ _CLOSE = 12  # units in which one shared word is enough
 _NEXT = 3  # units in which none is needed
 _FACTS = {
     "clock": re.compile(
-        r"\d{1,2}[:：]\d\d|\d{1,2} ?(?:点|时|am|pm|a\.m|p\.m|o'clock)|[一二三四五六七八九十两]{1,2}点", re.IGNORECASE
+        r"\d{1,2}[:：]\d\d|\d{1,2} ?(?:点|时|am|pm|a\.m|p\.m|o'clock)|[一二三四五六七八九十两]{1,2}点",
+        re.IGNORECASE,
     ),
     "weekday": re.compile(
         r"(?:周|星期|礼拜)[一二三四五六日天末]|\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*day\b|\b(?:sat|sun|fri|mon)\b",
@@ -52,19 +54,28 @@ class Correction(NamedTuple):
 
 
 def overturned(
-    candidates: Sequence[Unit], messages: Sequence[Message], rows: Collection[int] | None = None
+    candidates: Sequence[Unit],
+    messages: Sequence[Message],
+    terms: Terms | None = None,
+    rows: Collection[int] | None = None,
 ) -> dict[int, Correction]:
     """Rows of statements that a later unit corrects; only those in `rows` are looked at."""
     rows = range(len(candidates)) if rows is None else set(rows)
-    bags = [frozenset(terms_of(unit.text)) for unit in candidates]
-    spread = Counter(word for bag in bags for word in bag)
+    terms = terms or Terms([unit.text for unit in candidates])
+    spread = np.bincount(terms.columns, minlength=len(terms.words))
     facts = _Facts(candidates)
     row_of = {messages[i].id: row for row, unit in enumerate(candidates) for i in unit.messages}
     found: dict[int, Correction] = {}
     for row, unit in enumerate(candidates):
         answered = messages[unit.messages[0]].reply_to
         target = row_of.get(answered) if answered is not None else None
-        if target is not None and target in rows and target < row and _REPLY_OVERTURNS.search(unit.text) and not _asks(candidates[target].text):
+        if (
+            target is not None
+            and target in rows
+            and target < row
+            and _REPLY_OVERTURNS.search(unit.text)
+            and not _asks(candidates[target].text)
+        ):
             found[target] = Correction(row, sure=True)
         plainly = bool(_PLAINLY.search(unit.text))
         if not _OVERTURNS.search(unit.text) or (_asks(unit.text) and not plainly):
@@ -74,12 +85,15 @@ def overturned(
             if earlier not in rows:
                 continue
             other = candidates[earlier]
-            shared = bags[earlier] & bags[row]
-            named = [word for word in shared if spread[word] <= 6 and len(word) > 1]
+            said, before = terms.row(row)[0], terms.row(earlier)[0]
+            shared = np.intersect1d(said, before, assume_unique=True)
+            named = [terms.words[word] for word in shared if spread[word] <= 6 and len(terms.words[word]) > 1]
             own = other.author == unit.author
             gap = row - earlier
-            much = len(shared) >= 2 and len(shared) * 3 >= min(len(bags[earlier]), len(bags[row]))
-            if (much and _clash(facts[earlier], facts[row], named=True)) or _old_and_new(facts[earlier], unit.text):
+            much = len(shared) >= 2 and len(shared) * 3 >= min(len(said), len(before))
+            if (much and _clash(facts[earlier], facts[row], named=True)) or _old_and_new(
+                facts[earlier], unit.text
+            ):
                 found[earlier] = Correction(row, sure=True)
             elif (
                 _clash(facts[earlier], facts[row], named=bool(named), near=plainly and (gap <= _CLOSE or own))

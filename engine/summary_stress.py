@@ -104,7 +104,9 @@ def _peak() -> float | None:
         import resource
     except ImportError:
         return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1024 * 1024 if sys.platform == "darwin" else 1024
+    )
 
 
 def hostile_logs() -> dict[str, list[Message]]:
@@ -117,7 +119,9 @@ def hostile_logs() -> dict[str, list[Message]]:
         ]
 
     return {
-        "one spammer": said([f"BUY NOW {number % 7}0% OFF today only" for number in range(LARGE)], ("spammer",)),
+        "one spammer": said(
+            [f"BUY NOW {number % 7}0% OFF today only" for number in range(LARGE)], ("spammer",)
+        ),
         "one line again and again": said(["加我领红包，今天最后一天"] * LARGE, ("spammer", "spammer2")),
         "one long word": said(["x" * 4000, "好" * 4000, "ok", "?"]),
         "empty messages": said(["", "  ", "\n", "\u200b"] * 50),
@@ -126,7 +130,9 @@ def hostile_logs() -> dict[str, list[Message]]:
         "twelve languages": said(_LANGUAGES, ("a", "b", "c", "d")),
         "a wall of brackets": said(["(" * 2000 + ")" * 2000, "[" * 4000, "<@" * 2000]),
         "broken characters": said(["\ud800\udc00 \x00\x07", "\u202eevil text for everyone", "é" * 300]),
-        "times that go back": [Message(str(n), "abc"[n % 3], f"第{n}条：周{n % 6}见", -n * 1e6) for n in range(200)],
+        "times that go back": [
+            Message(str(n), "abc"[n % 3], f"第{n}条：周{n % 6}见", -n * 1e6) for n in range(200)
+        ],
         "replies in a ring": [
             Message(str(n), "abc"[n % 3], f"item {n} is due on friday at {n % 12} pm", n, str((n + 1) % 60))
             for n in range(60)

@@ -83,7 +83,9 @@ class Log:
         heads = [re.sub(r"[_.\d]+$", "", author)[:6] for author in self.authors]
         lower = [text.lower() for text in texts]
         named = {head: [head in text for text in lower] for head in set(heads) if len(head) >= 2}
-        self.mentions = np.array([named.get(head, [False] * count) for head in heads], bool).reshape(count, count)
+        self.mentions = np.array([named.get(head, [False] * count) for head in heads], bool).reshape(
+            count, count
+        )
 
 
 def boundaries(log: Log) -> Numbers:
@@ -96,7 +98,8 @@ def boundaries(log: Log) -> Numbers:
         near = log.authors[max(0, row - 3) : row]
         gap = float(log.gaps[row])
         across = any(
-            parent is not None and before.start <= parent < row for parent in log.parents[after.start : after.stop]
+            parent is not None and before.start <= parent < row
+            for parent in log.parents[after.start : after.stop]
         )
         likest = log.likeness[row, before].max()
         values = [
@@ -227,7 +230,8 @@ def _blocks(messages: Sequence[Message]) -> list[tuple[int, int]]:
     start = 0
     while len(messages) - start > BLOCK:
         gaps = [
-            messages[row].minute - messages[row - 1].minute for row in range(start + BLOCK // 2, start + BLOCK)
+            messages[row].minute - messages[row - 1].minute
+            for row in range(start + BLOCK // 2, start + BLOCK)
         ]
         end = start + BLOCK // 2 + max(range(len(gaps)), key=lambda place: gaps[place])
         found.append((start, end))

@@ -119,7 +119,9 @@ def fit(logs: Sequence[TrainingLog]) -> Fitted:
             ]
         )
         known = [log.breaks >= 0 for log in logs]
-        boundary_table = np.concatenate([log.boundaries[kind][good] for log, good in zip(logs, known, strict=True)])
+        boundary_table = np.concatenate(
+            [log.boundaries[kind][good] for log, good in zip(logs, known, strict=True)]
+        )
         breaks = np.concatenate([log.breaks[good] for log, good in zip(logs, known, strict=True)])
         boundary = logistic(boundary_table, breaks, np.ones(len(breaks)), _DECAY)
         found = [log.pairs(kind, boundary) for log in logs]

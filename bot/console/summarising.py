@@ -67,7 +67,9 @@ async def post(request: web.Request, task: Task) -> web.Response:
         if not messages:
             raise NothingToSummarize()
         count = int(asked.options.get("count") or len(messages))
-        points = int(asked.options.get("points") or POINTS.get(asked.options.get("length", ""), POINTS["normal"]))
+        points = int(
+            asked.options.get("points") or POINTS.get(asked.options.get("length", ""), POINTS["normal"])
+        )
         recent = messages[-count:]
         summary = await console.engine.summarize(recent, points=points)
     except MoyouError as error:
@@ -98,7 +100,9 @@ def page(
         visitor,
         status=fault.status if fault else 200,
         task=task,
-        fields=fields_of(dataclasses.replace(task, options=shown_options), visitor.locale, {**whole, **values}),
+        fields=fields_of(
+            dataclasses.replace(task, options=shown_options), visitor.locale, {**whole, **values}
+        ),
         pasted=values.get("pasted", ""),
         fault=fault,
         **(shown or {"summary": None}),
@@ -140,7 +144,9 @@ def _shown(summary: Summary, messages: Sequence[Message], everything: int) -> di
         ShownTopic(
             topic.title if len(summary.topics) > 1 else "",
             tuple(
-                ShownPoint(point.text, point.author, point.kind, tuple(passages[one] for one in point.sources))
+                ShownPoint(
+                    point.text, point.author, point.kind, tuple(passages[one] for one in point.sources)
+                )
                 for point in topic.points
             ),
         )
