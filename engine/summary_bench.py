@@ -9,6 +9,7 @@ Does not know: the command line, speed and hostile input (`summary_stress`).
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -126,9 +127,15 @@ class Channels:
                 limit = _mean(log.recall(oracle_choice(log, budget)) for log in logs)
                 for peer, score in scores.items():
                     yield Measurement(
-                        f"{name} recall at {budget}", recall, "share of weight", peer, score, limit,
-                        f">= {bar:.2f}", recall >= bar,
-                    )  # fmt: skip
+                        f"{name} recall at {budget}",
+                        recall,
+                        "share of weight",
+                        peer,
+                        score,
+                        limit,
+                        f">= {bar:.2f}",
+                        recall >= bar,
+                    )
                 without = _mean(
                     log.recall(sources_of(self.ours(log, None, **_limit(log, budget)))) for log in logs
                 )
@@ -141,14 +148,24 @@ class Channels:
                 )
                 noise = _share(chosen, logs)
                 yield Measurement(
-                    f"{name} noise at {budget}", noise, "share of messages chosen", "LONGEST",
-                    _share(others["LONGEST"], logs), bar="<= 0.03", ok=noise <= 0.03,
-                )  # fmt: skip
+                    f"{name} noise at {budget}",
+                    noise,
+                    "share of messages chosen",
+                    "LONGEST",
+                    _share(others["LONGEST"], logs),
+                    bar="<= 0.03",
+                    ok=noise <= 0.03,
+                )
                 wrong = self.wrong(chosen, logs)
                 yield Measurement(
-                    f"{name} overturned statements at {budget}", wrong, "chosen without what overturns them",
-                    "LONGEST", self.wrong(others["LONGEST"], logs), bar="0", ok=wrong == 0,
-                )  # fmt: skip
+                    f"{name} overturned statements at {budget}",
+                    wrong,
+                    "chosen without what overturns them",
+                    "LONGEST",
+                    self.wrong(others["LONGEST"], logs),
+                    bar="0",
+                    ok=wrong == 0,
+                )
             yield from self.disentangled(name, logs)
         share = 1 - unfound / max(1, points)
         yield Measurement("points found in their sources", share, "share of points", bar="1", ok=unfound == 0)
@@ -169,9 +186,15 @@ class Channels:
             ((gap, index(lambda log, gap=gap: by_gap(log, gap))) for gap in _GAPS), key=lambda p: p[1]
         )
         yield Measurement(
-            f"{name} conversations", ours, "adjusted Rand index", f"a pause of {gap} minutes (the best pause)",
-            baseline, 1.0, f">= 0.60 and >= {baseline:.2f} + 0.20", ours >= 0.6 and ours >= baseline + 0.2,
-        )  # fmt: skip
+            f"{name} conversations",
+            ours,
+            "adjusted Rand index",
+            f"a pause of {gap} minutes (the best pause)",
+            baseline,
+            1.0,
+            f">= 0.60 and >= {baseline:.2f} + 0.20",
+            ours >= 0.6 and ours >= baseline + 0.2,
+        )
         plain = index(lambda log: self.conversations(log, None))
         yield Measurement(
             f"{name} conversations, ablation", ours, "adjusted Rand index", "without the latent", plain
@@ -220,7 +243,7 @@ def oracle_choice(log: ChannelLog, budget: str) -> Chosen:
 
 def by_gap(log: ChannelLog, gap: float) -> list[int]:
     minutes = [message.minute for message in log.messages]
-    breaks = [later - earlier > gap for earlier, later in zip(minutes, minutes[1:], strict=False)]
+    breaks = [later - earlier > gap for earlier, later in itertools.pairwise(minutes)]
     return np.cumsum([0, *breaks]).tolist()
 
 
@@ -282,9 +305,15 @@ def dialogsum(data: Path, most: int | None = None) -> Iterator[Measurement]:
         bar = best[place] + margin
         for name, other in others.items():
             yield Measurement(
-                f"DialogSum {field}", ours[place], "F", name, other[place], limit[place], f">= {bar:.4f}",
+                f"DialogSum {field}",
+                ours[place],
+                "F",
+                name,
+                other[place],
+                limit[place],
+                f">= {bar:.4f}",
                 ours[place] >= bar,
-            )  # fmt: skip
+            )
 
 
 def _turns(turns: Sequence[str]) -> list[Message]:
@@ -320,9 +349,15 @@ def lcsts(data: Path, most: int | None = None) -> Iterator[Measurement]:
     for place, field in enumerate(("ROUGE-1", "ROUGE-2", "ROUGE-L")):
         for name, other in others.items():
             yield Measurement(
-                f"LCSTS {field}", ours[place], "F", name, other[place], limit[place], f">= {best[place]:.4f}",
+                f"LCSTS {field}",
+                ours[place],
+                "F",
+                name,
+                other[place],
+                limit[place],
+                f">= {best[place]:.4f}",
                 ours[place] >= best[place],
-            )  # fmt: skip
+            )
 
 
 def _cut(text: str, rank: Peer) -> str:

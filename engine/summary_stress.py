@@ -25,13 +25,19 @@ _SECONDS, _GROWTH, _MEGABYTES = 3.0, 15.0, 200.0
 _REPEATS = 3
 _POINTS = 12
 _LANGUAGES = (
-    "Die Sitzung ist auf Montag um neun Uhr verschoben.", "La réunion est reportée à lundi neuf heures.",
-    "La reunión se aplaza al lunes a las nueve.", "A reunião foi adiada para segunda às nove.",
-    "La riunione è rinviata a lunedì alle nove.", "Встреча перенесена на понедельник, девять утра.",
-    "会議は月曜日の九時に延期されました。", "회의가 월요일 아홉 시로 연기되었습니다.",
-    "تم تأجيل الاجتماع إلى يوم الاثنين الساعة التاسعة.", "הפגישה נדחתה ליום שני בתשע.",
-    "बैठक सोमवार नौ बजे तक स्थगित कर दी गई है।", "การประชุมเลื่อนไปวันจันทร์เก้าโมง",
-)  # fmt: skip
+    "Die Sitzung ist auf Montag um neun Uhr verschoben.",
+    "La réunion est reportée à lundi neuf heures.",
+    "La reunión se aplaza al lunes a las nueve.",
+    "A reunião foi adiada para segunda às nove.",
+    "La riunione è rinviata a lunedì alle nove.",
+    "Встреча перенесена на понедельник, девять утра.",
+    "会議は月曜日の九時に延期されました。",
+    "회의가 월요일 아홉 시로 연기되었습니다.",
+    "تم تأجيل الاجتماع إلى يوم الاثنين الساعة التاسعة.",
+    "הפגישה נדחתה ליום שני בתשע.",
+    "बैठक सोमवार नौ बजे तक स्थगित कर दी गई है।",
+    "การประชุมเลื่อนไปวันจันทร์เก้าโมง",
+)
 
 
 def many(data: Path, count: int) -> list[Message]:
@@ -44,7 +50,7 @@ def many(data: Path, count: int) -> list[Message]:
             authors += [message.author for message in log.messages]
     for row in rows_of(data_file(data, "dialogsum")):
         texts += [turn.partition(": ")[2] for turn in row["turns"]]
-    chance = random.Random(1)  # noqa: S311  no secret
+    chance = random.Random(1)
     real = list(dict.fromkeys(texts))
     while len(real) < count:
         one, other = chance.choice(texts), chance.choice(texts)
@@ -61,21 +67,25 @@ def many(data: Path, count: int) -> list[Message]:
 def speed(data: Path, model: str) -> Iterator[Measurement]:
     """In a process of its own, so that idle memory is a bot's with this model loaded and no more."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        seconds, growth, megabytes = pool.apply(_timed, (data, model))
+        seconds, busy, growth, megabytes = pool.apply(_timed, (data, model))
     yield Measurement(
         f"{LARGE:,} messages", seconds, "s", bar=f"<= {_SECONDS:g}", ok=seconds <= _SECONDS, limit=_SECONDS
     )
+    yield Measurement(f"{LARGE:,} messages, processor", busy, "s of one core")
     yield Measurement(
         f"time({LARGE:,}) / time({SMALL:,})", growth, "times", bar=f"<= {_GROWTH:g}", ok=growth <= _GROWTH
     )
     if megabytes is not None:
         yield Measurement(
-            f"memory for {LARGE:,} messages", megabytes, "MB above idle", bar=f"<= {_MEGABYTES:g}",
+            f"memory for {LARGE:,} messages",
+            megabytes,
+            "MB above idle",
+            bar=f"<= {_MEGABYTES:g}",
             ok=megabytes <= _MEGABYTES,
-        )  # fmt: skip
+        )
 
 
-def _timed(data: Path, model: str) -> tuple[float, float, float | None]:
+def _timed(data: Path, model: str) -> tuple[float, float, float, float | None]:
     import torch
 
     from engine.summary_training import talk_encoder
@@ -85,17 +95,18 @@ def _timed(data: Path, model: str) -> tuple[float, float, float | None]:
     small, large = many(data, SMALL), many(data, LARGE)
     summarize(small[:200], points=_POINTS, encode=encode)
     idle = _peak()
-    times = {}
+    times, processor = {}, {}
     for messages in (small, large):
         spent = []
         for _ in range(_REPEATS):
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             summarize(messages, points=_POINTS, encode=encode)
-            spent.append(time.perf_counter() - began)
-        times[len(messages)] = min(spent)
+            spent.append((time.perf_counter() - began, time.process_time() - worked))
+        times[len(messages)] = min(wall for wall, _ in spent)
+        processor[len(messages)] = min(busy for _, busy in spent)
     after = _peak()
     used = None if idle is None or after is None else after - idle
-    return times[LARGE], times[LARGE] / times[SMALL], used
+    return times[LARGE], processor[LARGE], processor[LARGE] / processor[SMALL], used
 
 
 def _peak() -> float | None:
@@ -150,6 +161,9 @@ def hostile(encode: Encoder | None) -> Iterator[Measurement]:
             and all(len(point.text) <= LONGEST for point in summary.points)
         )
         yield Measurement(
-            f"hostile: {name}", float(honest), f"honest ({'quiet' if summary.quiet else f'{len(summary.points)} points'}"
-            f", at most {by_one} by one author)", bar="1", ok=honest,
-        )  # fmt: skip
+            f"hostile: {name}",
+            float(honest),
+            f"honest ({len(summary.points)} points, at most {by_one} by one author)",
+            bar="1",
+            ok=honest,
+        )

@@ -30,17 +30,63 @@ from engine.values import Message
 
 BLOCK = 120  # messages that are disentangled together
 BOUNDARY = (
-    "gap", "gap_of_usual", "gap_3", "gap_7", "at_once", "shift", "asks", "short", "short_before", "terms",
-    "reply", "agrees", "agrees_before", "author_near", "author_before", "mentions_near", "likest",
-    "likest_grams", "block", "block_grams", "asked_before", "replied_across", "words_2", "words_4", "words_8",
-    "latent_2", "latent_5",
-)  # fmt: skip
+    "gap",
+    "gap_of_usual",
+    "gap_3",
+    "gap_7",
+    "at_once",
+    "shift",
+    "asks",
+    "short",
+    "short_before",
+    "terms",
+    "reply",
+    "agrees",
+    "agrees_before",
+    "author_near",
+    "author_before",
+    "mentions_near",
+    "likest",
+    "likest_grams",
+    "block",
+    "block_grams",
+    "asked_before",
+    "replied_across",
+    "words_2",
+    "words_4",
+    "words_8",
+    "latent_2",
+    "latent_5",
+)
 PAIR = (
-    "reply", "same_root", "same_author", "mention", "distance", "gap", "adjacent", "adjacent_short", "likeness",
-    "grams", "rarity", "answer", "agrees", "distance_near", "gap_near", "reply_elsewhere", "words_0",
-    "words_1", "words_3", "latent_0", "latent_1", "latent_3", "affinity", "around", "boundaries",
-    "no_boundary", "highest_boundary",
-)  # fmt: skip
+    "reply",
+    "same_root",
+    "same_author",
+    "mention",
+    "distance",
+    "gap",
+    "adjacent",
+    "adjacent_short",
+    "likeness",
+    "grams",
+    "rarity",
+    "answer",
+    "agrees",
+    "distance_near",
+    "gap_near",
+    "reply_elsewhere",
+    "words_0",
+    "words_1",
+    "words_3",
+    "latent_0",
+    "latent_1",
+    "latent_3",
+    "affinity",
+    "around",
+    "boundaries",
+    "no_boundary",
+    "highest_boundary",
+)
 _SIZE = 0.3  # what the logarithm of two conversations' sizes takes from their likeness
 _THRESHOLD = -1.2  # mean log-odds under which two conversations stay apart
 _SHIFT = re.compile(cues()["threads"]["shift"], re.IGNORECASE)
@@ -103,16 +149,37 @@ def boundaries(log: Log) -> Numbers:
         )
         likest = log.likeness[row, before].max()
         values = [
-            math.log1p(gap), min(gap / usual, 10) / 5, gap >= 3, gap >= 7, gap == 0,
-            bool(_SHIFT.search(log.messages[row].text)), log.asks[row], log.short[row], log.short[row - 1],
-            min(len(log.bags[row]), 20) / 8, log.parents[row] is not None, log.agrees[row], log.agrees[row - 1],
-            log.authors[row] in near, log.authors[row] == log.authors[row - 1],
-            log.mentions[max(0, row - 4) : row, row].any(), likest, log.grams[row, before].max(),
-            log.likeness[before, after].max(), log.grams[before, after].max(),
-            log.asks[row - 1] and log.authors[row] != log.authors[row - 1], across,
-            _across(log.words, row, 2, 2), _across(log.words, row, 4, 3), _across(log.words, row, 8, 4),
-            *([0.0, 0.0] if log.latents is None else [_across(log.latents, row, 2, 2), _across(log.latents, row, 5, 3)]),
-        ]  # fmt: skip
+            math.log1p(gap),
+            min(gap / usual, 10) / 5,
+            gap >= 3,
+            gap >= 7,
+            gap == 0,
+            bool(_SHIFT.search(log.messages[row].text)),
+            log.asks[row],
+            log.short[row],
+            log.short[row - 1],
+            min(len(log.bags[row]), 20) / 8,
+            log.parents[row] is not None,
+            log.agrees[row],
+            log.agrees[row - 1],
+            log.authors[row] in near,
+            log.authors[row] == log.authors[row - 1],
+            log.mentions[max(0, row - 4) : row, row].any(),
+            likest,
+            log.grams[row, before].max(),
+            log.likeness[before, after].max(),
+            log.grams[before, after].max(),
+            log.asks[row - 1] and log.authors[row] != log.authors[row - 1],
+            across,
+            _across(log.words, row, 2, 2),
+            _across(log.words, row, 4, 3),
+            _across(log.words, row, 8, 4),
+            *(
+                [0.0, 0.0]
+                if log.latents is None
+                else [_across(log.latents, row, 2, 2), _across(log.latents, row, 5, 3)]
+            ),
+        ]
         table[row] = values
     return table
 
@@ -145,12 +212,29 @@ def pairs(log: Log, breaks: Numbers) -> Numbers:
     passed = np.cumsum(-np.log(1 - breaks.clip(0.01, 0.99)))
     passed = np.abs(passed[None, :] - passed[:, None])
     table = [
-        reply, (roots[None, :] == roots[:, None]) & ~reply, same, log.mentions, np.log1p(distance), np.log1p(gap),
-        adjacent, adjacent * short[None, :], log.likeness, log.grams, rarity, (distance <= 2) * asks[:, None] * ~same,
-        (distance <= 2) * agrees[None, :], np.exp(-distance / 4), np.exp(-gap / 5),
-        (parents[None, :] >= 0) & ~reply & (distance < 6), *_alike(log.words, count), *_alike(log.latents, count),
-        *_company(log, authors), passed, np.exp(-passed), _highest(breaks),
-    ]  # fmt: skip
+        reply,
+        (roots[None, :] == roots[:, None]) & ~reply,
+        same,
+        log.mentions,
+        np.log1p(distance),
+        np.log1p(gap),
+        adjacent,
+        adjacent * short[None, :],
+        log.likeness,
+        log.grams,
+        rarity,
+        (distance <= 2) * asks[:, None] * ~same,
+        (distance <= 2) * agrees[None, :],
+        np.exp(-distance / 4),
+        np.exp(-gap / 5),
+        (parents[None, :] >= 0) & ~reply & (distance < 6),
+        *_alike(log.words, count),
+        *_alike(log.latents, count),
+        *_company(log, authors),
+        passed,
+        np.exp(-passed),
+        _highest(breaks),
+    ]
     return np.stack([np.asarray(one, float) for one in table], axis=-1)
 
 

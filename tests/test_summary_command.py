@@ -120,7 +120,7 @@ async def test_the_last_hours(tmp_path: Path) -> None:
         await talk(w)
         await w.alice.slash(w.channel, "summary", hours=1)
         [messages] = w.engine.summarized
-        assert [message.text for message in messages][0] == "周六去爬山怎么样"
+        assert messages[0].text == "周六去爬山怎么样"
         assert len(messages) == 3
 
 
@@ -192,8 +192,13 @@ def test_points_stand_under_their_topics_with_their_kinds() -> None:
     text = summary_text(Summary("爬山", (*first, *second), 40, topics=topics), {}, "zh-CN")
     lines = text.split("\n")
     assert lines[2:] == [
-        "__爬山、周六__", "- `决定` 甲：定在周六", "- `待办` 乙：我带绳子", "__车__", "- `待定` 丙：谁去借车？", "- 丁：油钱平摊",
-    ]  # fmt: skip
+        "__爬山、周六__",
+        "- `决定` 甲：定在周六",
+        "- `待办` 乙：我带绳子",
+        "__车__",
+        "- `待定` 丙：谁去借车？",
+        "- 丁：油钱平摊",
+    ]
     few = summary_text(Summary("爬山", first, 40, topics=(Topic("爬山", first),)), {}, "en")
     assert "__" not in few
     assert "`to do`" in few

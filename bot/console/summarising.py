@@ -22,7 +22,6 @@ from bot.console.state import CONSOLE, VISITOR, Console, Visitor
 from bot.wording import say
 from engine import BadFile, BadInput, Message, MoyouError, NothingToSummarize, Request, Summary, Task, Topic
 
-
 OPTIONS = ("count", "length", "points")
 """Those of the task that a text has; the others speak of a channel."""
 POINTS = {"short": 3, "normal": 5, "long": 10}
