@@ -7,7 +7,10 @@ from engine.summarize import summarize
 from engine.summary_brief import headline, pieces, said_plainly
 from engine.values import Message
 
-NEWS = "近日，市政府表示，明年春天会在三十条街上种下两千棵树。居民可以在网上提出自己的街道，种树的预算是八百万元。"
+NEWS = (
+    "近日，市政府表示，明年春天会在三十条街上种下两千棵树。"
+    "居民可以在网上提出自己的街道，种树的预算是八百万元。"
+)
 
 
 def test_a_headline_begins_where_the_news_does() -> None:
