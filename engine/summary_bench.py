@@ -102,7 +102,7 @@ class Channels:
 
     def conversations(self, log: ChannelLog, encode: Encoder | None) -> Sequence[int]:
         latents = None if encode is None else encode([message.text for message in log.messages])
-        return threads(log.messages, latents, self.fitted[log.name].threads).tolist()
+        return [int(label) for label in threads(log.messages, latents, self.fitted[log.name].threads)]
 
     def measure(self) -> Iterator[Measurement]:
         ranked = {name: rank for name, rank in peers().items()}
@@ -182,9 +182,11 @@ class Channels:
             return _mean(_against_topics(labels(log), log) for log in logs)
 
         ours = index(lambda log: self.conversations(log, self.encode))
-        gap, baseline = max(
-            ((gap, index(lambda log, gap=gap: by_gap(log, gap))) for gap in _GAPS), key=lambda p: p[1]
-        )
+        pauses: dict[float, float] = {}
+        for gap in _GAPS:
+            pauses[gap] = _mean(_against_topics(by_gap(log, gap), log) for log in logs)
+        gap = max(_GAPS, key=lambda one: pauses[one])
+        baseline = pauses[gap]
         yield Measurement(
             f"{name} conversations",
             ours,
@@ -244,7 +246,7 @@ def oracle_choice(log: ChannelLog, budget: str) -> Chosen:
 def by_gap(log: ChannelLog, gap: float) -> list[int]:
     minutes = [message.minute for message in log.messages]
     breaks = [later - earlier > gap for earlier, later in itertools.pairwise(minutes)]
-    return np.cumsum([0, *breaks]).tolist()
+    return [int(label) for label in np.cumsum([0, *breaks])]
 
 
 def _against_topics(labels: Sequence[int], log: ChannelLog) -> float:
