@@ -20,6 +20,7 @@ from aiohttp import web
 from bot import console
 from bot.check import address_of, make_engine, plan, port_problem, problems_of
 from bot.client import MoyouClient
+from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.supervisor import supervise
 from bot.wording import say, sentence_of
@@ -79,16 +80,19 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         parts.push_async_callback(engine.close)
         # the port first: a busy one is said before models are loaded, and what early visitors ask waits
         started = asyncio.Event()
-        app = console.build(engine, journal, settings, started)
+        metrics = Metrics()
+        app = console.build(engine, journal, settings, started, metrics)
         address = await parts.enter_async_context(_console(app, settings))
         print(say("start.loading", settings.locale, address=address), flush=True)
+        ends = [await parts.enter_async_context(_task(stop.wait()))]
+        if settings.discord_token:
+            # before the models: who writes meanwhile hears that they are loading
+            make_client = functools.partial(MoyouClient, engine, journal, settings, metrics=metrics)
+            watched = supervise(make_client, settings, on_start=metrics.started)
+            ends.append(await parts.enter_async_context(_task(watched)))
         await engine.start()
         started.set()
         print(say("start.serving", settings.locale, address=address), flush=True)
-        ends = [await parts.enter_async_context(_task(stop.wait()))]
-        if settings.discord_token:
-            make_client = functools.partial(MoyouClient, engine, journal, settings)
-            ends.append(await parts.enter_async_context(_task(supervise(make_client, settings))))
         done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         log.info(say("start.stopping", settings.locale))
         for task in done:

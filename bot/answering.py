@@ -11,12 +11,15 @@ import contextlib
 import logging
 import secrets
 import traceback
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import discord
 
+from bot.admission import Admission
+from bot.guild_choices import GuildChoices, NothingChosen
+from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.wording import say, sentence_of
 from engine import (
@@ -36,6 +39,8 @@ from engine import (
 log = logging.getLogger(__name__)
 
 UNKNOWN_INTERACTION = 10062
+EXCUSES = 3.0
+"""Seconds to say that there was no time."""
 
 
 class Writer(Protocol):
@@ -84,13 +89,24 @@ def asker_of(interaction: discord.Interaction) -> Asker:
 class Answering:
     """The engine and the journal behind one front; one instance a client."""
 
-    def __init__(self, engine: Writer, journal: JournalThread, settings: Settings) -> None:
+    def __init__(
+        self,
+        engine: Writer,
+        journal: JournalThread,
+        settings: Settings,
+        choices: GuildChoices | None = None,
+        *,
+        admission: Admission | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.engine = engine
         self.journal = journal
         self.settings = settings
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self.metrics = Metrics() if metrics is None else metrics
+        self._admission = admission
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._out_of_time: set[asyncio.Task[Any]] = set()
+        self.choices: GuildChoices = NothingChosen() if choices is None else choices
         self._closing = False
 
     async def write(
@@ -102,12 +118,33 @@ class Answering:
         Nor is that of a person who asked for nothing to be kept. `others`: people whose words stand in
         the request as well; `repeats`: the reply whose request is given once more (see Journal.record).
         """
-        return await self._keep(request, await self.engine.write(request), asker, others, repeats)
+        reply = await self._admitted(request, asker, self.engine.write)
+        return await self._keep(request, reply, asker, others, repeats)
 
     async def vary(self, request: Request, reply: Reply, asker: Asker) -> Answer:
         """A reply near `reply`, which answered the same request; kept as `write` keeps a repeat."""
-        near = await self.engine.vary(request, reply)
+        near = await self._admitted(request, asker, lambda asked: self.engine.vary(asked, reply))
         return await self._keep(request, near, asker, (), reply.generation)
+
+    async def summarize(self, messages: Sequence[Message], asker: Asker, **options: Any) -> Summary:
+        """The engine's summary of what its reader's server lets be summarised. Raises NotHere, TooOften."""
+        with self.metrics.answering("summary"):
+            if self._admission is not None:
+                messages = await self._admission.readable(messages, asker.person, asker.place)
+            return await self.engine.summarize(messages, **options)
+
+    async def check_place(self, place: Place) -> None:
+        """Raises NotHere when nothing may be said there now."""
+        if self._admission is not None:
+            await self._admission.check_place(place)
+
+    async def _admitted(
+        self, request: Request, asker: Asker, write: Callable[[Request], Awaitable[Reply]]
+    ) -> Reply:
+        with self.metrics.answering(request.task if request.task in self.engine.tasks else "unknown"):
+            if self._admission is None:
+                return await write(request)
+            return await self._admission.write(request, asker.person, asker.place, write)
 
     async def _keep(
         self, request: Request, reply: Reply, asker: Asker, others: Collection[str], repeats: str
@@ -130,23 +167,34 @@ class Answering:
 
     @contextlib.contextmanager
     def work(self) -> Iterator[None]:
-        """Counts one answer under way. Raises ShuttingDown once `drain` was called."""
+        """Counts one answer under way. Raises ShuttingDown once `drain` was called, or its time is over."""
         if self._closing:
             raise ShuttingDown()
-        self._under_way += 1
-        self._idle.clear()
+        task = cast("asyncio.Task[Any]", asyncio.current_task())  # events are tasks
+        self._under_way.add(task)
         try:
             yield
+        except asyncio.CancelledError:
+            if task not in self._out_of_time:
+                raise
+            task.uncancel()
+            raise ShuttingDown() from None
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
+            self._under_way.discard(task)
 
-    async def drain(self, seconds: float) -> None:
-        """Takes no new work and waits for what is under way, at most `seconds`."""
+    async def drain(self, seconds: float, excuses: float = EXCUSES) -> None:
+        """Takes no new work and waits for what is under way, at most `seconds`; what is not done then
+        ends in an excuse, for which there are some seconds more."""
         self._closing = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds)
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=seconds)
+        late = set(self._under_way)
+        self._out_of_time |= late
+        for task in late:
+            task.cancel()
+        if late:
+            log.info("%d answers were cut short", len(late))
+            await asyncio.wait(late, timeout=excuses)
 
     def failure(self, error: BaseException, locale: str, where: str) -> str:
         """The sentence for a person, with a reference number that the log has as well.
@@ -155,6 +203,7 @@ class Answering:
         without the machine's paths.
         """
         reference = secrets.token_hex(3).upper()
+        self.metrics.failed(error)
         expected = isinstance(error, MoyouError)
         if isinstance(error, MoyouError) and not isinstance(error, SetupError):
             log.info("%s: %s (reference %s)", where, error.code, reference)
@@ -177,6 +226,15 @@ async def guarded(answering: Answering, interaction: discord.Interaction, where:
             return
         with contextlib.suppress(discord.HTTPException):
             await tell(interaction, text)
+
+
+async def may_speak(answering: Answering, interaction: discord.Interaction, where: str) -> bool:
+    """Whether an interaction may be answered aloud; if not, its user is told privately. For what is
+    deferred openly: afterwards nothing is private any more."""
+    async with guarded(answering, interaction, where):
+        await answering.check_place(asker_of(interaction).place)
+        return True
+    return False
 
 
 async def tell(interaction: discord.Interaction, text: str) -> None:

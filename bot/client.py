@@ -3,7 +3,8 @@
 Knows: which events go where, what is asked of Discord (least intents, no mentions), how the client
 starts and stops. Does not know: what is answered.
 
-An AutoShardedClient, because Discord demands shards of a large bot and one shard costs nothing more.
+An AutoShardedClient, because Discord demands shards of a large bot and one shard costs nothing more
+(the library's Bot would add commands with a prefix, which need the Message Content intent).
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from typing import Any
 
 import discord
 
+from bot import patience
+from bot.admission import Admission
 from bot.answering import Answering, Writer, trace_of
+from bot.catching_up import CatchingUp
 from bot.chat import Chat
+from bot.command_sync import sync
 from bot.commands import Tree, add_commands
-from bot.feedback import Reactions, ReplyButton
+from bot.feedback import EditedButton, ReplyButton
+from bot.guild_page import ChannelMenu, SettingsButton, settings_command
+from bot.guilds import Guilds
+from bot.membership import Membership
+from bot.metrics import Metrics
 from bot.privacy import PrivacyButton
+from bot.reactions import Reactions
 from bot.settings import Settings
 from bot.translator import Translator
 from engine import JournalThread
@@ -48,51 +58,89 @@ class MoyouClient(discord.AutoShardedClient):
     """
 
     def __init__(
-        self, engine: Writer, journal: JournalThread, settings: Settings, *, shard_count: int | None = None
+        self,
+        engine: Writer,
+        journal: JournalThread,
+        settings: Settings,
+        *,
+        shard_count: int | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
+        shards = settings.shards
+        mine: dict[str, Any] = {} if shards is None else {"shard_ids": list(shards.ids)}
         super().__init__(
             intents=intents(settings),
             allowed_mentions=discord.AllowedMentions.none(),
-            shard_count=shard_count,
+            shard_count=shard_count if shards is None else shards.count,
             # nothing we do reads members, and content we do not need is not held
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
+            **mine,
         )
         self.settings = settings
-        self.answering = Answering(engine, journal, settings)
+        self.guild_settings = Guilds(self, journal)
+        self.answering = Answering(
+            engine,
+            journal,
+            settings,
+            self.guild_settings,
+            admission=Admission(self.guild_settings, journal, settings),
+            metrics=metrics,
+        )
         self.tree = Tree(self)
         self.chat = Chat(self, self.answering)
         self.reactions = Reactions(self, self.answering)
+        self.membership = Membership(self, self.answering, self.guild_settings)
+        self.catching_up = CatchingUp(self, self.answering, self.reactions)
         add_commands(self.tree, self.answering)
+        self.tree.add_command(settings_command(self.answering, self.guild_settings))
 
     async def setup_hook(self) -> None:
-        self.add_dynamic_items(ReplyButton, PrivacyButton)
+        patience.bound(self)
+        self.add_dynamic_items(ReplyButton, EditedButton, PrivacyButton, ChannelMenu, SettingsButton)
         await self.tree.set_translator(Translator())
+        if self.shard_ids is not None and 0 not in self.shard_ids:
+            return  # the process with the first shard tells Discord of the commands
         try:
-            await self._sync()
+            await sync(
+                self.tree, self.answering.journal, self.application_id or 0, self.settings.development_guild
+            )
         except discord.HTTPException as error:
             # conversation works without commands, and the next start tries again
             log.error("commands could not be synced\n%s", trace_of(error))
 
-    async def _sync(self) -> None:
-        guild = self.settings.development_guild
-        if guild is None:
-            await self.tree.sync()
-            return
-        home = discord.Object(guild)
-        self.tree.copy_global_to(guild=home)
-        await self.tree.sync(guild=home)
-
     async def close(self) -> None:
         if not self.is_closed():
             await self.answering.drain(DRAIN)
+            await self.membership.close()
         await super().close()
 
     async def on_ready(self) -> None:
         log.info("Discord: ready as %s in %d servers", self.application_id, len(self.guilds))
+        self.answering.metrics.connected(len(self.guilds))
+        self.membership.tend()
+
+    async def on_resumed(self) -> None:
+        self.answering.metrics.connected(len(self.guilds))
+
+    async def on_disconnect(self) -> None:
+        self.answering.metrics.connected(None)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        await self.catching_up.shard(shard_id)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        await self.membership.joined(guild)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        self.membership.left(guild.id)
 
     async def on_message(self, message: discord.Message) -> None:
-        await self.chat.on_message(message)
+        if await self.guild_settings.hears(message):
+            await self.chat.on_message(message)
+
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        await self.chat.edited(event.message)
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self.reactions.added(event)
@@ -107,10 +155,12 @@ class MoyouClient(discord.AutoShardedClient):
         await self.reactions.cleared(event.message_id, event.emoji)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
+        self.chat.deleted(event.message_id)
         await self.reactions.deleted(event.message_id)
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in event.message_ids:
+            self.chat.deleted(message_id)
             await self.reactions.deleted(message_id)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:

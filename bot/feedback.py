@@ -1,124 +1,35 @@
-"""What people think of a reply: raw reactions and the buttons under it, as facts in the journal.
+"""What people do with a reply by its buttons, as facts in the journal, and how an answer gets them.
 
-Knows: which emoji judge, that what is taken back is taken back, buttons that survive a restart
-(everything they need is in their custom_id), and how an answer to an interaction is delivered.
-Does not know: what the judgements are used for.
-
-Raw events, because caches miss old messages. Events of one message are handled in the order they
-came. A 👎 has no question yet: `Fact.reason` is where its answer will go.
+Knows: buttons that survive a restart (everything they need is in their custom_id), the one question that
+follows a 👎, and how an answer to an interaction is delivered.
+Does not know: reactions (`bot.reactions`), what the judgements are used for.
 """
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import logging
 import re
 import time
 from typing import Any, Self, cast
-from weakref import WeakValueDictionary
 
 import discord
 
-from bot.answering import Answer, Answering, asker_of, guarded
+from bot.answering import Answer, Answering, asker_of, guarded, may_speak
+from bot.reasons import ReasonModal
 from bot.rendering import reply_text, why
+from bot.sending import packed
 from bot.splitting import split
 from bot.wording import say
 from engine import Fact, Journal, Reply
 
 log = logging.getLogger(__name__)
 
-VALUES = {"👍": 1.0, "👎": -1.0}
 BUTTON_LABEL = "buttons"
 """One label for both buttons: the later press replaces the earlier one."""
 
-_TEMPLATE = r"moyou:(?P<action>up|down|undo|again|vary|why):(?P<generation>[\w.-]{1,80})"
-_EMOJI = {"up": "👍", "down": "👎", "undo": "↩️", "again": "🔁", "vary": "🎲", "why": "❓"}
-_SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
-
-
-def judgement(emoji: discord.PartialEmoji) -> str | None:
-    """👍 or 👎 in any skin tone; None for an emoji that judges nothing."""
-    name = _SKIN_TONES.sub("", emoji.name) if emoji.is_unicode_emoji() else ""
-    return name if name in VALUES else None
-
-
-class Reactions:
-    """Raw reaction events of Moyou's messages → facts."""
-
-    def __init__(self, client: discord.Client, answering: Answering) -> None:
-        self._client = client
-        self._answering = answering
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
-
-    async def added(self, event: discord.RawReactionActionEvent) -> None:
-        await self._judge(event, withdrawn=False)
-
-    async def removed(self, event: discord.RawReactionActionEvent) -> None:
-        await self._judge(event, withdrawn=True)
-
-    async def cleared(self, message_id: int, emoji: discord.PartialEmoji | None = None) -> None:
-        """All reactions (of one emoji) are gone: a moderator cleared them."""
-        label = None if emoji is None else judgement(emoji)
-        if emoji is not None and label is None:
-            return
-        at = time.time()
-        async with self._in_order(message_id):
-            generation = await self._answering.journal(Journal.generation_of, message_id)
-            if generation is not None:
-                await self._answering.journal(Journal.clear, generation, label, at)
-
-    async def deleted(self, message_id: int) -> None:
-        """A reply (or a part of one) was taken away, and with it all that people thought of it."""
-        at = time.time()
-        async with self._in_order(message_id):
-            generation = await self._answering.journal(Journal.generation_of, message_id)
-            if generation is not None:
-                await self._answering.journal(Journal.clear_all, generation, at)
-
-    async def _judge(self, event: discord.RawReactionActionEvent, *, withdrawn: bool) -> None:
-        label = judgement(event.emoji)
-        me = self._client.user
-        by_bot = event.member is not None and event.member.bot
-        if label is None or me is None or event.user_id == me.id or by_bot:
-            return
-        at = time.time()
-        async with self._in_order(event.message_id):
-            generation = await self._generation(event, me.id)
-            if generation is not None:
-                fact = Fact(
-                    generation,
-                    str(event.user_id),
-                    "reaction",
-                    VALUES[label],
-                    label,
-                    at=at,
-                    withdrawn=withdrawn,
-                )
-                await self._answering.journal(Journal.react, fact)
-
-    def _in_order(self, message_id: int) -> asyncio.Lock:
-        lock = self._locks.get(message_id)
-        if lock is None:
-            lock = self._locks[message_id] = asyncio.Lock()
-        return lock
-
-    async def _generation(self, event: discord.RawReactionActionEvent, me: int) -> str | None:
-        """The reply of a message; one that was sent but not yet attached is known by its buttons."""
-        journal = self._answering.journal
-        generation = await journal(Journal.generation_of, event.message_id)
-        # a removal does not say whose message it is, and an addition has attached it before
-        if generation is not None or event.message_author_id != me:
-            return generation
-        channel = self._client.get_partial_messageable(event.channel_id, guild_id=event.guild_id)
-        try:
-            message = await channel.fetch_message(event.message_id)
-        except discord.HTTPException:
-            return None
-        generation = generation_in(message)
-        if generation is not None:
-            await journal(Journal.attach, generation, event.message_id)
-        return generation
+_TEMPLATE = r"moyou:(?P<action>up|down|undo|reason|again|vary|why):(?P<generation>[\w.-]{1,80})"
+_EMOJI = {"up": "👍", "down": "👎", "undo": "↩️", "reason": "💬", "again": "🔁", "vary": "🎲", "why": "❓"}
 
 
 def generation_in(message: discord.Message) -> str | None:
@@ -153,6 +64,11 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
     ) -> Self:
         return cls(match["action"], match["generation"], str(interaction.locale))
 
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        answering = cast(Answering, interaction.client.answering)
+        writes = self.action in ("again", "vary")
+        return not writes or await may_speak(answering, interaction, f"button {self.action}")
+
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
         answering = cast(Answering, interaction.client.answering)
         async with guarded(answering, interaction, f"button {self.action}"):
@@ -160,18 +76,28 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
                 await self._judge(interaction, answering)
             elif self.action == "undo":
                 await self._undo(interaction, answering)
+            elif self.action == "reason":
+                await self._ask(interaction, answering)
             elif self.action in ("again", "vary"):
                 await self._write(interaction, answering)
             else:
                 await self._why(interaction, answering)
 
-    def _fact(self, interaction: discord.Interaction[Any], value: float, *, withdrawn: bool = False) -> Fact:
+    def _fact(
+        self,
+        interaction: discord.Interaction[Any],
+        value: float,
+        *,
+        reason: str = "",
+        withdrawn: bool = False,
+    ) -> Fact:
         return Fact(
             self.generation,
             str(interaction.user.id),
             "button",
             value,
             BUTTON_LABEL,
+            reason,
             at=time.time(),
             withdrawn=withdrawn,
         )
@@ -181,7 +107,9 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
         value = 1.0 if self.action == "up" else -1.0
         if await answering.journal(Journal.react, self._fact(interaction, value)):
             view = discord.ui.View(timeout=None)
-            view.add_item(ReplyButton("undo", self.generation, locale))
+            # a 👎 offers one question; who does not want it leaves it
+            for action in ("undo",) if self.action == "up" else ("undo", "reason"):
+                view.add_item(ReplyButton(action, self.generation, locale))
             await interaction.response.send_message(
                 say(f"feedback.{self.action}", locale), view=view, ephemeral=True
             )
@@ -194,6 +122,30 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
         await answering.journal(Journal.react, self._fact(interaction, 0.0, withdrawn=True))
         text = say("feedback.undone", str(interaction.locale))
         await interaction.response.edit_message(content=text, view=None)
+
+    async def _ask(self, interaction: discord.Interaction[Any], answering: Answering) -> None:
+        """The private question after a 👎; its answer replaces the bare 👎 while that still stands."""
+        locale = str(interaction.locale)
+        if not await self._still_disliked(interaction, answering):
+            await interaction.response.edit_message(content=say("feedback.changed", locale), view=None)
+            return
+
+        async def told(submitted: discord.Interaction[Any], reason: str) -> None:
+            async with guarded(answering, submitted, "reason"):
+                key = "feedback.changed"
+                if await self._still_disliked(submitted, answering) and await answering.journal(
+                    Journal.react, self._fact(submitted, -1.0, reason=reason)
+                ):
+                    key = "feedback.reason_noted"
+                view = discord.ui.View(timeout=None)
+                view.add_item(ReplyButton("undo", self.generation, str(submitted.locale)))
+                await submitted.response.edit_message(content=say(key, str(submitted.locale)), view=view)
+
+        await interaction.response.send_modal(ReasonModal(locale, told))
+
+    async def _still_disliked(self, interaction: discord.Interaction[Any], answering: Answering) -> bool:
+        standing = await answering.journal(Journal.signal, self.generation, str(interaction.user.id))
+        return standing is not None and standing.value < 0
 
     async def _write(self, interaction: discord.Interaction[Any], answering: Answering) -> None:
         """The same request once more: anew, or near the reply that this button is under."""
@@ -213,12 +165,65 @@ class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], te
         await deliver(interaction, answering, answer, private=private)
 
     async def _why(self, interaction: discord.Interaction[Any], answering: Answering) -> None:
-        locale = str(interaction.locale)
-        reply = await answering.journal(Journal.reply, self.generation)
-        parts = [say("why.gone", locale)] if reply is None else split(why(reply, locale))
-        await interaction.response.send_message(parts[0], ephemeral=True)
-        for part in parts[1:]:
-            await interaction.followup.send(part, ephemeral=True)
+        await explain(interaction, answering, self.generation)
+
+
+async def explain(interaction: discord.Interaction[Any], answering: Answering, generation: str) -> None:
+    """How a reply came to be, to the one who asks."""
+    locale = str(interaction.locale)
+    reply = await answering.journal(Journal.reply, generation)
+    parts = [say("why.gone", locale)] if reply is None else split(why(reply, locale))
+    await interaction.response.send_message(parts[0], ephemeral=True)
+    for part in parts[1:]:
+        await interaction.followup.send(part, ephemeral=True)
+
+
+class EditedButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"moyou-edited:(?P<prompt>\d{1,20})"
+):
+    """Under the answer to a message that was edited since: answers what it says now."""
+
+    def __init__(self, prompt: int, locale: str) -> None:
+        self.prompt = prompt
+        super().__init__(
+            discord.ui.Button(
+                style=discord.ButtonStyle.primary,
+                emoji="🔁",
+                label=say("button.edited", locale),
+                custom_id=f"moyou-edited:{prompt}",
+                row=1,
+            )
+        )
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls(int(match["prompt"]), str(interaction.locale))
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        return await may_speak(cast(Answering, interaction.client.answering), interaction, "button edited")
+
+    async def callback(self, interaction: discord.Interaction[Any]) -> None:
+        client = interaction.client
+        answering = cast(Answering, client.answering)
+        async with guarded(answering, interaction, "button edited"):
+            await interaction.response.defer(thinking=True)
+            where = client.get_partial_messageable(interaction.channel_id, guild_id=interaction.guild_id)
+            try:
+                message = await where.fetch_message(self.prompt)
+            except discord.HTTPException:
+                text = say("again.prompt_gone", str(interaction.locale))
+                await interaction.edit_original_response(content=text)
+                return
+            # a message that is fetched knows its channel only in part
+            message.channel = interaction.channel or message.channel
+            asking = await client.chat.asking(message)
+            if isinstance(asking, str):
+                await interaction.edit_original_response(content=say(asking, str(interaction.locale)))
+                return
+            answer = await answering.write(asking.request, asking.who, others=asking.others)
+            await deliver(interaction, answering, answer, notes=asking.notes)
 
 
 def can_vary(reply: Reply) -> bool:
@@ -229,15 +234,20 @@ def is_private(message: discord.Message | None) -> bool:
     return message is not None and message.flags.ephemeral
 
 
-def reply_view(answer: Answer) -> discord.ui.View:
+def reply_buttons(
+    generation: str, locale: str, *, vary: bool = False, edited: int | None = None
+) -> discord.ui.View:
     """👍 👎 again vary why. They hold the generation's id alone, so they outlive the process.
 
-    Only what was written from a latent has a neighbourhood to vary in.
+    Only what was written from a latent has a neighbourhood to vary in. No generation: a sentence, which
+    nobody judges. `edited`: the prompt whose words have changed since.
     """
     view = discord.ui.View(timeout=None)
-    varied = ("vary",) if can_vary(answer.reply) else ()
-    for action in ("up", "down", "again", *varied, "why"):
-        view.add_item(ReplyButton(action, answer.reply.generation, answer.request.locale))
+    varied = ("vary",) if vary else ()
+    for action in ("up", "down", "again", *varied, "why") if generation else ():
+        view.add_item(ReplyButton(action, generation, locale))
+    if edited is not None:
+        view.add_item(EditedButton(edited, locale))
     return view
 
 
@@ -248,15 +258,21 @@ async def deliver(
     *,
     quoted: bool = False,
     private: bool = False,
-) -> None:
+    notes: tuple[str, ...] = (),
+) -> list[discord.Message]:
     """One edit of the deferred response with the answer; what does not fit follows. Buttons on the last."""
-    parts = split(reply_text(answer.request, answer.reply, quoted=quoted))
-    view = reply_view(answer) if answer.kept else None
+    locale = answer.request.locale
+    parcel = packed(reply_text(answer.request, answer.reply, quoted=quoted), locale, notes)
+    view: Any = discord.utils.MISSING
+    if answer.kept:
+        view = reply_buttons(answer.reply.generation, locale, vary=can_vary(answer.reply))
+    files = [parcel.file()] if parcel.whole else []
     sent: list[discord.Message] = []
-    for index, part in enumerate(parts):
-        shown = view if index == len(parts) - 1 and view is not None else discord.utils.MISSING
+    for index, part in enumerate(parcel.parts):
+        shown = view if index == len(parcel.parts) - 1 else discord.utils.MISSING
         if index == 0:
-            sent.append(await interaction.edit_original_response(content=part, view=shown))
+            sent.append(await interaction.edit_original_response(content=part, view=shown, attachments=files))
         else:
             sent.append(await interaction.followup.send(part, view=shown, ephemeral=private, wait=True))
     await answering.attach(answer, [message.id for message in sent])
+    return sent

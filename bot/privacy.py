@@ -13,6 +13,7 @@ import discord
 from discord import app_commands
 
 from bot.answering import Answering, guarded
+from bot.installs import anywhere
 from bot.translator import words
 from bot.wording import say
 from engine import Journal
@@ -31,7 +32,11 @@ def privacy_command(answering: Answering) -> app_commands.Command[Any, ..., Any]
             text, view = await policy(interaction, answering)
             await interaction.response.send_message(text, view=view, ephemeral=True)
 
-    return app_commands.Command(name="privacy", description=words("privacy.description"), callback=privacy)
+    command: app_commands.Command[Any, ..., Any] = app_commands.Command(
+        name=words("privacy.name", "privacy"), description=words("privacy.description"), callback=privacy
+    )
+    anywhere(command)
+    return command
 
 
 async def policy(interaction: discord.Interaction[Any], answering: Answering) -> tuple[str, discord.ui.View]:

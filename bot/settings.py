@@ -33,12 +33,16 @@ DEFAULTS: Mapping[str, str] = {
     "MOYOU_PORT": "8642",
     "MOYOU_CONSOLE_TOKEN": "",
     "MOYOU_KEEP_WORDS_HOURS": "24",
+    "MOYOU_KEEP_LEFT_DAYS": "30",
     "MOYOU_WORKERS": "1",
     "MOYOU_QUEUE": "64",
     "MOYOU_DEADLINE": "30",
+    "MOYOU_MEMBER_PACE": "20",
+    "MOYOU_GUILD_PACE": "120",
     "MOYOU_BOOK": "on",
     "MOYOU_MESSAGE_CONTENT": "off",
     "MOYOU_LOCALE": "zh-CN",
+    "MOYOU_SHARDS": "",
     "MOYOU_DEVELOPMENT_GUILD": "",
 }
 """Every setting and its default, as one writes it in `.env`."""
@@ -55,6 +59,14 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
+class Shards:
+    """The shards of one process: these of so many."""
+
+    ids: tuple[int, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. Secrets are left out of `repr`, so that no log or traceback can show them."""
 
@@ -66,12 +78,16 @@ class Settings:
     port: int = 8642
     console_token: str = dataclasses.field(default="", repr=False)
     keep_words_hours: float = 24.0
+    keep_left_days: float = 30.0
     workers: int = 1
     queue: int = 64
     deadline: float = 30.0
+    member_pace: int = 20
+    guild_pace: int = 120
     book: bool = True
     message_content: bool = False
     locale: str = "zh-CN"
+    shards: Shards | None = None
     development_guild: int | None = None
 
     @property
@@ -122,12 +138,16 @@ class Settings:
             port=reader.read("MOYOU_PORT", _whole(0, 65535)),
             console_token=reader.read("MOYOU_CONSOLE_TOKEN", _console_token),
             keep_words_hours=reader.read("MOYOU_KEEP_WORDS_HOURS", _number(0, 720)),
+            keep_left_days=reader.read("MOYOU_KEEP_LEFT_DAYS", _number(0, 3650)),
             workers=reader.read("MOYOU_WORKERS", _whole(1, 64)),
             queue=reader.read("MOYOU_QUEUE", _whole(1, 10_000)),
             deadline=reader.read("MOYOU_DEADLINE", _number(1, 600)),
+            member_pace=reader.read("MOYOU_MEMBER_PACE", _whole(0, 10_000)),
+            guild_pace=reader.read("MOYOU_GUILD_PACE", _whole(0, 100_000)),
             book=reader.read("MOYOU_BOOK", _switch),
             message_content=reader.read("MOYOU_MESSAGE_CONTENT", _switch),
             locale=reader.read("MOYOU_LOCALE", _locale),
+            shards=reader.read("MOYOU_SHARDS", _shards),
             development_guild=reader.read("MOYOU_DEVELOPMENT_GUILD", _guild),
         )
         if not settings.loopback and not settings.console_token:
@@ -247,3 +267,22 @@ def _guild(text: str) -> int | None:
     if not re.fullmatch(r"[0-9]{15,20}", text):
         raise _Unusable("setting.guild")
     return int(text)
+
+
+def _shards(text: str) -> Shards | None:
+    """Blank: all, as many as Discord wants. "4": all of four. "0-1/4", "2,3/4": these of four."""
+    if not text:
+        return None
+    found = re.fullmatch(r"(?:([0-9,-]+)/)?([0-9]{1,5})", text)
+    count = int(found[2]) if found is not None else 0
+    if found is None or count < 1:
+        raise _Unusable("setting.shards")
+    ids: set[int] = set()
+    for part in (found[1] or f"0-{count - 1}").split(","):
+        ends = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
+        if ends is None:
+            raise _Unusable("setting.shards")
+        ids.update(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
+    if not ids or max(ids) >= count:
+        raise _Unusable("setting.shards")
+    return Shards(tuple(sorted(ids)), count)

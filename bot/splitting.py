@@ -38,7 +38,7 @@ _WORST, _SOFT, _SENTENCE, _LINE, _PARAGRAPH = range(5)
 
 def length(text: str) -> int:
     """UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def split(text: str, limit: int = LIMIT) -> list[str]:

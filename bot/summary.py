@@ -16,8 +16,8 @@ from typing import Any
 
 import discord
 
-from bot.answering import Answering
-from bot.chat import masked
+from bot.answering import Answering, asker_of
+from bot.context import masked
 from bot.splitting import split
 from bot.summary_text import summary_text
 from bot.wording import say
@@ -109,7 +109,7 @@ async def summarize_channel(
     if not messages:
         raise NothingToSummarize()
     messages.sort(key=lambda message: message.minute)
-    summary = await answering.engine.summarize(messages, points=points)
+    summary = await answering.summarize(messages, asker_of(interaction), points=points)
     parts = split(summary_text(summary, links, locale))
     await interaction.edit_original_response(content=parts[0])
     for part in parts[1:]:

@@ -47,8 +47,9 @@ async def supervise(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
+    on_start: Callable[[], object] = lambda: None,
 ) -> None:
-    """Runs a client until it is cancelled; after a crash a new one.
+    """Runs a client until it is cancelled; after a crash a new one. `on_start`: told of each.
 
     Raises BadSetting when Discord refuses the token or the privileged intent, and the SetupErrors of
     the client.
@@ -56,6 +57,7 @@ async def supervise(
     wait = FIRST_WAIT
     while True:
         began = clock()
+        on_start()
         try:
             async with make_client() as client:
                 await client.start(settings.discord_token)

@@ -27,9 +27,17 @@ def by_locale(words: Mapping[str, str], default: str | None = None) -> app_comma
     return app_commands.locale_str(words["zh-CN"] if default is None else default, words=dict(words))
 
 
-def words(key: str) -> app_commands.locale_str:
-    """The words of a key of `bot.wording`."""
-    return by_locale({"zh-CN": say(key, "zh-CN"), "en": say(key, "en")})
+def words(key: str, default: str | None = None) -> app_commands.locale_str:
+    """The words of a key of `bot.wording`; `default` as in `by_locale`."""
+    return by_locale({"zh-CN": say(key, "zh-CN"), "en": say(key, "en")}, default)
+
+
+def in_locale(words: Mapping[str, str], locale: str) -> str:
+    """Words by locale as a reader of `locale` gets them: their own, or those of our nearest language."""
+    if locale in words:
+        return words[locale]
+    mine = language(locale)
+    return traditional(words["zh-CN"]) if mine == "zh-TW" and mine not in words else words[mine]
 
 
 class Translator(app_commands.Translator):
@@ -44,7 +52,4 @@ class Translator(app_commands.Translator):
         known: Mapping[str, str] | None = string.extras.get("words")
         if known is None or locale not in OURS:
             return None
-        mine = language(locale.value)
-        if mine == "zh-TW":
-            return known.get("zh-TW") or traditional(known["zh-CN"])
-        return known[mine]
+        return in_locale(known, locale.value)

@@ -17,8 +17,8 @@ import functools
 
 import opencc
 
-from bot import wording_console, wording_discord
-from engine import simplify
+from bot import wording_commands, wording_console, wording_discord, wording_guilds
+from engine import simplify, whole_characters
 
 DEFAULT_LOCALE = "zh-CN"
 READ = 2000
@@ -65,6 +65,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "选项 {option} 不接受这个值：{reason}。",
         "The option {option} does not accept this value; {reason}.",
     ),
+    "unknown_choice": (
+        "“{option}”里没有这一项，可选：{known}。",
+        "{option} has no such value; choose one of: {known}.",
+    ),
     "another_model": (
         "这是 {written} 写的，现在装着的是 {loaded}；换回那个模型才能重放。",
         "This was written by {written}, but {loaded} is loaded; put that model back to replay it.",
@@ -83,9 +87,52 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "The two texts are in different languages; give two in Chinese or two in English.",
     ),
     "bad_file": ("文件 {file} 用不了：{reason}。", "{file} cannot be used: {reason}."),
+    "file_too_large": (
+        "附件 {file} 有 {size} 字节，太大了；请给 {limit} 字节以内的文本文件。",
+        "The attachment {file} has {size} bytes, which is too large; give a text file of at most {limit}.",
+    ),
+    "file_not_text": (
+        "附件 {file} 读不成文字；请存成 UTF-8、UTF-16 或 GB18030 编码的纯文本（.txt 或 .md）再发。",
+        "The attachment {file} cannot be read as text; save it as plain text (.txt or .md) in UTF-8, "
+        "UTF-16 or GB18030 and send it again.",
+    ),
     "nothing_to_summarize": (
         "这里还没有可以总结的内容，换个有人说话的频道试试。",
         "There is nothing to summarise here yet; try a channel where people have written.",
+    ),
+    "another_journal": (
+        "{file} 和 {into} 用的不是同一把密钥，认不出是不是同一个人；"
+        "请让每台机器都从同一个 journal.db 的副本开始，这样才能合并。",
+        "{file} hides people under another key than {into}; start each machine with a copy of one "
+        "journal.db, then their journals can be merged.",
+    ),
+    "not_here": (
+        "这里的管理者没有开放这个，请问问他们。",
+        "The moderators of this server do not want this here; ask them.",
+    ),
+    "wrong_channel": (
+        "墨友不能在这个频道说话；换个频道试试，管理者也可以用 /settings 更改。",
+        "Moyou may not speak in this channel; try another one, or a moderator can change /settings.",
+    ),
+    "quiet_hours": (
+        "现在是这里的安静时间，到 {until} 为止；请那时再来。",
+        "These are quiet hours on this server, until {until}; try again then.",
+    ),
+    "no_summaries": (
+        "这个服务器关闭了摘要；管理者可以用 /settings 打开。",
+        "Summaries are off on this server; a moderator can switch them on with /settings.",
+    ),
+    "daily_limit": (
+        "你今天在这里的 {limit} 次已经用完，请明天再来。",
+        "You have had your {limit} answers for today on this server; try again tomorrow.",
+    ),
+    "blocked_word": (
+        "这段文字里有这个服务器不许用的词，请换个说法。",
+        "The text has a word that is not allowed on this server; say it another way.",
+    ),
+    "too_often": (
+        "一下子说得太多了，请过 {seconds} 秒再试。",
+        "That was a lot at once; try again in {seconds} s.",
     ),
     "busy": ("墨友正忙，请稍后再试。", "Moyou is busy; try again in a moment."),
     "queue_full": (
@@ -95,6 +142,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
     "too_slow": (
         "写了 {seconds:g} 秒还没写完，先停下了；换段短一点的文字试试。",
         "This took longer than {seconds:g} seconds and was stopped; try a shorter text.",
+    ),
+    "loading": (
+        "墨友刚启动，模型还在载入，请过几秒再试。",
+        "Moyou has just started and is loading its models; try again in a few seconds.",
     ),
     "shutting_down": (
         "墨友正在关闭，请一分钟后再试。",
@@ -177,6 +228,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "请写服务器的编号，15 到 20 位数字",
         "give a server's id, 15 to 20 digits",
     ),
+    "setting.shards": (
+        "请写分片的总数，或本进程的分片和总数，例如 0-1/4",
+        "give how many shards there are, or this process's own and how many, such as 0-1/4",
+    ),
     "setting.unknown": (
         "没有这个设置；全部设置见 .env.example",
         "there is no such setting; .env.example lists them all",
@@ -249,8 +304,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     # --- console: bot/wording_console.py
     **wording_console.WORDS,
+    # --- servers and their moderators: bot/wording_guilds.py
+    **wording_guilds.WORDS,
     # --- Discord: bot/wording_discord.py
     **wording_discord.WORDS,
+    # --- Discord's menus, threads, attachments, questions: bot/wording_commands.py
+    **wording_commands.WORDS,
 }
 
 
@@ -268,7 +327,7 @@ def language_of(text: str, otherwise: str = "en") -> str:
     scripts, `otherwise` decides. A text of neither (emoji, numbers, nothing) gets `otherwise`. Of a
     long text the beginning tells: a post may be longer than any task takes.
     """
-    text = text[:READ]
+    text = whole_characters(text[:READ])
     if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
         only_traditional = _changed(text, simplify(text))
         only_simplified = _changed(text, in_characters_of(text, "zh-TW"))
@@ -287,7 +346,7 @@ def traditional(text: str) -> str:
 
 def in_characters_of(text: str, locale: str) -> str:
     """Words that are not ours (a reply, a verse) in the characters of a locale; nothing is remembered."""
-    return str(_converter().convert(text)) if language(locale) == "zh-TW" else text
+    return str(_converter().convert(whole_characters(text))) if language(locale) == "zh-TW" else text
 
 
 def load() -> None:
@@ -296,7 +355,7 @@ def load() -> None:
 
 
 def _changed(before: str, after: str) -> int:
-    return sum(a != b for a, b in zip(before, after, strict=False))
+    return 0 if before == after else sum(a != b for a, b in zip(before, after, strict=False))
 
 
 @functools.cache

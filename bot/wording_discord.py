@@ -191,16 +191,20 @@ WORDS: dict[str, tuple[str, str]] = {
     "privacy.words_not_kept": ("你对我说的话不保留", "What you say to me is not kept"),
     "privacy.policy": (
         "**墨友与隐私**\n"
-        "- 只有提到我、回复我、私信我，或对我用命令时，我才读消息。\n"
+        "- 只有提到我、回复我、私信我、对我用命令，或在我开的子区、管理者指定的频道里说话时，我才读消息。\n"
         "- {kept}。\n"
-        "- 我写的回复和大家的 👍 👎 会保留，用来改进；你的编号只以散列形式保存。\n"
+        "- 我写的回复和大家的 👍 👎 会保留，用来改进；你的编号只以散列形式保存。"
+        "👎 之后写的话和举报时写的话，跟着评价保留给管理者看，直到你让我忘记你。\n"
         "- 你的话从不用来训练模型，也不离开运行墨友的这台机器。\n"
         "- 总结不保留。\n"
         "{state}",
         "**Moyou and privacy**\n"
-        "- I read a message only when it mentions me, replies to me, is sent to me or has a command.\n"
+        "- I read a message only when it mentions me, replies to me, is sent to me, has a command, or "
+        "stands in a thread I opened or a channel that moderators gave me.\n"
         "- {kept}.\n"
-        "- My replies and people's 👍 👎 are kept in order to improve; your id is stored only as a hash.\n"
+        "- My replies and people's 👍 👎 are kept in order to improve; your id is stored only as a hash. "
+        "What you write after a 👎 or in a report stays with it for moderators, until you have me forget "
+        "you.\n"
         "- Your words never train a model and never leave the machine that runs Moyou.\n"
         "- Summaries are not kept.\n"
         "{state}",

@@ -336,5 +336,18 @@ def export(journal: Path, kind: Format, out: Path, as_json: bool) -> None:
     show({"out": str(out), "rows": run(journal, kind, out)}, as_json)
 
 
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--journal", type=NEW_FILE, default=DATA / "journal.db", help="The journal that takes them.")
+@as_json
+def merge(files: tuple[Path, ...], journal: Path, as_json: bool) -> None:
+    """Take the journals of other processes or machines into --journal; nothing comes in twice."""
+    from engine.journal_union import merge as run
+
+    for file in files:
+        merged = run(journal, file)
+        show({"file": str(file), "generations": merged.generations, "facts": merged.facts}, as_json)
+
+
 if __name__ == "__main__":
     main(prog_name="python -m engine")

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from engine.reward import RewardModel
 
 _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
+_WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperature
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
@@ -190,7 +191,7 @@ class Composer:
         decoder = self.decoder(model)
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
-        decoding = dict(again.decoding if again else decoding or self._decoding(task))
+        decoding = dict(again.decoding if again else decoding or self._decoding(task, request))
         sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
         drafts, extra = self._drafts(task, request, model, decoder, seed, decoding, sampling)
         if again is not None:
@@ -272,8 +273,9 @@ class Composer:
         }
         return dataclasses.replace(written, **values, **extra(written.chosen))
 
-    def _decoding(self, task: Task) -> dict[str, Any]:
+    def _decoding(self, task: Task, request: Request) -> dict[str, Any]:
         values = {f.name: getattr(task.decoding, f.name) for f in dataclasses.fields(Sampling)}
+        values["temperature"] *= _WARMTH.get(request.tone, 1.0)
         if task.dial:
             return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
         return {**values, "drafts": task.decoding.drafts, "book": self._use_book}

@@ -8,8 +8,11 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
     │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
     │   ├── HeadMissing  HeadUnfit  HeadUnwritable
+    │   ├── AnotherJournal  FileTooLarge  FileNotText  UnknownChoice
+    ├── NotHere              the moderators of a server do not want it
+    │   ├── WrongChannel  QuietHours  NoSummaries  DailyLimit  BlockedWord
     ├── Busy                 nothing is wrong, try again
-    │   ├── QueueFull  TooSlow  ShuttingDown
+    │   ├── QueueFull  TooSlow  ShuttingDown  TooOften  Loading
     ├── NothingGood          the engine's own score says that no draft is worth sending
     ├── SetupError           the owner can fix it
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
@@ -82,9 +85,24 @@ class BadOption(BadInput):
     sentence = "The option {option} does not accept this value; {reason}."
 
 
+class UnknownChoice(BadInput):
+    code = "unknown_choice"
+    sentence = "The option {option} has no such value; choose one of: {known}."
+
+
 class BadFile(BadInput):
     code = "bad_file"
     sentence = "{file} cannot be used: {reason}."
+
+
+class FileTooLarge(BadInput):
+    code = "file_too_large"
+    sentence = "{file} has {size} bytes; give a text of at most {limit}."
+
+
+class FileNotText(BadInput):
+    code = "file_not_text"
+    sentence = "{file} is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8 and try again."
 
 
 class NothingToSummarize(BadInput):
@@ -117,6 +135,44 @@ class TwoLanguages(BadInput):
     sentence = "The two texts are in different languages; give two in Chinese or two in English."
 
 
+class AnotherJournal(BadInput):
+    code = "another_journal"
+    sentence = (
+        "{file} hides people under another key than {into}; start each machine with a copy of one "
+        "journal.db, then their journals can be merged."
+    )
+
+
+class NotHere(MoyouError):
+    code = "not_here"
+    sentence = "The moderators of this server do not want this here; ask them."
+
+
+class WrongChannel(NotHere):
+    code = "wrong_channel"
+    sentence = "Moyou may not speak in this channel; try another one, or a moderator can change /settings."
+
+
+class QuietHours(NotHere):
+    code = "quiet_hours"
+    sentence = "These are quiet hours on this server, until {until}; try again then."
+
+
+class NoSummaries(NotHere):
+    code = "no_summaries"
+    sentence = "Summaries are off on this server; a moderator can switch them on with /settings."
+
+
+class DailyLimit(NotHere):
+    code = "daily_limit"
+    sentence = "You have had your {limit} answers for today on this server; try again tomorrow."
+
+
+class BlockedWord(NotHere):
+    code = "blocked_word"
+    sentence = "The text has a word that is not allowed on this server; say it another way."
+
+
 class Busy(MoyouError):
     code = "busy"
     sentence = "Moyou is busy; try again in a moment."
@@ -135,6 +191,16 @@ class TooSlow(Busy):
 class ShuttingDown(Busy):
     code = "shutting_down"
     sentence = "Moyou is shutting down; try again in a minute."
+
+
+class TooOften(Busy):
+    code = "too_often"
+    sentence = "That was a lot at once; try again in {seconds} s."
+
+
+class Loading(Busy):
+    code = "loading"
+    sentence = "Moyou is still loading its models; try again in a few seconds."
 
 
 class NothingGood(MoyouError):

@@ -376,6 +376,11 @@ class Journal:
                 "(channel <> '' OR person = :who))",
                 values,
             )
+            self._db.execute(
+                "INSERT OR IGNORE INTO erased SELECT id FROM generations WHERE person = :who "
+                f"UNION SELECT id FROM facts WHERE person = :who OR generation IN {theirs}",
+                values,
+            )
             facts = self._db.execute(
                 f"DELETE FROM facts WHERE person = :who OR generation IN {theirs}",
                 values,

@@ -120,6 +120,21 @@ def people(db: Database) -> None:
     )
 
 
+@MIGRATIONS(name="0004_guilds")
+def guilds(db: Database) -> None:
+    """What the moderators of a server decided and when Moyou was last in it; which replies and judgements
+    were erased (their random ids alone), so that a union of journals does not bring them back; what
+    Moyou has told Discord."""
+    db.table("guilds").create(
+        {"guild": str, "settings": str, "at": float, "seen": float},
+        pk="guild",
+        not_null={"settings", "at", "seen"},
+    )
+    db.table("erased").create({"id": str}, pk="id")
+    db.table("told").create({"name": str, "value": str}, pk="name", not_null={"value"})
+    db.table("generations").create_index(["guild"])
+
+
 def known() -> tuple[str, ...]:
     """The names of all steps, in order."""
     with Database(memory=True, execute_plugins=False) as empty:

@@ -14,9 +14,11 @@ A file has these keys; everything else is refused, so that a misspelt key is nev
     dial = "vary" | "blend"                  a talk task that moves the given text, prose or verse, on
                                              the latent; blend needs the options second and steps
     private, command = false, true           only the asker sees the answer; it is a slash command
+    thread = true                            the answer opens a thread where the conversation goes on
+    [menu]                                   what it is called in a message's menu, one line a locale
     [name] [description]                     one line a locale: en and zh-CN required
     [options.KEY]                            required, main, kind, max_length, minimum, maximum,
-                                             default, description, name, choices
+                                             default, description, name, choices, complete, keep_end
     [decoding]                               temperature, nucleus, max_tokens, drafts, no_repeat, abstain
 """
 
@@ -54,6 +56,8 @@ __all__ = ["Choice", "Decoding", "Option", "Task", "load_tasks", "read_task"]
 
 MAX_OPTIONS = 25
 MAX_CHOICES = 25
+MAX_COMPLETED = 200
+"""Choices that are offered while somebody types: Discord shows 25 at a time."""
 MAX_DESCRIPTION = 100
 MAX_CHOICE = 100
 MAX_TEXT_OPTION = 6000
@@ -79,12 +83,17 @@ def load_tasks(folder: Path | None = None) -> dict[str, Task]:
         raise PromptBroken(file=folder, key="folder", reason="it holds no .toml file")
     tasks: dict[str, Task] = {}
     taken: dict[tuple[str, str], str] = {}
+    menus: dict[tuple[str, str], str] = {}
     for file in files:
         task = read_task(file)
         for locale, name in task.names.items() if task.command else ():
             other = taken.setdefault((locale, name), file.name)
             if other != file.name:
                 raise PromptBroken(file=file, key=f"name.{locale}", reason=f"{other} has the same name")
+        for locale, name in task.menu.items():
+            other = menus.setdefault((locale, name), file.name)
+            if other != file.name:
+                raise PromptBroken(file=file, key=f"menu.{locale}", reason=f"{other} has the same menu")
         tasks[task.name] = task
     return tasks
 
@@ -132,6 +141,8 @@ def _task(name: str, table: Table) -> Task:
         command=command,
         form=table.text("form", ""),
         dial=cast(Dial, table.one_of("dial", ("", "vary", "blend"), "")),
+        thread=table.flag("thread", False),
+        menu=table.names("menu") if "menu" in table.keys else {},
     )
     _check_condition(task, table)
     _check_dial(task, table)
@@ -148,6 +159,8 @@ def _task(name: str, table: Table) -> Task:
             raise table.broken(key, str(error).rstrip(".")) from error
     if model != "verse" and task.form:
         raise table.broken("form", 'only a task with model = "verse" has a form')
+    if task.menu and (task.main is None or source != "text"):
+        raise table.broken("menu", "it needs a main option, which takes the message's text")
     if (model == "extract") != (source == "messages"):
         raise table.broken("source", 'model = "extract" and source = "messages" go together')
     if (size := _command_size(task)) > MAX_COMMAND:
@@ -208,6 +221,7 @@ def _option(key: str, table: Table) -> Option:
         raise table.broken("", "this name is kept for the earlier turns; choose another")
     kind = cast(Kind, table.one_of("kind", ("text", "integer"), "text"))
     number = kind == "integer"
+    complete = table.flag("complete", False)
     option = Option(
         name=key,
         names=table.names("name", command=True, default=key),
@@ -219,8 +233,14 @@ def _option(key: str, table: Table) -> Option:
         minimum=table.integer("minimum", 0, -MAX_INTEGER, MAX_INTEGER) if number else 0,
         maximum=table.integer("maximum", MAX_INTEGER, -MAX_INTEGER, MAX_INTEGER) if number else MAX_INTEGER,
         default=table.text_or_integer("default", ""),
-        choices=_choices(table.tables("choices")),
+        choices=_choices(table.tables("choices"), MAX_COMPLETED if complete else MAX_CHOICES),
+        complete=complete,
+        keep_end=table.flag("keep_end", False),
     )
+    if complete and not option.choices:
+        raise table.broken("complete", "only choices can be completed, and there are none")
+    if option.keep_end and not option.main:
+        raise table.broken("keep_end", "it is for the main option, the text")
     if option.minimum > option.maximum:
         raise table.broken("minimum", f"it is above maximum ({option.maximum})")
     if option.main and (option.choices or number):
@@ -237,7 +257,7 @@ def _option(key: str, table: Table) -> Option:
     return dataclasses.replace(option, default=default)
 
 
-def _choices(tables: Sequence[Table]) -> tuple[Choice, ...]:
+def _choices(tables: Sequence[Table], most: int) -> tuple[Choice, ...]:
     choices: list[Choice] = []
     for table in tables:
         choice = Choice(table.text("value"), table.names("name", limit=MAX_CHOICE))
@@ -247,8 +267,9 @@ def _choices(tables: Sequence[Table]) -> tuple[Choice, ...]:
             raise table.broken("value", f"{choice.value} is there twice")
         table.finish()
         choices.append(choice)
-    if len(choices) > MAX_CHOICES:
-        raise tables[0].broken("", f"there are {len(choices)} choices, Discord takes {MAX_CHOICES}")
+    if len(choices) > most:
+        whose = "Discord takes" if most == MAX_CHOICES else "at most"
+        raise tables[0].broken("", f"there are {len(choices)} choices, {whose} {most}")
     return tuple(choices)
 
 
@@ -267,9 +288,11 @@ def _decoding(table: Table) -> Decoding:
 
 
 def _command_size(task: Task) -> int:
-    """Discord counts a text once, in its longest locale."""
+    """Discord counts a text once, in its longest locale. Choices that are completed travel later."""
     texts: list[Mapping[str, str]] = [task.names, task.description]
+    listed = [choice for option in task.options if not option.complete for choice in option.choices]
     for option in task.options:
-        texts += [option.names, option.description, *(choice.names for choice in option.choices)]
-    values = sum(len(choice.value) for option in task.options for choice in option.choices)
+        texts += [option.names, option.description]
+    texts += [choice.names for choice in listed]
+    values = sum(len(choice.value) for choice in listed)
     return values + sum(max(len(text) for text in by_locale.values()) for by_locale in texts)

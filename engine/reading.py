@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from engine.errors import BadFile
+from engine.errors import BadFile, FileNotText
 from engine.text import HAN, simplify
 
 PIECE = 1 << 20
@@ -39,6 +39,7 @@ _MARKS = (
 )
 _TEXT_COLUMNS = ("text", "content", "sentence", "文本", "内容", "正文", "句子")
 _SENTENCE_END = re.compile(r"[。！？!?…\n.](?=[^。！？!?…\n.]*$)")
+_STRANGE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ue000-\uf8ff\ufffe\uffff]")
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
 
 
@@ -72,13 +73,29 @@ def encoding_of(path: Path) -> str:
     UTF-16 whose characters are the most ordinary ones.
     """
     with _bytes(path) as stream:
-        head = stream.read(_LOOK)
-        for mark, encoding in _MARKS:
-            if head.startswith(mark):
-                return encoding
-        has_zeros = b"\0" in head
-        if not has_zeros and _is_utf8(head, stream):
-            return "utf-8"
+        return _encoding(stream, path.name)
+
+
+def text_in(content: bytes, file: str) -> str:
+    """The text of a file that is in memory: whole, decoded, nothing unpacked. Raises FileNotText."""
+    try:
+        text = content.decode(_encoding(io.BytesIO(content), file))
+    except (BadFile, UnicodeDecodeError) as error:
+        raise FileNotText(file=file) from error
+    # UTF-8 allows control characters, text has next to none
+    if len(_STRANGE.findall(text)) > len(text) // 50:
+        raise FileNotText(file=file)
+    return text
+
+
+def _encoding(stream: io.BufferedIOBase, name: str) -> str:
+    head = stream.read(_LOOK)
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    has_zeros = b"\0" in head
+    if not has_zeros and _is_utf8(head, stream):
+        return "utf-8"
     # Text in GB18030 and Big5 holds no zero bytes; in UTF-16 it does wherever a character is Latin.
     candidates = ("utf-16-le", "utf-16-be") if has_zeros else ("gb18030", "big5", "utf-16-le", "utf-16-be")
     ordinary = {encoding: _ordinary(head, encoding) for encoding in candidates}
@@ -86,9 +103,9 @@ def encoding_of(path: Path) -> str:
     if ordinary[best] >= _ORDINARY:
         return best
     if has_zeros or sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head) > len(head) // 50:
-        raise BadFile(file=path.name, reason="it is not text; give JSON lines, CSV or plain text")
+        raise BadFile(file=name, reason="it is not text; give JSON lines, CSV or plain text")
     raise BadFile(
-        file=path.name, reason="its encoding is neither UTF-8 nor GB18030; save it as UTF-8 and try again"
+        file=name, reason="its encoding is neither UTF-8 nor GB18030; save it as UTF-8 and try again"
     )
 
 

@@ -43,7 +43,9 @@ class Option:
 
     `main` marks the option that carries the task's text: it travels in `Request.text`, not in
     `Request.options`. `max_length` counts characters (code points) of a text, `minimum` and
-    `maximum` bound an integer. `default` is "" where there is none.
+    `maximum` bound an integer. `default` is "" where there is none. `complete`: its choices are offered
+    while somebody types, and there may be more than a menu holds. `keep_end`: of a longer text its end
+    is read, the place where it goes on.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Option:
     maximum: int = MAX_INTEGER
     default: str = ""
     choices: tuple[Choice, ...] = ()
+    complete: bool = False
+    keep_end: bool = False
 
     def read(self, value: str) -> str:
         """The value as the engine wants it: a choice's value, a plain integer, or stripped text.
@@ -73,6 +77,11 @@ class Option:
         if len(value) > self.max_length:
             raise TextTooLong(option=self.name, length=len(value), limit=self.max_length)
         return value
+
+    def kept(self, text: str) -> str:
+        """What is read of a text that may be too long: its end where the option says so."""
+        text = text.strip()
+        return text[-self.max_length :].strip() if self.keep_end else text
 
     def _chosen(self, value: str) -> str:
         for choice in self.choices:
@@ -112,6 +121,8 @@ class Task:
     """What can be asked for. `name` is the file's stem; `names` and `description` go by locale.
 
     `dial`: the given text itself is moved on the latent (`engine.dials`); "" writes for a condition.
+    `thread`: its answer opens a thread where the conversation goes on. `menu`: by locale, what it is
+    called where it is applied to somebody's message; empty where it is not.
     """
 
     name: str
@@ -126,6 +137,8 @@ class Task:
     command: bool = True
     form: str = ""
     dial: Dial = ""
+    thread: bool = False
+    menu: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def main(self) -> Option | None:

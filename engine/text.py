@@ -14,6 +14,7 @@ HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3007\U00020000-\U0003ffff"
 _HAN = re.compile(f"[{HAN}]")
 _LATIN = re.compile(r"[A-Za-z]")
 _INVISIBLE = re.compile(r"[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_TOKEN = re.compile(rf"[^\W{HAN}]+|\S")
 _SPACES = re.compile(r"[^\S\n]+")
 _NEWLINES = re.compile(r" *\n *(?:\n *)+")
 _SENTENCE = re.compile(r"[^。！？!?…\n]*?(?:[。！？!?…]+[”’」』）)\"']*|\.(?=\s|$)[\"')]*|\n|$)", re.DOTALL)
@@ -38,12 +39,25 @@ def clean(text: str) -> str:
     NFC, line ends as \\n, control and invisible direction characters out, lone surrogates to
     U+FFFD, runs of blanks to one space, runs of empty lines to one. Idempotent.
     """
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = whole_characters(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = _INVISIBLE.sub("", text)
     text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) != "Cc")
     text = unicodedata.normalize("NFC", _SPACES.sub(" ", text))
     return _NEWLINES.sub("\n\n", text).strip()
+
+
+def token_count(text: str) -> int:
+    """About how many tokens a model reads in a text: one a Han character or mark, four letters each.
+
+    For bounds that hold before any vocabulary is loaded.
+    """
+    return sum(max(1, -(-len(run) // 4)) for run in _TOKEN.findall(text))
+
+
+def whole_characters(text: str) -> str:
+    """Lone surrogates, which no encoding takes, as U+FFFD; pairs of them as what they mean."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def mask(text: str) -> str:
@@ -72,7 +86,7 @@ def simplify(text: str) -> str:
     """Traditional characters to simplified ones; other text is unchanged."""
     if not _HAN.search(text):
         return text
-    converted: str = _converter().convert(text)  # type: ignore[attr-defined]
+    converted: str = _converter().convert(whole_characters(text))  # type: ignore[attr-defined]
     return converted
 
 

@@ -23,6 +23,7 @@ class Request:
     `context` holds earlier turns, oldest first, the last one just before `text`; odd ones from
     the end are Moyou's. `options` are the task's options as strings, already named as in the
     task's file. `seed` None lets the engine draw one; the Reply says which.
+    `tone`: "steady" keeps to what is likely, "lively" dares more, "" is the task's own.
     """
 
     task: str
@@ -31,9 +32,11 @@ class Request:
     locale: str = "zh-CN"
     context: tuple[str, ...] = ()
     seed: int | None = None
+    tone: str = ""
 
     def to_json(self) -> str:
-        values = {name: getattr(self, name) for name in ("task", "text", "locale", "context", "seed")}
+        names = ("task", "text", "locale", "context", "seed", "tone")
+        values = {name: getattr(self, name) for name in names}
         return json.dumps({**values, "options": dict(self.options)}, ensure_ascii=False, sort_keys=True)
 
     @classmethod

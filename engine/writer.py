@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import text
-from engine.errors import NothingToSummarize, UnknownTask
+from engine.errors import Loading, NothingToSummarize, UnknownTask
 from engine.prompt import load_tasks
 from engine.task import Task
 from engine.tuned import current
@@ -53,6 +53,7 @@ class Engine:
         # Reading is quick and comes first: somebody in danger does not wait behind poems.
         self._readers = Workers(1, 4 * queue, deadline)
         self._composer: Composer | None = None
+        self._loading = False
         self._lock = threading.Lock()
 
     @property
@@ -67,7 +68,11 @@ class Engine:
 
     async def start(self) -> None:
         """Loads every model on a worker thread, so that the first reply comes quickly."""
-        await self._workers.run(self._load_all, patient=True)
+        self._loading = True
+        try:
+            await self._workers.run(self._load_all, patient=True)
+        finally:
+            self._loading = False
 
     async def close(self) -> None:
         await self._readers.close()
@@ -84,6 +89,8 @@ class Engine:
         prepared = await self._readers.run(lambda: self._prepare(request))
         if isinstance(prepared, Reply):
             return prepared
+        if self._loading:
+            raise Loading()
         return await self._workers.run(lambda: self._load().compose(*prepared))
 
     def write_now(self, request: Request) -> Reply:
@@ -96,6 +103,8 @@ class Engine:
         prepared = await self._readers.run(lambda: self._prepare(request))
         if isinstance(prepared, Reply):
             return prepared
+        if self._loading:
+            raise Loading()
         decoding = dict(reply.decoding)
         if reply.latent:
             decoding |= {"near": list(reply.latent), "distance": VARY_DISTANCE, "book": False}

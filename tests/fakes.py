@@ -1,7 +1,8 @@
 """A small engine with the real one's door and no models: what it writes depends on the request alone.
 
 It reads the real `prompts/`, holds requests against their tasks and raises what it is told to, so that
-everything in front of the engine can be tested without weights. `danger` and `fail` steer it.
+everything in front of the engine can be tested without weights. `danger` and `fail` steer it, and so does
+`seconds`: how long it writes, by the clock of the world it is in.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class FakeEngine:
         self.fail: BaseException | None = None
         self.text: Callable[[Request], str] = lambda request: f"{request.text}!"
         self.gate: asyncio.Event | None = None
+        self.seconds = 0.0
         self._numbers = itertools.count(1)
 
     async def write(self, request: Request) -> Reply:
@@ -47,6 +49,8 @@ class FakeEngine:
         self.asked.append(request)
         if self.gate is not None:
             await self.gate.wait()
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
         if self.fail is not None:
             raise self.fail
         if "想死" in request.text:

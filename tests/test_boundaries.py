@@ -32,6 +32,7 @@ MODULES = {
     "python-dotenv": "dotenv",
     "sqlite-utils": "sqlite_utils",
     "Jinja2": "jinja2",
+    "prometheus-client": "prometheus_client",
 }
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import discord
 import pytest
 
-from bot.chat import Turn, bounded, masked, merged
 from bot.settings import Settings
 from engine import Journal, QueueFull, TooSlow
 from tests.discord_world import World, world
@@ -265,25 +264,6 @@ async def test_closing_waits_for_what_is_under_way_and_takes_nothing_new(tmp_pat
         assert order == ["answered", "closed"]
         await w.alice.send(w.channel, f"{w.me} 你好")
         assert "一分钟后" in w.sent()[0].content
-
-
-def test_names_and_markup_are_masked() -> None:
-    text = (
-        "<@123456789012345678> <@!1> <@&2> @everyone <#3> <:wave:4> <a:dance:5> </poem:6> <t:1700000000:R> 好"
-    )
-    assert masked(text, "zh-CN") == "@某人 @某人 @某人 @某人 #某频道 :wave: :dance: /poem 好"
-
-
-def test_turns_merge_and_empty_ones_go() -> None:
-    turns = [Turn(False, "一"), Turn(False, "二"), Turn(True, ""), Turn(False, "三"), Turn(True, "四")]
-    assert merged(turns) == [Turn(False, "一\n二\n三"), Turn(True, "四")]
-
-
-def test_context_is_bounded_from_the_end() -> None:
-    turns = [Turn(False, "甲" * 50), Turn(True, "乙" * 50), Turn(False, "丙" * 50)]
-    assert bounded(turns, 70) == ("乙" * 20, "丙" * 50)
-    assert bounded(turns, 0) == ()
-    assert sum(map(len, bounded(turns, 120))) == 120
 
 
 async def test_words_of_who_wants_nothing_kept_are_not_kept_in_a_reply_to_them(tmp_path: Path) -> None:

@@ -302,3 +302,86 @@ async def test_a_failing_journal_is_said_and_logged(tmp_path: Path, caplog: pyte
 def test_places_and_facts_are_the_engines_own() -> None:
     assert Place("discord").guild == ""
     assert Fact("g", "p", "button", 1.0).withdrawn is False
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_every_button_works_in_a_server_a_thread_and_directly(tmp_path: Path, shards: int) -> None:
+    async with world(tmp_path, shard_count=shards) as w:
+        dave = w.env.create_user("dave")
+        await dave.send_dm("你好")
+        directly = w.env.backend.get_dm_channel(dave.id)
+        thread = w.thread_of(w.bob)
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        await w.alice.send(thread, f"{w.me} 你好")
+        [dm] = [m for m in w.env.backend.messages[directly.id].values() if m.author_id != dave.id]
+        places = [(w.alice, w.sent()[0]), (w.alice, w.sent(thread)[0]), (dave, shown(w, dm))]
+        for number, (who, answer) in enumerate(places, start=1):
+            generation = await w.journal(Journal.generation_of, answer.id)
+            for action in ("up", "down", "again", "vary", "why"):
+                result = await who.click(answer, custom_id=f"moyou:{action}:{generation}")
+                assert result.response.content
+                assert result.ephemeral == (action in ("up", "down", "why"))
+            assert await values(w) == [-1.0] * number
+
+
+def shown(w: World, stored: Any) -> discord.Message:
+    """A message of SimCord's as the bot's library holds it."""
+    from simcord.results import to_discord_message
+
+    return to_discord_message(w.env, stored)
+
+
+async def test_a_dislike_offers_one_private_question(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        up = await w.bob.click(answer, custom_id="moyou:up:fake-0001")
+        assert len(up.response.components[0]["components"]) == 1
+        down = await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+        assert down.ephemeral
+        shown = await w.bob.click(down.response, custom_id="moyou:reason:fake-0001")
+        assert shown.modal["title"] == "What is wrong with it?"
+        words = "月" * 200
+        told = await w.bob.submit_modal(shown, {"reasons": ["dull", "off_topic"], "words": words})
+        [signal] = await w.journal(Journal.signals)
+        assert (signal.value, signal.reason) == (-1.0, f"dull,off_topic\n{words}")
+        assert len(signal.reason) <= 300
+        assert down.response.content == "Noted, thank you for telling me."
+        await w.bob.click(down.response, custom_id="moyou:undo:fake-0001")
+        assert await values(w) == []
+        assert told.acknowledged
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "zh-TW", "en-US"])
+async def test_the_question_is_asked_in_the_readers_language(tmp_path: Path, locale: str) -> None:
+    title = {"zh-CN": "换作你会怎么写？", "zh-TW": "換作你會怎麼寫？", "en-US": "How would you write it?"}
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        with w.interactions(locale=locale):
+            down = await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+            shown = await w.bob.click(down.response, custom_id="moyou:reason:fake-0001")
+        assert [component["label"] for component in shown.modal["components"]][1] == title[locale]
+
+
+async def test_a_question_answered_after_a_change_of_mind_changes_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        down = await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+        shown = await w.bob.click(down.response, custom_id="moyou:reason:fake-0001")
+        await w.bob.click(answer, custom_id="moyou:up:fake-0001")
+        await w.bob.submit_modal(shown, {"reasons": ["dull"]})
+        assert await values(w) == [1.0]
+        assert "changed your judgement" in down.response.content
+        late = await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+        await w.bob.click(late.response, custom_id="moyou:undo:fake-0001")
+        assert await values(w) == []
+
+
+async def test_the_question_works_after_a_restart(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        down = await w.bob.click(answer, custom_id="moyou:down:fake-0001")
+        bot = MoyouClient(w.engine, w.journal, Settings(), shard_count=1)
+        await w.env.restart_bot(bot)
+        shown = await w.bob.click(down.response, custom_id="moyou:reason:fake-0001")
+        await w.bob.submit_modal(shown, {"reasons": ["copied"]})
+        assert [signal.reason for signal in await w.journal(Journal.signals)] == ["copied"]

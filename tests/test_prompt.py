@@ -203,6 +203,24 @@ BROKEN = {
     "extract with text": (POST.replace('"talk"', '"extract"'), "source", "go together"),
     "context": (POST.replace("options.mood", "options.context"), "options.context", "kept"),
     "control": (POST.replace("Draft a", "Draft\\na"), "description.en", "one line"),
+    "menu without text": (
+        POST.replace("main = true", "") + '[menu]\nen = "Do"\nzh-CN = "做"\n',
+        "menu",
+        "it needs a main option",
+    ),
+    "menu without locale": (POST + '[menu]\nen = "Do"\n', "menu.zh-CN", "it is missing"),
+    "long menu": (f'{POST}[menu]\nen = "{"m" * 33}"\nzh-CN = "做"\n', "menu.en", "Discord takes 32"),
+    "thread": ('thread = "yes"\n' + POST, "thread", "true or false"),
+    "complete without choices": (
+        POST.replace("main = true", "main = true\ncomplete = true"),
+        "options.topic.complete",
+        "there are none",
+    ),
+    "end of an option": (
+        POST.replace("[options.mood]", "[options.mood]\nkeep_end = true"),
+        "options.mood.keep_end",
+        "the main option",
+    ),
     "not a table": (POST.replace("[decoding]", "[[decoding]]"), "decoding", "must be a table"),
 }
 
@@ -218,6 +236,32 @@ def test_a_broken_file_is_reported_by_file_key_and_reason(
     assert caught.value.fields["key"] == key
     assert reason in str(caught.value.fields["reason"])
     assert "\n" not in str(caught.value)
+
+
+def test_two_tasks_may_not_share_a_menu(tmp_path: Path) -> None:
+    menu = '[menu]\nen = "Do"\nzh-CN = "做"\n'
+    written(tmp_path, POST + menu)
+    written(tmp_path, POST.replace('"post"', '"other"').replace("文案", "别的") + menu, "b.toml")
+    with pytest.raises(PromptBroken, match=r"post\.toml: menu\.en: b\.toml has the same menu"):
+        load_tasks(tmp_path)
+
+
+def test_choices_that_are_completed_may_be_more_than_a_menu_holds(tmp_path: Path) -> None:
+    row = '[[options.more.choices]]\nvalue = "{0}"\nname.en = "{0}"\nname.zh-CN = "{0}"\n'
+    more = '[options.more]\ncomplete = true\ndescription.en = "a"\ndescription.zh-CN = "甲"\n'
+    table = more + "".join(row.format(number) for number in range(100))
+    written(tmp_path, POST.replace("[decoding]", table + "[decoding]"))
+    option = load_tasks(tmp_path)["post"].option("more")
+    assert option is not None
+    assert len(option.choices) == 100
+
+
+@given(st.text(max_size=40), st.integers(1, 20))
+def test_a_text_is_read_from_its_end_where_the_option_says_so(text: str, limit: int) -> None:
+    kept = Option("text", {}, {}, main=True, max_length=limit, keep_end=True).kept(text)
+    assert len(kept) <= limit
+    assert text.strip().endswith(kept)
+    assert Option("text", {}, {}, main=True, max_length=limit).kept(text) == text.strip()
 
 
 def test_two_main_options_are_one_too_many(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings import DEFAULTS, Settings, is_loopback
+from bot.settings import DEFAULTS, Settings, Shards, is_loopback
 from engine import BadSetting
 
 TOKEN = ".".join((base64.urlsafe_b64encode(b"1234567890123456789").decode().rstrip("="), "GabcDe", "x" * 38))
@@ -35,12 +35,16 @@ def test_every_setting_is_read() -> None:
             "MOYOU_PORT": "0",
             "MOYOU_CONSOLE_TOKEN": "long enough for it",
             "MOYOU_KEEP_WORDS_HOURS": "0",
+            "MOYOU_KEEP_LEFT_DAYS": "7",
             "MOYOU_WORKERS": "2",
             "MOYOU_QUEUE": "3",
             "MOYOU_DEADLINE": "4.5",
+            "MOYOU_MEMBER_PACE": "5",
+            "MOYOU_GUILD_PACE": "6",
             "MOYOU_BOOK": "OFF",
             "MOYOU_MESSAGE_CONTENT": "on",
             "MOYOU_LOCALE": "en",
+            "MOYOU_SHARDS": "0,2-3/8",
             "MOYOU_DEVELOPMENT_GUILD": "123456789012345678",
         },
         None,
@@ -54,12 +58,16 @@ def test_every_setting_is_read() -> None:
         port=0,
         console_token="long enough for it",
         keep_words_hours=0.0,
+        keep_left_days=7.0,
         workers=2,
         queue=3,
         deadline=4.5,
+        member_pace=5,
+        guild_pace=6,
         book=False,
         message_content=True,
         locale="en",
+        shards=Shards((0, 2, 3), 8),
         development_guild=123456789012345678,
     )
 
@@ -87,6 +95,14 @@ def test_every_setting_is_read() -> None:
         ("MOYOU_MESSAGE_CONTENT", "2"),
         ("MOYOU_LOCALE", "fr"),
         ("MOYOU_DEVELOPMENT_GUILD", "my server"),
+        ("MOYOU_KEEP_LEFT_DAYS", "-1"),
+        ("MOYOU_MEMBER_PACE", "few"),
+        ("MOYOU_GUILD_PACE", "1.5"),
+        ("MOYOU_SHARDS", "0"),
+        ("MOYOU_SHARDS", "4/4"),
+        ("MOYOU_SHARDS", "3-2/4"),
+        ("MOYOU_SHARDS", "1,/4"),
+        ("MOYOU_SHARDS", "two"),
     ],
 )
 def test_what_is_not_usable_is_named_and_not_repeated(name: str, value: str) -> None:
@@ -126,6 +142,11 @@ def test_loopback_is_known_in_its_spellings(host: str) -> None:
 @given(st.text())
 def test_no_text_is_loopback_by_accident(host: str) -> None:
     assert not is_loopback("x" + host)
+
+
+def test_shards_alone_are_all_of_them() -> None:
+    assert Settings.from_environment({"MOYOU_SHARDS": "3"}, None).shards == Shards((0, 1, 2), 3)
+    assert Settings.from_environment({"MOYOU_SHARDS": "1/2"}, None).shards == Shards((1,), 2)
 
 
 def test_secrets_are_never_shown() -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from bot.__main__ import serve, signals_set
 from bot.check import address_of, plan, port_problem, problems_of
+from bot.metrics import Metrics
 from bot.settings import Settings
 from engine import BadSetting, Engine, JournalThread, JournalUnreadable, ModelMissing, PromptBroken
 from engine.journal import Journal
@@ -267,7 +268,9 @@ def test_it_serves_until_it_is_asked_to_stop_and_a_second_one_finds_the_port_bus
 class Refused:
     """A Discord client whose token is refused."""
 
-    def __init__(self, engine: Engine, journal: JournalThread, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, journal: JournalThread, settings: Settings, *, metrics: Metrics
+    ) -> None:
         assert "chat" in engine.tasks
 
     async def __aenter__(self) -> Refused:

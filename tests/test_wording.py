@@ -125,3 +125,8 @@ def test_what_both_scripts_share_is_answered_in_the_script_that_stands_otherwise
 )
 def test_locales_map_to_our_languages(locale: str, mine: str) -> None:
     assert wording.language(locale) == mine
+
+
+def test_half_a_character_breaks_neither_the_guess_of_a_language_nor_a_conversion() -> None:
+    assert wording.language_of("\ud800月亮") == "zh-CN"
+    assert wording.in_characters_of("头\udfff发", "zh-TW") == "頭\ufffd發"

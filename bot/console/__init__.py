@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from bot.console import about, chat, replies, writing
+from bot.console import about, chat, health, replies, writing
 from bot.console.conversation import Conversations
 from bot.console.faults import sentences
 from bot.console.guard import GUARD, STATIC, Guard, Handler
+from bot.console.health import METRICS, STARTED
 from bot.console.pages import STATIC_FOLDER, Pages
 from bot.console.state import CONSOLE, Console
+from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.wording import load, say
 from engine import BadSetting, JournalThread
@@ -37,12 +39,16 @@ LEAST_IDLE = 3600.0
 
 
 def build(
-    engine: Engine, journal: JournalThread, settings: Settings, started: asyncio.Event | None = None
+    engine: Engine,
+    journal: JournalThread,
+    settings: Settings,
+    started: asyncio.Event | None = None,
+    metrics: Metrics | None = None,
 ) -> web.Application:
     """The console for an engine and a journal that is open; neither is started or closed here.
 
     `started`: set once the engine has loaded its models; what is posted before waits for it, however
-    long that takes. None: the engine runs.
+    long that takes. None: the engine runs. `metrics`: those of the process, for /metrics.
     Raises BadSetting when other machines could reach it and no token is set.
     """
     if not settings.loopback and not settings.console_token:
@@ -74,8 +80,12 @@ def build(
         pages=pages,
         conversations=Conversations(max(LEAST_IDLE, settings.keep_words_hours * 3600)),
     )
+    app[METRICS] = Metrics() if metrics is None else metrics
+    app[STARTED] = asyncio.Event() if started is None else started
+    if started is None:
+        app[STARTED].set()
     app.on_startup.append(prepare)
-    for part in (chat, writing, replies, about):
+    for part in (chat, writing, replies, about, health):
         app.add_routes(part.routes())
     app.router.add_static(STATIC, STATIC_FOLDER)
     return app

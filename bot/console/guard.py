@@ -52,7 +52,9 @@ LOCALES = ("zh-CN", "zh-TW", "en")
 YEAR = 365 * 24 * 3600
 _SIGNED_IN_SECONDS = 30 * 24 * 3600
 _SAFE_METHODS = ("GET", "HEAD")
-_OPEN_PATHS = ("/login", "/language/", STATIC)
+_WATCHED = ("/healthz", "/metrics")
+"""Asked by machines, which have no cookies; the second wants the token in its own way."""
+_OPEN_PATHS = ("/login", "/language/", STATIC, *_WATCHED)
 
 
 class Refused(web.HTTPForbidden):
@@ -101,7 +103,11 @@ class Guard:
             part=request.headers.get(PART_HEADER) == "1",
         )
         response = await handler(request)
-        if not known and not request.path.startswith(STATIC) and PERSON_COOKIE not in response.cookies:
+        if (
+            not known
+            and not request.path.startswith((STATIC, *_WATCHED))
+            and PERSON_COOKIE not in response.cookies
+        ):
             set_cookie(request, response, PERSON_COOKIE, identity, YEAR, samesite="Lax")
         return response
 

@@ -17,11 +17,9 @@ from bot.console.fields import posted
 from bot.console.guard import Refused, redirect
 from bot.console.state import CONSOLE, PLACE_SURFACE, VISITOR, Console, Visitor
 from bot.doubt import doubt
+from bot.reasons import REASONS
 from bot.wording import in_characters_of, language, say
 from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request
-
-REASONS = ("off_topic", "not_fluent", "dull", "copied", "wrong_form", "not_fitting")
-"""Why somebody dislikes a reply; `console.reason_*` are the words."""
 
 LABEL = "console"
 """One label for both thumbs: the later press replaces the earlier one."""

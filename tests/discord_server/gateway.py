@@ -37,19 +37,26 @@ class Session:
         self.shard = shard
         self.events: list[dict[str, Any]] = []
         self.connection: Connection | None = None
+        self.gone = False
 
     async def dispatch(self, name: str, data: dict[str, Any]) -> None:
         """Sends an event, or keeps it for a RESUME; what the intents do not cover is not there."""
         needed = INTENTS.get(name)
         if needed is not None and not self.intents & needed["guild_id" not in data]:
             return
-        data = self._censored(data) if name == "MESSAGE_CREATE" else data
+        data = self.censored(data) if name == "MESSAGE_CREATE" else data
         event = {"op": DISPATCH, "t": name, "s": len(self.events) + 1, "d": data}
         self.events.append(event)
         if self.connection is not None:
             await self.connection.send(event)
 
-    def _censored(self, data: dict[str, Any]) -> dict[str, Any]:
+    def has(self, guild: str | None) -> bool:
+        """Whether a server is this session's shard's; direct messages (None) are the first's."""
+        shard, count = self.shard
+        return (int(guild or 0) >> 22) % count == shard
+
+    def censored(self, data: dict[str, Any]) -> dict[str, Any]:
+        """A message as the intents let it be read."""
         me = payloads.APPLICATION
         exempt = (
             self.intents & MESSAGE_CONTENT
@@ -72,10 +79,14 @@ class Connection:
         self.heard: list[dict[str, Any]] = []
         self.session: Session | None = None
         self.ended = asyncio.Event()
+        self.mute = False
+        self.delay = 0.0
 
     async def send(self, payload: dict[str, Any]) -> None:
+        """A payload, after `delay` seconds; a mute connection loses all (events stay for a RESUME)."""
+        await asyncio.sleep(self.delay)
         text = json.dumps(payload, ensure_ascii=False)
-        if self.socket.closed:
+        if self.socket.closed or self.mute:
             return
         try:
             if self._compressor is None:
@@ -89,6 +100,20 @@ class Connection:
     def detach(self) -> None:
         if self.session is not None and self.session.connection is self:
             self.session.connection = None
+
+    async def invalidate(self) -> None:
+        """Op 9: the session is gone, and so is whatever happens before there is another."""
+        if self.session is not None:
+            self.session.gone = True
+        await self.send({"op": INVALID, "d": False})
+        self.detach()
+
+    async def send_rubbish(self) -> None:
+        """An event without anything that belongs in it: the library cannot parse it."""
+        assert self.session is not None
+        self.session.gone = True
+        await self.session.dispatch("GUILD_ROLE_CREATE", {"guild_id": "not a number", "role": 7})
+        self.detach()
 
     def cut(self) -> None:
         """The line goes dead, without a word of goodbye."""
@@ -109,6 +134,8 @@ class Gateway:
         self._token = token
         self._guilds = guilds
         self.url = ""
+        self.heartbeat = HEARTBEAT
+        self.patience = 0.0
         self.sessions: dict[str, Session] = {}
         self.connections: list[Connection] = []
         self.changed = asyncio.Condition()
@@ -119,12 +146,24 @@ class Gateway:
             each for connection in self.connections for each in connection.heard if each["op"] == operation
         ]
 
+    async def dispatch(self, name: str, data: dict[str, Any]) -> None:
+        """An event to whoever has its server; where there is no session, nobody ever hears of it."""
+        for session in list(self.sessions.values()):
+            if not session.gone and session.has(data.get("guild_id")):
+                await session.dispatch(name, data)
+
+    @property
+    def line(self) -> Connection:
+        """The newest connection that is alive."""
+        return next(each for each in reversed(self.connections) if each.session is not None)
+
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(autoping=True)
         await socket.prepare(request)
         connection = Connection(socket, request)
         self.connections.append(connection)
-        await connection.send({"op": HELLO, "d": {"heartbeat_interval": HEARTBEAT}})
+        await asyncio.sleep(self.patience)
+        await connection.send({"op": HELLO, "d": {"heartbeat_interval": self.heartbeat}})
         async for frame in socket:
             if frame.type is not WSMsgType.TEXT:
                 break
@@ -153,24 +192,25 @@ class Gateway:
         session = Session(f"session-{len(self.sessions) + 1}", data["intents"], data.get("shard", [0, 1]))
         self.sessions[session.id] = session
         connection.session, session.connection = session, connection
+        mine = [guild for guild in self._guilds if session.has(guild["id"])]
         await session.dispatch(
             "READY",
             {
                 "v": 10,
                 "user": payloads.BOT,
-                "guilds": [{"id": guild["id"], "unavailable": True} for guild in self._guilds],
+                "guilds": [{"id": guild["id"], "unavailable": True} for guild in mine],
                 "session_id": session.id,
                 "resume_gateway_url": self.url,
                 "shard": session.shard,
                 "application": {"id": payloads.APPLICATION, "flags": 0},
             },
         )
-        for guild in self._guilds:
+        for guild in mine:
             await session.dispatch("GUILD_CREATE", guild)
 
     async def _resume(self, connection: Connection, data: dict[str, Any]) -> None:
         session = self.sessions.get(data["session_id"])
-        if session is None or data["token"] != self._token:
+        if session is None or session.gone or data["token"] != self._token:
             await connection.send({"op": INVALID, "d": False})
             return
         connection.session, session.connection = session, connection

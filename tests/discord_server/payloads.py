@@ -5,12 +5,9 @@ Knows: users, members, channels, guilds, messages, interactions; the limits. Doe
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import itertools
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 EPOCH = 1_420_070_400_000
@@ -142,50 +139,3 @@ def message(channel: str, author: Mapping[str, Any], content: str, **fields: Any
         "flags": 0,
         **fields,
     }
-
-
-def problems_of(method: str, path: str, body: Any) -> list[str]:
-    """What Discord would refuse in a request: documented limits, and its specification where we have it."""
-    found = [*_limits(body)]
-    official = _official()
-    return found + (official.errors(method, path, body) if official is not None else [])
-
-
-def _limits(body: Any) -> list[str]:
-    found: list[str] = []
-    if isinstance(body, list):
-        return [problem for item in body for problem in _limits(item)]
-    if not isinstance(body, dict):
-        return found
-    content = body.get("content")
-    if isinstance(content, str) and len(content) > 2000:
-        found.append(f"content has {len(content)} characters, the limit is 2000")
-    custom_id = body.get("custom_id")
-    if custom_id is not None and not 1 <= len(custom_id) <= 100:
-        found.append(f"custom_id has {len(custom_id)} characters, 1 to 100 are allowed")
-    label = body.get("label")
-    if isinstance(label, str) and len(label) > 80:
-        found.append(f"label has {len(label)} characters, the limit is 80")
-    if len(body.get("nonce") or "") > 25:
-        found.append("nonce is longer than 25 characters")
-    if len(body.get("options") or ()) > 25 or len(body.get("choices") or ()) > 25:
-        found.append("more than 25 options or choices")
-    for key in ("components", "options", "choices", "data"):
-        found += _limits(body.get(key))
-    return found
-
-
-@functools.cache
-def _official() -> Any:
-    """The validator of Discord's published specification, where this checkout has it beside it."""
-    root = Path(__file__).resolve().parents[2]
-    for folder in (root, root.parent):
-        file = folder / "shared" / "discord" / "validate_request.py"
-        if file.exists() and importlib.util.find_spec("jsonschema") is not None:
-            spec = importlib.util.spec_from_file_location("validate_request", file)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
-    return None

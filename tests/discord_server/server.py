@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 from aiohttp import web
 
+from tests import discord_limits
 from tests.discord_server import payloads
 from tests.discord_server.gateway import Gateway
 
@@ -36,7 +38,8 @@ class Call:
 
 @dataclass
 class Fault:
-    """An answer that a coming request gets instead of its own. `done`: it was carried out all the same."""
+    """An answer that a coming request gets instead of its own. `done`: it was carried out all the same.
+    `never`: no answer ever comes."""
 
     method: str
     path: str
@@ -44,6 +47,7 @@ class Fault:
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
     done: bool = False
+    never: bool = False
 
 
 class DiscordServer:
@@ -60,6 +64,8 @@ class DiscordServer:
         self.messages: dict[str, dict[str, Any]] = {}
         self.responses: dict[str, dict[str, Any]] = {}
         self.faults: list[Fault] = []
+        self.reacted: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
+        self.shards = 1
         self._nonces: dict[tuple[str, str], dict[str, Any]] = {}
         self._direct: dict[str, dict[str, Any]] = {}
         self.api = ""
@@ -114,6 +120,14 @@ class DiscordServer:
         """The next request there is done, but its answer is lost on the way: 502."""
         self.faults.append(Fault(method, path, 502, {"message": "502: Bad Gateway"}, done=True))
 
+    def refuse_next(self, method: str, path: str, status: int) -> None:
+        """The next request there is not carried out: Discord's own trouble."""
+        self.faults.append(Fault(method, path, status, {"message": "trouble"}))
+
+    def never_answer_next(self, method: str, path: str, *, done: bool) -> None:
+        """The next request there gets no answer, whether it was carried out or not."""
+        self.faults.append(Fault(method, path, 0, {}, done=done, never=True))
+
     # What people do
 
     async def write(
@@ -138,7 +152,7 @@ class DiscordServer:
             fields.update(type=19, message_reference=reference, referenced_message=dict(reply_to))
             fields["mentions"] = [dict(reply_to["author"])]
         message = payloads.message(where["id"], author, content, **fields)
-        self.messages[message["id"]] = message
+        self._remember(message)
         await self._dispatch("MESSAGE_CREATE", message)
         return message
 
@@ -154,7 +168,11 @@ class DiscordServer:
             "burst": False,
             "type": 0,
         }
-        if not removed:
+        under = self.reacted.setdefault(message["id"], {}).setdefault(emoji, {})
+        if removed:
+            under.pop(person["id"], None)
+        else:
+            under[person["id"]] = dict(person)
             event["member"] = payloads.member(person, with_user=True)
             event["message_author_id"] = message["author"]["id"]
         await self._dispatch("MESSAGE_REACTION_REMOVE" if removed else "MESSAGE_REACTION_ADD", event)
@@ -200,8 +218,7 @@ class DiscordServer:
         return self._direct.setdefault(person["id"], channel)
 
     async def _dispatch(self, name: str, data: dict[str, Any]) -> None:
-        for session in self.gateway.sessions.values():
-            await session.dispatch(name, data)
+        await self.gateway.dispatch(name, data)
 
     # REST
 
@@ -216,6 +233,10 @@ class DiscordServer:
             self.faults.remove(fault)
         if fault is None or fault.done:
             response = await self._answer(request, call)
+        if fault is not None and fault.never:
+            async with self.gateway.changed:
+                self.gateway.changed.notify_all()
+            await asyncio.Event().wait()
         if fault is not None:
             response = _json(fault.body, fault.status, fault.headers)
         call.status = response.status
@@ -230,7 +251,7 @@ class DiscordServer:
         if call.body is not None and request.headers.get("Content-Type") != "application/json":
             return _json({"message": "Unsupported content type", "code": 0}, 400)
         if call.body is not None:
-            problems = payloads.problems_of(call.method, call.path, call.body)
+            problems = discord_limits.problems(call.method, call.path, call.body)
             self.problems += [f"{call.method} {call.path}: {problem}" for problem in problems]
             if problems:
                 return _json({"message": "Invalid Form Body", "code": 50035, "errors": {}}, 400)
@@ -251,6 +272,7 @@ class DiscordServer:
             ("POST", r"/channels/(\d+)/messages", self._post_message),
             ("GET", r"/channels/(\d+)/messages", self._get_messages),
             ("GET", r"/channels/(\d+)/messages/(\d+)", self._get_message),
+            ("GET", r"/channels/(\d+)/messages/(\d+)/reactions/([^/]+)", self._get_reactions),
             ("POST", r"/channels/(\d+)/typing", self._typing),
             ("POST", r"/interactions/(\d+)/([^/]+)/callback", self._callback),
             ("PATCH", interaction + "/messages/@original", self._edit_response),
@@ -277,7 +299,7 @@ class DiscordServer:
 
     async def _gateway_bot(self, call: Call) -> web.Response:
         limit = {"total": 1000, "remaining": 999, "reset_after": 14_400_000, "max_concurrency": 1}
-        return _json({"url": self.gateway.url, "shards": 1, "session_start_limit": limit})
+        return _json({"url": self.gateway.url, "shards": self.shards, "session_start_limit": limit})
 
     async def _put_commands(self, call: Call) -> web.Response:
         self.commands = [
@@ -306,10 +328,11 @@ class DiscordServer:
             fields.update(
                 type=19, message_reference={"type": 0, "channel_id": channel, "message_id": replied}
             )
-        if channel == self.channel["id"]:
+        if any(each["id"] == channel for each in self.guild["channels"]):
             fields["guild_id"] = self.guild["id"]
         message = payloads.message(channel, payloads.BOT, call.body.get("content", ""), **fields)
-        self.messages[message["id"]] = self._nonces[nonce] = message
+        self._remember(message)
+        self._nonces[nonce] = message
         await self._dispatch("MESSAGE_CREATE", message)
         return _json(message)
 
@@ -317,13 +340,45 @@ class DiscordServer:
         found = [each for each in self.messages.values() if each["channel_id"] == channel]
         if "before" in call.query:
             found = [each for each in found if int(each["id"]) < int(call.query["before"])]
-        return _json(found[::-1][: int(call.query.get("limit", 50))])
+        newest = sorted(found, key=lambda each: int(each["id"]), reverse=True)
+        return _json([self._shown(each) for each in newest[: int(call.query.get("limit", 50))]])
 
     async def _get_message(self, call: Call, channel: str, message: str) -> web.Response:
         found = self.messages.get(message)
         if found is None or found["channel_id"] != channel:
             return _json({"message": "Unknown Message", "code": 10008}, 404)
-        return _json(found)
+        return _json(self._shown(found))
+
+    async def _get_reactions(self, call: Call, channel: str, message: str, emoji: str) -> web.Response:
+        under = self.reacted.get(message, {}).get(unquote(emoji), {})
+        people = sorted(under.values(), key=lambda each: int(each["id"]))
+        after = int(call.query.get("after", 0))
+        limit = int(call.query.get("limit", 25))
+        return _json([each for each in people if int(each["id"]) > after][:limit])
+
+    def _remember(self, message: dict[str, Any]) -> None:
+        self.messages[message["id"]] = message
+        for channel in self.guild["channels"]:
+            if channel["id"] == message["channel_id"]:
+                channel["last_message_id"] = message["id"]
+
+    def _shown(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message with its reactions, as it is read later: by the intents, as everywhere."""
+        reactions = [
+            {
+                "emoji": {"id": None, "name": emoji},
+                "count": len(people),
+                "count_details": {"burst": 0, "normal": len(people)},
+                "burst_colors": [],
+                "me": False,
+                "me_burst": False,
+            }
+            for emoji, people in self.reacted.get(message["id"], {}).items()
+            if people
+        ]
+        shown = {**message, "reactions": reactions} if reactions else message
+        newest = list(self.gateway.sessions.values())[-1:]
+        return newest[0].censored(shown) if newest else shown
 
     async def _typing(self, call: Call, channel: str) -> web.Response:
         return web.Response(status=204)

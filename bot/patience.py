@@ -1,0 +1,61 @@
+"""Requests to Discord that nobody answers: given up after a while and, where that does no harm, made again.
+
+Knows: how long an answer may take, which requests can be made twice. Does not know: what they are for.
+
+discord.py waits out rate limits and makes refused requests again, but for an answer that never comes it
+waits five minutes and then gives up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import discord
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 20.0
+"""Seconds that one request may take."""
+TRIES = 3
+PAUSE = 2.0
+"""Seconds before the third try; the second comes at once."""
+UNAVAILABLE = 503
+
+Request = Callable[..., Awaitable[Any]]
+
+
+def bound(client: discord.Client, seconds: float = PATIENCE) -> None:
+    """Give every request of a client that has logged in `seconds`, and lost ones another try."""
+    session = getattr(client.http, "_HTTPClient__session", None)
+    if isinstance(session, aiohttp.ClientSession):
+        # the library has no option for this
+        session._timeout = aiohttp.ClientTimeout(total=seconds)
+    client.http.request = patient(client.http.request)  # type: ignore[method-assign, assignment]
+
+
+def patient(request: Request) -> Request:
+    """`request`, made again when its answer did not come and making it twice is making it once."""
+
+    async def again(route: discord.http.Route, **options: Any) -> Any:
+        for tries in range(1, TRIES):
+            try:
+                return await request(route, **options)
+            except (TimeoutError, aiohttp.ClientConnectionError, discord.DiscordServerError) as error:
+                # the library itself tries again after other troubles of Discord's
+                others = isinstance(error, discord.DiscordServerError) and error.status != UNAVAILABLE
+                if others or not repeatable(route.method, options.get("json")):
+                    raise
+                log.info("no answer to %s %s; asking again", route.method, route.path)
+            await asyncio.sleep(PAUSE * (tries - 1))
+        return await request(route, **options)
+
+    return again
+
+
+def repeatable(method: str, body: Any) -> bool:
+    """A message with a nonce is one message however often it is sent; other posts are not."""
+    return method != "POST" or (isinstance(body, dict) and bool(body.get("enforce_nonce")))

@@ -1,0 +1,131 @@
+"""What the moderators of one server decided: where Moyou speaks there, how, when, and what it never says.
+
+Knows: the decisions as plain values, and what each of them means for a channel, a time, a text.
+Does not know: how they are stored (`engine.journal_guilds`), asked for or told (`bot.guilds`).
+
+    settings.may_speak("123", "45")     in this channel, or in this thread of a channel
+    settings.is_home("123", "45")       every message there is meant for Moyou
+    settings.is_quiet(time.time())      now lies within the quiet hours
+    settings.blocked_in("some text")    the blocked word that a text has, or ""
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from engine import text
+
+LANGUAGES = ("", "zh-CN", "zh-TW", "en")
+TONES = ("", "steady", "lively")
+DAY = 24 * 60
+BLOCKED_WORDS, BLOCKED_WORD = 200, 60
+"""How many words may be blocked, and how long one may be."""
+_TEXTS = ("channels", "home_channels", "blocked_words")
+
+
+@dataclass(frozen=True, slots=True)
+class GuildSettings:
+    """One server's decisions; the defaults are those of a server that decided nothing.
+
+    `channels`: where it may speak; none: everywhere. `home_channels`: where every message is meant for
+    it; it may speak there in any case. `report_channel`: where moderators read reports. `language`: of
+    its own sentences, "" follows each person. `tone`: see Request. `daily_limit`: answers a member may get
+    a day, 0: as many as they like. `quiet_from`, `quiet_until`: minutes of the day at `utc_offset` minutes
+    east of Greenwich; the same: no quiet hours.
+    """
+
+    channels: tuple[str, ...] = ()
+    home_channels: tuple[str, ...] = ()
+    report_channel: str = ""
+    language: str = ""
+    tone: str = ""
+    summaries: bool = True
+    daily_limit: int = 0
+    blocked_words: tuple[str, ...] = ()
+    quiet_from: int = 0
+    quiet_until: int = 0
+    utc_offset: int = 0
+
+    def may_speak(self, *channels: str) -> bool:
+        """`channels`: the channel and, for a thread, the one it hangs on."""
+        return not self.channels or any(each in self.channels + self.home_channels for each in channels)
+
+    def is_home(self, *channels: str) -> bool:
+        return any(each in self.home_channels for each in channels)
+
+    @property
+    def has_quiet_hours(self) -> bool:
+        return self.quiet_from != self.quiet_until
+
+    def is_quiet(self, now: float) -> bool:
+        """`now`: seconds since 1970. The hours may run over midnight."""
+        minute = (int(now // 60) + self.utc_offset) % DAY
+        if self.quiet_from <= self.quiet_until:
+            return self.quiet_from <= minute < self.quiet_until
+        return minute >= self.quiet_from or minute < self.quiet_until
+
+    def day_began(self, now: float) -> float:
+        """When today began there, in seconds since 1970."""
+        local = int(now) + self.utc_offset * 60
+        return float(local - local % (DAY * 60) - self.utc_offset * 60)
+
+    def blocked_in(self, words: str) -> str:
+        """The first blocked word that stands in a text, "" when there is none.
+
+        Case, width, script and invisible characters make no difference. A word of letters must stand
+        by itself, so that a longer word that happens to contain it is left alone; Chinese has no blanks.
+        """
+        if not self.blocked_words or not words:
+            return ""
+        pattern = _pattern(self.blocked_words)
+        found = pattern.search(_folded(words))
+        return "" if found is None else self.blocked_words[int(str(found.lastgroup)[1:])]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=True, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, values_text: str) -> GuildSettings:
+        """Names that a later Moyou added are passed over."""
+        values: dict[str, Any] = json.loads(values_text)
+        known = {field.name for field in dataclasses.fields(cls)}
+        kept: dict[str, Any] = {name: value for name, value in values.items() if name in known}
+        return cls(**kept | {name: tuple(kept[name]) for name in _TEXTS if name in kept})
+
+
+def blocked_words_in(typed: str) -> tuple[str, ...]:
+    """The words that a moderator typed, one a line or with commas between: each once, those too long cut."""
+    found = (re.sub(r"\s+", " ", each).strip()[:BLOCKED_WORD] for each in re.split(r"[\n,，、;；]", typed))
+    words = dict.fromkeys(word for word in found if _folded(word).strip())
+    return tuple(words)[:BLOCKED_WORDS]
+
+
+def _folded(words: str) -> str:
+    """A text as blocked words are compared in it."""
+    plain = unicodedata.normalize("NFKC", words)
+    visible = "".join(c for c in plain if unicodedata.category(c) not in ("Cf", "Mn", "Me"))
+    return text.simplify(visible).casefold()
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(blocked: tuple[str, ...]) -> re.Pattern[str]:
+    """All blocked words at once; the group's number is the word's."""
+    parts = []
+    for number, word in enumerate(blocked):
+        folded = _folded(word).strip()
+        before = r"(?<![^\W_])" if _is_letter(folded[0]) else ""
+        after = r"(?![^\W_])" if _is_letter(folded[-1]) else ""
+        spelt = r"\s+".join(re.escape(part) for part in folded.split())
+        parts.append(f"(?P<w{number}>{before}{spelt}{after})")
+    return re.compile("|".join(parts))
+
+
+def _is_letter(character: str) -> bool:
+    """A letter or digit of a script that puts blanks between words."""
+    return character.isalnum() and not re.match(f"[{text.HAN}]", character)

@@ -1,0 +1,195 @@
+"""What the journal holds of servers: their moderators' decisions, and their end once Moyou has left.
+
+Knows: how decisions are stored (the server and its channels as hashes, like everywhere in the journal),
+what belongs to a server, which of several channels it spoke in, how missed reactions are made up for.
+Does not know: Discord, what a decision means (`engine.guild_settings`).
+
+Functions on a Journal, called as its methods are: await journal(guild_settings, guild, channels).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from engine.guild_settings import GuildSettings
+from engine.journal import Journal
+from engine.journal_rows import Fact, Forgotten
+
+DAY = 86_400.0
+
+
+def guild_settings(journal: Journal, guild: str, channels: Collection[str]) -> GuildSettings:
+    """A server's decisions. `channels`: ids of its channels today; of others the journal cannot tell the
+    ids, only their hashes, so those that are gone from the server drop out."""
+    row = journal._row("SELECT settings FROM guilds WHERE guild = ?", (journal._hash("guild", guild),))
+    if row is None or not row[0]:
+        return GuildSettings()
+    settings = GuildSettings.from_json(row[0])
+    known = {journal._hash("channel", channel): channel for channel in channels}
+    # where every allowed channel is gone nothing is allowed: a hash is no channel's id
+    return dataclasses.replace(
+        settings,
+        channels=tuple(known.get(each, each) for each in settings.channels),
+        home_channels=tuple(known[each] for each in settings.home_channels if each in known),
+        report_channel=known.get(settings.report_channel, ""),
+    )
+
+
+def set_guild_settings(journal: Journal, guild: str, settings: GuildSettings) -> None:
+    """Keep the decisions; channels that are hashes already stay as they are."""
+    hashed = dataclasses.replace(
+        settings,
+        channels=tuple(_hashed(journal, each) for each in settings.channels),
+        home_channels=tuple(_hashed(journal, each) for each in settings.home_channels),
+        report_channel=_hashed(journal, settings.report_channel),
+    )
+    now = journal._clock()
+    journal._write(
+        "INSERT INTO guilds (guild, settings, at, seen) VALUES (:guild, :settings, :now, :now) "
+        "ON CONFLICT (guild) DO UPDATE SET settings = :settings, at = :now, seen = :now",
+        {"guild": journal._hash("guild", guild), "settings": hashed.to_json(), "now": now},
+    )
+
+
+def _hashed(journal: Journal, channel: str) -> str:
+    return journal._hash("channel", channel) if channel.isdigit() and len(channel) < 32 else channel
+
+
+def note_guilds(journal: Journal, guilds: Collection[str]) -> None:
+    """Moyou is in these servers now."""
+    now = journal._clock()
+    with journal._writing():
+        for guild in guilds:
+            journal._db.execute(
+                "INSERT INTO guilds (guild, settings, at, seen) VALUES (?, '', 0, ?) "
+                "ON CONFLICT (guild) DO UPDATE SET seen = excluded.seen",
+                (journal._hash("guild", guild), now),
+            )
+
+
+def forget_left_guilds(journal: Journal, days: float) -> Forgotten:
+    """Erase everything of the servers that Moyou was last in more than `days` days ago."""
+    latest = journal._clock() - days * DAY
+    which = "(SELECT guild FROM guilds WHERE seen < :latest)"
+    return _forget(journal, which, {"latest": latest})
+
+
+def forget_guild(journal: Journal, guild: str) -> Forgotten:
+    """Erase everything of one server: replies, judgements of them, words, its moderators' decisions."""
+    return _forget(journal, "(:guild)", {"guild": journal._hash("guild", guild)})
+
+
+def _forget(journal: Journal, which: str, values: dict[str, Any]) -> Forgotten:
+    theirs = f"(SELECT id FROM generations WHERE guild IN {which} AND guild <> '')"
+    with journal._writing():
+        run = journal._db.execute
+        run(
+            f"INSERT OR IGNORE INTO erased SELECT id FROM generations WHERE id IN {theirs} "
+            f"UNION SELECT id FROM facts WHERE generation IN {theirs}",
+            values,
+        )
+        facts = run(f"DELETE FROM facts WHERE generation IN {theirs}", values).rowcount
+        for table in ("words", "messages"):
+            run(f"DELETE FROM {table} WHERE generation IN {theirs}", values)
+        generations = run(f"DELETE FROM generations WHERE id IN {theirs}", values).rowcount
+        gone = run(f"DELETE FROM guilds WHERE guild IN {which}", values).rowcount
+        if generations or facts:
+            row = {"at": journal._clock(), "generations": generations, "facts": facts}
+            journal._db.table("deletions").insert(row)
+    if gone or generations:
+        journal._empty_log()
+    return Forgotten(generations, facts)
+
+
+def answers_since(journal: Journal, person: str, guild: str, since: float) -> int:
+    """How many replies this person got in a server since then."""
+    row = journal._row(
+        "SELECT count(*) FROM generations WHERE person = ? AND guild = ? AND at >= ?",
+        (journal._hash("person", person), journal._hash("guild", guild), since),
+    )
+    return 0 if row is None else int(row[0])
+
+
+def spoke_in(journal: Journal, channels: Collection[str], since: float) -> frozenset[str]:
+    """Those of the channels that a reply was written in since then."""
+    rows = journal._db.execute("SELECT DISTINCT channel FROM generations WHERE at >= ?", (since,))
+    spoken = {row[0] for row in rows}
+    return frozenset(each for each in channels if journal._hash("channel", each) in spoken)
+
+
+def react_once(journal: Journal, fact: Fact) -> bool:
+    """As Journal.react, but what stands already is not written again: Discord may tell of a reaction
+    twice, by an event and by what a message shows after a gap."""
+    row = journal._row(
+        "SELECT withdrawn FROM facts WHERE generation = ? AND person = ? AND kind = ? AND label = ? "
+        "ORDER BY sequence DESC LIMIT 1",
+        (fact.generation, journal._hash("person", fact.person), fact.kind, fact.label),
+    )
+    stands = row is not None and not row[0]
+    return journal.react(fact) if fact.withdrawn or not stands else False
+
+
+def standing_reactions(journal: Journal, generation: str) -> int:
+    """How many reactions (of people and emoji) stand about a reply."""
+    row = journal._row(
+        "SELECT count(*) FROM (SELECT max(sequence), withdrawn FROM facts "
+        "WHERE generation = ? AND kind = 'reaction' GROUP BY person, label) WHERE withdrawn = 0",
+        (generation,),
+    )
+    return 0 if row is None else int(row[0])
+
+
+def settle_reactions(
+    journal: Journal, generation: str, shown: Mapping[str, Collection[str]], values: Mapping[str, float]
+) -> int:
+    """Make the reactions that stand what a message shows; how many facts that took.
+
+    `shown`: for each emoji the people under it; `values`: what each emoji is worth. Somebody who wants
+    nothing kept is passed over.
+    """
+    at = journal._clock()
+    wanted = {
+        (journal._hash("person", person), emoji)
+        for emoji, people in shown.items()
+        for person in people
+        if journal.may_keep(person)
+    }
+    with journal._writing():
+        if journal._row("SELECT 1 FROM generations WHERE id = ?", (generation,)) is None:
+            return 0
+        rows = journal._db.execute(
+            "SELECT person, label FROM (SELECT max(sequence), person, label, withdrawn FROM facts "
+            "WHERE generation = ? AND kind = 'reaction' GROUP BY person, label) WHERE withdrawn = 0",
+            (generation,),
+        )
+        standing = {(person, label) for person, label in rows}
+        changes = [(*each, 0) for each in sorted(wanted - standing)]
+        changes += [(*each, 1) for each in sorted(standing - wanted)]
+        for person, label, withdrawn in changes:
+            journal._db.table("facts").insert(
+                {
+                    "id": uuid.uuid4().hex,
+                    "generation": generation,
+                    "person": person,
+                    "kind": "reaction",
+                    "label": label,
+                    "value": 0.0 if withdrawn else values[label],
+                    "reason": "",
+                    "at": at,
+                    "withdrawn": withdrawn,
+                }
+            )
+    return len(changes)
+
+
+def told(journal: Journal, name: str) -> str:
+    """What Moyou last told Discord under this name, "" when nothing."""
+    row = journal._row("SELECT value FROM told WHERE name = ?", (name,))
+    return "" if row is None else str(row[0])
+
+
+def set_told(journal: Journal, name: str, value: str) -> None:
+    journal._write("INSERT OR REPLACE INTO told (name, value) VALUES (?, ?)", (name, value))

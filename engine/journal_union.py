@@ -1,0 +1,94 @@
+"""Journals of several processes or machines as one: a union by ids that are unique anywhere.
+
+Knows: which rows come over, that what was erased on one side stays erased, that merging twice is merging
+once. Does not know: Discord, shards, where the files came from.
+
+Both journals must hide people under the same key, so each machine starts with a copy of one file. The
+words of requests are not taken over: they serve *again* and *why* where they were said, and expire there.
+All facts about a reply come from the bot that wrote it, so their order is kept.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import AnotherJournal, JournalUnreadable
+from engine.journal import Journal
+
+_FACT = "id, generation, person, kind, label, value, reason, at, withdrawn"
+_ERASED = "(SELECT id FROM erased)"
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How much came over."""
+
+    generations: int
+    facts: int
+
+
+def merge(into: Path, source: Path) -> Merged:
+    """Take everything of the journal `source` into the journal `into`, which is made where it is missing.
+
+    `source` is brought to today's schema and otherwise left as it is; both may be in use meanwhile.
+    Raises JournalUnreadable, AnotherJournal.
+    """
+    if not into.exists():
+        _copy_key(into, source)
+    Journal(source).close()
+    with Journal(into) as journal:
+        db = journal._db
+        db.execute("ATTACH DATABASE ? AS other", (str(source),))
+        try:
+            if journal._row("SELECT key FROM other.secret WHERE id = 1", ()) != (journal._key,):
+                raise AnotherJournal(file=source, into=into)
+            with journal._writing():
+                merged = _unite(journal)
+            journal._empty_log()
+            return merged
+        except sqlite3.Error as error:
+            raise JournalUnreadable(file=source, reason=error) from error
+        finally:
+            db.execute("DETACH DATABASE other")
+
+
+def _copy_key(into: Path, source: Path) -> None:
+    with Journal(source) as theirs:
+        key = theirs._key
+    with Journal(into) as mine:
+        mine._write("UPDATE secret SET key = ? WHERE id = 1", (key,))
+
+
+def _unite(journal: Journal) -> Merged:
+    run = journal._db.execute
+    run("INSERT OR IGNORE INTO erased SELECT id FROM other.erased")
+    run(f"DELETE FROM facts WHERE id IN {_ERASED} OR generation IN {_ERASED}")
+    for table in ("words", "messages"):
+        run(f"DELETE FROM {table} WHERE generation IN {_ERASED}")
+    run(f"DELETE FROM generations WHERE id IN {_ERASED}")
+    generations = run(
+        f"INSERT OR IGNORE INTO generations SELECT * FROM other.generations WHERE id NOT IN {_ERASED}"
+    ).rowcount
+    run(
+        "INSERT OR IGNORE INTO messages SELECT * FROM other.messages "
+        "WHERE generation IN (SELECT id FROM generations)"
+    )
+    facts = run(
+        f"INSERT OR IGNORE INTO facts ({_FACT}) SELECT {_FACT} FROM other.facts "
+        f"WHERE id NOT IN {_ERASED} AND generation IN (SELECT id FROM generations) ORDER BY sequence"
+    ).rowcount
+    # "WHERE true": SQLite would take ON for a join's
+    run(
+        "INSERT INTO people (person, keep, at) SELECT person, keep, at FROM other.people WHERE true "
+        "ON CONFLICT (person) DO UPDATE SET keep = excluded.keep, at = excluded.at "
+        "WHERE excluded.at > people.at"
+    )
+    run(
+        "INSERT INTO guilds (guild, settings, at, seen) SELECT guild, settings, at, seen FROM other.guilds "
+        "WHERE true ON CONFLICT (guild) DO UPDATE SET "
+        "settings = iif(excluded.at > guilds.at, excluded.settings, guilds.settings), "
+        "at = max(excluded.at, guilds.at), seen = max(excluded.seen, guilds.seen)"
+    )
+    return Merged(generations, facts)

@@ -1,0 +1,179 @@
+"""engine/journal_guilds.py: a server's decisions, its end 30 days after Moyou left, missed reactions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import (
+    Fact,
+    Forgotten,
+    GuildSettings,
+    Journal,
+    Place,
+    Request,
+    answers_since,
+    forget_guild,
+    forget_left_guilds,
+    guild_settings,
+    note_guilds,
+    react_once,
+    set_guild_settings,
+    set_told,
+    settle_reactions,
+    spoke_in,
+    told,
+)
+from engine.journal_guilds import DAY
+from tests.replies import reply
+
+HOME, OTHER = Place("discord", "100", "1"), Place("discord", "200", "2")
+VALUES = {"👍": 1.0, "👎": -1.0}
+DECIDED = GuildSettings(
+    channels=("1", "2"),
+    home_channels=("3",),
+    report_channel="2",
+    blocked_words=("脏话",),
+    quiet_from=60,
+    daily_limit=5,
+)
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
+    with Journal(tmp_path / "j.db", clock=clock) as opened:
+        yield opened
+
+
+def test_a_server_decides_and_its_ids_are_nowhere_in_the_file(journal: Journal) -> None:
+    guild, channel = "123456789012345678", "876543210987654321"
+    decided = dataclasses.replace(DECIDED, channels=(channel,), report_channel=channel)
+    assert guild_settings(journal, guild, []) == GuildSettings()
+    set_guild_settings(journal, guild, decided)
+    assert guild_settings(journal, guild, [channel, "3", "4"]) == decided
+    assert guild_settings(journal, "200", [channel, "3"]) == GuildSettings()
+    journal._empty_log()
+    content = journal.path.read_bytes()
+    assert guild.encode() not in content
+    assert channel.encode() not in content
+    # a later Moyou knows them as well
+    with Journal(journal.path) as again:
+        assert guild_settings(again, guild, [channel, "3"]) == decided
+
+
+def test_a_channel_that_is_gone_is_no_home_and_opens_no_other(journal: Journal) -> None:
+    set_guild_settings(journal, "100", DECIDED)
+    left = guild_settings(journal, "100", ["7"])
+    assert (left.home_channels, left.report_channel) == ((), "")
+    assert not left.may_speak("7")
+    # and what is kept once more is the same
+    set_guild_settings(journal, "100", left)
+    assert guild_settings(journal, "100", ["1", "2", "3"]).channels == ("1", "2")
+
+
+def fill(journal: Journal, place: Place, name: str) -> None:
+    assert journal.record(Request("chat", "words"), reply(name), "p", place)
+    journal.attach(name, f"m-{name}")
+    assert journal.react(Fact(name, "q", "reaction", 1.0, "👍"))
+
+
+def test_what_belongs_to_a_server_goes_thirty_days_after_it_was_left(journal: Journal, clock: Clock) -> None:
+    for place, name in ((HOME, "a"), (OTHER, "b"), (Place("discord", "", "9"), "direct")):
+        fill(journal, place, name)
+    set_guild_settings(journal, "100", DECIDED)
+    note_guilds(journal, ["100", "200"])
+    clock.now += 20 * DAY
+    note_guilds(journal, ["200"])
+    assert forget_left_guilds(journal, 30) == Forgotten(0, 0)
+    clock.now += 10.5 * DAY
+    assert forget_left_guilds(journal, 30) == Forgotten(1, 1)
+    assert journal.reply("a") is None
+    assert journal.generation_of("m-a") is None
+    assert guild_settings(journal, "100", ["1", "2", "3"]) == GuildSettings()
+    assert journal.reply("b") is not None
+    assert journal.reply("direct") is not None
+    assert [signal.generation for signal in journal.signals()] == ["b", "direct"]
+    assert forget_left_guilds(journal, 30) == Forgotten(0, 0)
+
+
+def test_a_server_that_takes_it_back_in_time_loses_nothing(journal: Journal, clock: Clock) -> None:
+    fill(journal, HOME, "a")
+    set_guild_settings(journal, "100", DECIDED)
+    clock.now += 29 * DAY
+    note_guilds(journal, ["100"])
+    clock.now += 29 * DAY
+    assert forget_left_guilds(journal, 30) == Forgotten(0, 0)
+    assert guild_settings(journal, "100", ["1", "2", "3"]) == DECIDED
+
+
+def test_one_server_can_be_forgotten_at_once(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    fill(journal, OTHER, "b")
+    assert forget_guild(journal, "100") == Forgotten(1, 1)
+    assert forget_guild(journal, "") == Forgotten(0, 0)
+    assert journal.reply("b") is not None
+
+
+def test_answers_are_counted_by_person_and_server(journal: Journal, clock: Clock) -> None:
+    fill(journal, HOME, "a")
+    clock.now += 100
+    fill(journal, HOME, "b")
+    fill(journal, OTHER, "c")
+    assert answers_since(journal, "p", "100", 0) == 2
+    assert answers_since(journal, "p", "100", clock.now) == 1
+    assert answers_since(journal, "q", "100", 0) == 0
+    assert spoke_in(journal, ["1", "2", "3"], 0) == {"1", "2"}
+    assert spoke_in(journal, ["1", "2"], clock.now + 1) == frozenset()
+
+
+def test_missed_reactions_are_made_up_for_once(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    journal.set_keep("silent", False)
+    shown = {"👍": ["q", "r", "silent"], "👎": ["s"]}
+    assert settle_reactions(journal, "a", shown, VALUES) == 2
+    assert settle_reactions(journal, "a", shown, VALUES) == 0
+    assert sorted(signal.value for signal in journal.signals()) == [-1.0, 1.0, 1.0]
+    assert settle_reactions(journal, "a", {"👍": ["r"]}, VALUES) == 2
+    assert [signal.value for signal in journal.signals()] == [1.0]
+    assert settle_reactions(journal, "unknown", shown, VALUES) == 0
+
+
+def test_reactions_that_are_made_up_for_leave_buttons_alone(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    assert journal.react(Fact("a", "q", "button", -1.0, "buttons"))
+    settle_reactions(journal, "a", {}, VALUES)
+    assert [(signal.kind, signal.value) for signal in journal.signals()] == [("button", -1.0)]
+
+
+def test_a_reaction_that_stands_is_not_written_twice(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    up = Fact("a", "q", "reaction", 1.0, "👍")
+    assert not react_once(journal, up)
+    assert react_once(journal, dataclasses.replace(up, withdrawn=True))
+    assert react_once(journal, up)
+    assert not react_once(journal, up)
+    assert not react_once(journal, dataclasses.replace(up, person="r", withdrawn=True))
+    facts = journal._db.execute("SELECT count(*) FROM facts").fetchone()
+    assert facts == (3,)
+
+
+def test_what_discord_was_told_is_remembered(journal: Journal) -> None:
+    assert told(journal, "commands") == ""
+    set_told(journal, "commands", "a")
+    set_told(journal, "commands", "b")
+    assert told(journal, "commands") == "b"

@@ -1,0 +1,130 @@
+"""The menus on messages: continue, translate, why and report, against SimCord."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.guild_choices import NothingChosen
+from engine import Journal
+from tests.discord_world import world
+
+MENUS = {"接着写": "continue", "翻译这条": "translate"}
+
+
+class Reports(NothingChosen):
+    """Reports go to one channel."""
+
+    def __init__(self, channel_id: int) -> None:
+        self.channel_id = channel_id
+
+    async def report_channel(self, guild_id: int) -> int | None:
+        return self.channel_id
+
+
+@pytest.mark.parametrize("menu", list(MENUS))
+@pytest.mark.parametrize("shards", [1, 2])
+async def test_a_task_on_a_message_is_answered_privately(tmp_path: Path, menu: str, shards: int) -> None:
+    async with world(tmp_path, shard_count=shards) as w:
+        for channel in (w.channel, w.thread_of(w.bob)):
+            said = await w.bob.send(channel, f"月亮真圆 {w.alice.mention}")
+            result = await w.alice.context_menu(channel, menu, said)
+            assert result.ephemeral
+            assert result.response.content == "月亮真圆 @某人!"
+            assert w.engine.asked[-1].task == MENUS[menu]
+
+
+async def test_on_a_reply_of_ours_a_menu_takes_what_was_written(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        poem = await w.alice.slash(w.channel, "poem", theme="登高", form="wujue")
+        await w.alice.context_menu(w.channel, "接着写", poem.response.message)
+        assert w.engine.asked[-1].text.startswith("白日依山尽\n黄河入海流")
+
+
+async def test_a_message_without_words_and_one_with_a_file(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        picture = await w.bob.send(w.channel, "", attachments=[("a.png", b"\x89PNG")])
+        result = await w.alice.context_menu(w.channel, "翻译这条", picture)
+        assert "write a few words" in result.response.content
+        text = await w.bob.send(w.channel, "", attachments=[("a.txt", "月亮".encode())])
+        await w.alice.context_menu(w.channel, "翻译这条", text)
+        assert w.engine.asked[-1].text == "月亮"
+
+
+async def test_words_of_who_wants_nothing_kept_are_not_kept_by_a_menu(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.journal(Journal.set_keep, str(w.bob.id), False)
+        said = await w.bob.send(w.channel, "我的秘密")
+        await w.alice.context_menu(w.channel, "翻译这条", said)
+        assert await w.journal(Journal.reply, "fake-0001") is not None
+        assert await w.journal(Journal.request, "fake-0001") is None
+
+
+async def test_why_explains_a_reply_of_ours_and_nothing_else(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        said = await w.alice.send(w.channel, f"{w.me} 你好")
+        result = await w.bob.context_menu(w.channel, "为什么这么回？", w.sent()[0])
+        assert result.ephemeral
+        assert "The model wrote this by itself." in result.response.content
+        result = await w.bob.context_menu(w.channel, "为什么这么回？", said)
+        assert "no reply of mine" in result.response.content
+        with w.interactions(locale="zh-CN"):
+            result = await w.bob.context_menu(w.channel, "为什么这么回？", said)
+        assert "说不出缘由" in result.response.content
+
+
+async def report(w: Any, message: Any, **values: Any) -> Any:
+    shown = await w.bob.context_menu(w.channel, "举报给管理者", message)
+    return await w.bob.submit_modal(shown, values)
+
+
+async def test_a_report_reaches_the_moderators_without_a_name_and_pings_nobody(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        staff = w.guild.create_text_channel("管理")
+        w.bot.answering.choices = Reports(staff.id)
+        result = await report(w, w.sent()[0], reasons=["harmful", "spam"], words="@everyone\n**看看**")
+        assert "have been told" in result.response.content
+        [told] = w.sent(staff)
+        assert told.content.splitlines() == [
+            f"Somebody reported a reply of Moyou's: {w.sent()[0].jump_url}",
+            "- harmful or dangerous; spam",
+            "> @everyone \\*\\*看看\\*\\*",
+        ]
+        assert str(w.bob.id) not in told.content
+        assert not told.mention_everyone
+        [signal] = await w.journal(Journal.signals)
+        assert (signal.value, signal.reason) == (-1.0, "harmful,spam\n@everyone\n**看看**")
+
+
+async def test_without_a_channel_a_report_is_a_judgement(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        result = await report(w, w.sent()[0])
+        assert "Noted" in result.response.content
+        assert [signal.reason for signal in await w.journal(Journal.signals)] == [""]
+        await w.journal(Journal.set_keep, str(w.bob.id), False)
+        assert "was not noted" in (await report(w, w.sent()[0])).response.content
+
+
+async def test_a_report_stands_when_its_channel_cannot_be_written_in(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        w.bot.answering.choices = Reports(w.channel.id)
+        w.env.inject_error("POST", "/channels/*/messages", status=403, code=50013)
+        assert "Noted" in (await report(w, w.sent()[0])).response.content
+
+
+async def test_other_peoples_messages_are_reported_to_discord(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        said = await w.alice.send(w.channel, "坏话")
+        result = await w.bob.context_menu(w.channel, "举报给管理者", said)
+        assert "Discord's own Report Message" in result.response.content
+        assert result.modal is None
+        # not even one that says it is a reply
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        await w.journal(Journal.attach, "fake-0001", said.id)
+        result = await w.bob.context_menu(w.channel, "举报给管理者", said)
+        assert result.modal is None

@@ -1,0 +1,62 @@
+"""bot/patience.py: what nobody answers is asked again where that does no harm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+from discord.http import Route
+
+from bot.patience import TRIES, patient
+
+NONCE = {"content": "x", "nonce": "1", "enforce_nonce": True}
+
+
+class Line:
+    """Raises the given errors, one a request, then answers."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.asked = 0
+
+    async def __call__(self, route: Route, **options: Any) -> str:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "answer"
+
+
+@pytest.mark.parametrize(
+    ("method", "body"), [("GET", None), ("PATCH", {"content": "x"}), ("PUT", None), ("POST", NONCE)]
+)
+async def test_what_can_be_made_twice_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, method: str, body: Any
+) -> None:
+    monkeypatch.setattr("bot.patience.PAUSE", 0.0)
+    line = Line(TimeoutError(), aiohttp.ServerDisconnectedError())
+    assert await patient(line)(Route(method, "/x"), json=body) == "answer"
+    assert line.asked == 3
+
+
+async def test_after_some_tries_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.patience.PAUSE", 0.0)
+    line = Line(*[TimeoutError()] * TRIES)
+    with pytest.raises(TimeoutError):
+        await patient(line)(Route("GET", "/x"))
+    assert line.asked == TRIES
+
+
+@pytest.mark.parametrize("body", [None, {"content": "x"}, {"nonce": "1"}])
+async def test_a_post_without_an_enforced_nonce_is_not_made_twice(body: Any) -> None:
+    line = Line(TimeoutError())
+    with pytest.raises(TimeoutError):
+        await patient(line)(Route("POST", "/x"), json=body)
+    assert line.asked == 1
+
+
+async def test_other_errors_are_the_callers() -> None:
+    line = Line(ValueError("a bad request"))
+    with pytest.raises(ValueError, match="a bad request"):
+        await patient(line)(Route("GET", "/x"))
+    assert line.asked == 1
