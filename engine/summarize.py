@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ from engine.summary_signals import (
 )
 from engine.summary_threads import Labels, threads
 from engine.summary_units import Unit, cues, units, words_of
+from engine.text import whole_characters
 from engine.values import Message, Point, PointKind, Summary, Topic
 
 _DIVERSITY = 0.5  # how much of a unit's worth its likeness to a chosen one takes away
@@ -44,9 +46,9 @@ _FLOOR = 0.12  # a point of less salience would only fill the number
 _BUDGET_FLOOR = 0.3  # and under a budget of characters, where short remarks would fill what is left
 _NOISE = 0.2  # a unit that is likelier noise is no point
 _LATENT = 0.35  # share of the encoder's likeness in all likeness
-_READ = 1000  # units whose signals are computed, at most
+_READ = 700  # units whose signals are computed, at most
 _LIKELY = 200  # units that points are chosen from, at most
-_ENCODED = 200  # units and messages that are encoded, at most: the best by all other signals
+_ENCODED = 120  # units and messages that are encoded, at most: the best by all other signals
 _SOMETHING = 12  # words without which prose or a talk says nothing
 _FEW = 40  # units up to which two people's talk is read as a dialogue rather than a channel
 _PLAIN = frozenset(cues()["title"]["plain"].split())
@@ -66,7 +68,7 @@ def summarize(
     `scorer` takes the place of the shipped weights.
     `quiet`, with no points, says that nothing much happened. Time and memory grow linearly.
     """
-    ordered = sorted(messages, key=lambda message: message.minute)
+    ordered = sorted(map(_whole, messages), key=lambda message: message.minute)
     candidates = units(ordered)
     if not candidates:
         return Summary("", (), len(messages), quiet=True)
@@ -75,6 +77,13 @@ def summarize(
             candidates = pieces(ordered)
         return _made(ordered, candidates, choose_briefly(candidates, points, characters))
     return _of_channel(ordered, candidates, points, characters, encode, scorer or weights())
+
+
+def _whole(message: Message) -> Message:
+    """The message with half characters replaced: no encoding takes them, nor does a page."""
+    if message.text.isascii() and message.author.isascii():
+        return message
+    return replace(message, author=whole_characters(message.author), text=whole_characters(message.text))
 
 
 def _is_brief(candidates: Sequence[Unit], messages: Sequence[Message]) -> bool:

@@ -28,6 +28,7 @@ from engine.summary_peers import Peer, peers
 from engine.summary_signals import Encoder
 from engine.summary_threads import threads
 from engine.summary_training import Fitted, TrainingLog, held_out
+from engine.text import whole_characters
 from engine.values import Message, Summary
 
 FILES = {
@@ -212,7 +213,7 @@ def sources_of(summary: Summary) -> Chosen:
 
 
 def found_in_sources(summary: Summary, messages: Sequence[Message]) -> bool:
-    texts = {message.id: message.text.strip() for message in messages}
+    texts = {message.id: whole_characters(message.text).strip() for message in messages}
     return all(point.text in " ".join(texts[source] for source in point.sources) for point in summary.points)
 
 

@@ -35,7 +35,9 @@ _FACTS = {
         r"\b\d{1,2} (?:jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)|\d{1,2}(?:st|nd|rd|th)\b",
         re.IGNORECASE,
     ),
-    "amount": re.compile(r"\d+(?:[.,]\d+)?"),
+    "amount": re.compile(
+        r"\d+(?:[.,]\d+)?|[二两三四五六七八九十百]+(?=[个人队条份张次页章只台块元斤组本杯盒箱间名位套轮场])"
+    ),
 }
 _OVERTURNS = re.compile(cues()["corrections"]["overturns"], re.IGNORECASE)
 _PLAINLY = re.compile(cues()["corrections"]["plainly"], re.IGNORECASE)

@@ -15,7 +15,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 
@@ -79,7 +79,7 @@ def terms_of(text: str) -> list[str]:
     """Content words, lower case: two or more letters, or one Han character that is no stop word."""
     return [
         word
-        for word in (word.lower() for word in rjieba.cut(words_of(text)))
+        for word in map(str.lower, rjieba.cut(words_of(text)))
         if word not in STOP_WORDS and word[0].isalnum() and (len(word) > 1 or _HAN.match(word))
     ]
 
@@ -95,15 +95,16 @@ class Terms:
         self.rarity = np.array([math.log((1 + len(bags)) / spread[word]) for word in self.words] or [0.0])
         self.offsets = np.zeros(len(bags) + 1, np.int64)
         columns: list[int] = []
-        values: list[float] = []
+        counts: list[int] = []
         for row, bag in enumerate(bags):
-            weights = [(1 + math.log(count)) * self.rarity[ids[word]] for word, count in bag.items()]
-            norm = math.sqrt(sum(weight * weight for weight in weights)) or 1.0
             columns += [ids[word] for word in bag]
-            values += [weight / norm for weight in weights]
+            counts += bag.values()
             self.offsets[row + 1] = len(columns)
-        self.columns, self.values = np.array(columns, np.int64), np.array(values)
+        self.columns = np.array(columns, np.int64)
         self.rows = np.repeat(np.arange(len(bags)), np.diff(self.offsets))
+        weights = (1 + np.log(np.array(counts, float))) * self.rarity[self.columns]
+        norms = np.sqrt(np.bincount(self.rows, weights**2, minlength=len(bags)))
+        self.values = weights / np.where(norms > 0, norms, 1.0)[self.rows]
         self._order = np.argsort(self.columns, kind="stable")
         self._heads = np.searchsorted(self.columns[self._order], np.arange(len(self.words) + 1))
 
@@ -129,8 +130,8 @@ class Terms:
         return found
 
 
-def _local(terms: Terms) -> Numbers:
-    """Cosine of each row with the sum of the rows around it, by a sliding window: linear in rows."""
+def _local(terms: Terms, rows: Collection[int]) -> Numbers:
+    """Cosine of these rows with the sum of the rows around each, by a sliding window: linear in rows."""
     running = np.zeros(max(1, len(terms.words)))
     found = np.zeros(len(terms))
     ahead = behind = 0
@@ -143,8 +144,9 @@ def _local(terms: Terms) -> Numbers:
             columns, values = terms.row(behind)
             running[columns] -= values
             behind += 1
-        columns, values = terms.row(row)
-        found[row] = values @ (running[columns] - values)
+        if row in rows:
+            columns, values = terms.row(row)
+            found[row] = values @ (running[columns] - values)
     return found
 
 
@@ -204,8 +206,9 @@ def signals(
     centre = np.bincount(terms.columns, terms.values, minlength=max(1, len(terms.words))).astype(float)
     table[:, place["terms"]] = np.minimum(np.diff(terms.offsets), 20) / 20
     table[:, place["rarity"]] = rare / sizes / max(1.0, math.log(len(units) + 1))
-    for name, values_ in (("centrality", terms.dot(centre) - 1), ("local", _local(terms))):
-        scale = np.quantile(values_, 0.9) if len(values_) else 0.0
+    wanted = set(rows.tolist())
+    for name, values_ in (("centrality", terms.dot(centre) - 1), ("local", _local(terms, wanted))):
+        scale = np.quantile(values_[rows] if name == "local" else values_, 0.9) if len(rows) else 0.0
         table[:, place[name]] = np.clip(values_ / max(scale, 1e-9), 0, 1.5)
     table = table[rows]
     table[:, len(_PATTERNS) + len(CONTEXT) :] = likeness([units[row].text for row in rows], meanings)

@@ -24,11 +24,11 @@ import numpy.typing as npt
 
 from engine.likeness import plain
 from engine.meaning import shipped
-from engine.summary_signals import AGREE, Numbers, Terms, terms_of
+from engine.summary_signals import AGREE, Numbers, Terms
 from engine.summary_units import cues
 from engine.values import Message
 
-BLOCK = 120  # messages that are disentangled together
+BLOCK = 80  # messages that are disentangled together
 BOUNDARY = (
     "gap",
     "gap_of_usual",
@@ -103,15 +103,12 @@ class Log:
         self.messages = messages
         count = len(messages)
         texts = [message.text[:400] for message in messages]
-        self.bags = [set(terms_of(text)) for text in texts]
         terms = Terms(texts)
+        self.bags = [{terms.words[word] for word in terms.row(row)[0]} for row in range(count)]
         self.likeness = np.stack([terms.similar(row) for row in range(count)])
         np.fill_diagonal(self.likeness, 0)
         self.rarity = dict(zip(terms.words, terms.rarity.tolist(), strict=False))
-        pairs = [_pairs_of(text) for text in texts]
-        sizes = np.sqrt([max(1, len(one)) for one in pairs])
-        self.grams = np.array([[len(a & b) for b in pairs] for a in pairs], float) / np.outer(sizes, sizes)
-        np.fill_diagonal(self.grams, 0)
+        self.grams = _shared_pairs(texts)
         self.words = _centred(_word_vectors(texts))
         self.latents = None if latents is None else _centred(_unit(latents))
         self.authors = [message.author.lower() for message in messages]
@@ -325,9 +322,21 @@ def _blocks(messages: Sequence[Message]) -> list[tuple[int, int]]:
     return found
 
 
-def _pairs_of(text: str) -> set[str]:
-    letters = re.sub(r"\W", "", text.lower())
-    return {letters[place : place + 2] for place in range(len(letters) - 1)}
+def _shared_pairs(texts: Sequence[str]) -> Numbers:
+    """(N, N): cosine of the sets of pairs of neighbouring letters; nothing is like itself."""
+    ids: dict[str, int] = {}
+    rows, columns = [], []
+    for row, text in enumerate(texts):
+        letters = re.sub(r"\W", "", text.lower())
+        for pair in {letters[place : place + 2] for place in range(len(letters) - 1)}:
+            rows.append(row)
+            columns.append(ids.setdefault(pair, len(ids)))
+    flags = np.zeros((len(texts), max(1, len(ids))), np.float32)
+    flags[rows, columns] = 1
+    sizes = np.sqrt(np.maximum(1, flags.sum(1)))
+    found = np.asarray(flags @ flags.T, float) / np.outer(sizes, sizes)
+    np.fill_diagonal(found, 0)
+    return found
 
 
 def _word_vectors(texts: Sequence[str]) -> Numbers:

@@ -182,6 +182,30 @@ def test_hostile_input_gets_an_honest_summary() -> None:
     assert sum(point.author == "spammer" for point in chosen) <= 1
 
 
+def test_half_characters_are_replaced_wherever_they_stand() -> None:
+    broken = [
+        Message(f"b{n}", "a\udfff", f"定了\ud83d周五下午{n}点集合，带上雨伞", n + 0.5) for n in range(3, 6)
+    ]
+    summary = summarize([*MEETING, *broken], points=12)
+    assert any("定了�周五" in point.text and point.author == "a�" for point in summary.points)
+    for point in summary.points:
+        assert (point.text + point.author + summary.title).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ok LOOOL that works", "ok  that works"),
+        ("哈哈哈 定了", "定了"),
+        ("see <@123456789012345678> at https://example.org/x now", "see  at  now"),
+        ("at 5:30 :party: we meet", "at 5:30  we meet"),
+        ("Ahahaha hello", "A hello"),
+    ],
+)
+def test_what_is_said_without_links_mentions_and_laughter(text: str, said: str) -> None:
+    assert summary_units.words_of(text) == said
+
+
 def test_the_sparse_matrix_agrees_with_a_dense_one() -> None:
     terms = Terms(["苹果 梨 apple", "苹果 桃子", "banana apple pie"])
     dense = np.zeros((3, len(terms.words)))

@@ -36,6 +36,12 @@ def test_tables_have_a_column_for_every_name_with_and_without_latents() -> None:
         assert pairs(log, np.full(6, 0.5)).shape == (6, 6, len(PAIR))
 
 
+def test_likeness_of_letters_is_the_cosine_of_their_pairs() -> None:
+    # ab bc cd; bc cd de; no pair
+    log = Log([Message(str(n), "a", text, float(n)) for n, text in enumerate(("abcd", "bcde", "x"))])
+    assert log.grams == pytest.approx(np.array([[0, 2 / 3, 0], [2 / 3, 0, 0], [0, 0, 0]]))
+
+
 def test_average_link_keeps_apart_what_is_below_the_threshold() -> None:
     odds = np.full((4, 4), -3.0)
     odds[0, 1] = odds[1, 0] = odds[2, 3] = odds[3, 2] = 2.0
