@@ -83,7 +83,7 @@ def overturned(
             continue
         withdrawn = bool(_WITHDRAWN.search(unit.text))
         for earlier in range(max(0, row - _LOOK_BACK), row):
-            if earlier not in rows:
+            if earlier not in rows or (earlier in found and found[earlier].sure):
                 continue
             other = candidates[earlier]
             said, before = terms.row(row)[0], terms.row(earlier)[0]
@@ -144,7 +144,10 @@ def _clash(
 
 def _old_and_new(facts: Mapping[str, frozenset[str]], text: str) -> bool:
     """Whether the text says that an old figure no longer holds: 不是3, 10点改12点, not 200."""
-    for fact in map(re.escape, frozenset[str]().union(*facts.values())):
+    known = frozenset[str]().union(*facts.values())
+    # 30号 may come back as 不是30
+    known |= {bare.group() for fact in known if (bare := re.match(r"\d{2,}(?=[号日点人]|$)", fact))}
+    for fact in map(re.escape, known):
         before = rf"(?:不是|别按|not (?:at |on |the )?|from |原来|原定|之前)\s?{fact}(?!\d)"
         after = rf"(?<!\d){fact}.{{0,3}}(?:改|换|推|取消|不行|不走|作废|(?:is |was )?(?:off|out|cancel))"
         if re.search(f"{before}|{after}", text, re.IGNORECASE):
