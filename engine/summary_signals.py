@@ -55,6 +55,8 @@ CONTEXT = (
     "talker",
     "han",
     "fragments",
+    "remark",
+    "terms_latin",
 )
 
 
@@ -178,6 +180,10 @@ def signals(
             "length_squared": (math.log1p(said) / 4) ** 2,
             "short": float(said < 8),
             "han": float(han > len(unit.text) / 4),
+            "remark": float(han <= len(unit.text) / 4 and terms.offsets[row + 1] - terms.offsets[row] < 5),
+            "terms_latin": (han <= len(unit.text) / 4)
+            * min(terms.offsets[row + 1] - terms.offsets[row], 20)
+            / 20,
             "fragments": min(len(unit.messages) - 1, 2) * 0.5,
             "replies": min(sum(replies[messages[i].id] for i in unit.messages), 3) / 3,
             "is_reply": float(first.reply_to is not None),
