@@ -43,7 +43,9 @@ _NEAR = 2  # units on either side that count as neighbours
 _LENGTH = 0.3  # the power of its length that a unit's worth is divided by under a budget of characters
 _QUIET = 0.75  # a log whose best unit has less salience has no news: between idle chatter and real logs
 _FLOOR = 0.12  # a point of less salience would only fill the number
-_BUDGET_FLOOR = 0.3  # and under a budget of characters, where short remarks would fill what is left
+_BUDGET_FLOOR = 0.4  # and under a budget of characters, where short remarks would fill what is left
+_REMARK = 0.7  # share of its worth that a unit of fewer than _WORDS words keeps there
+_WORDS = 3
 _NOISE = 0.2  # a unit that is likelier noise is no point
 _LATENT = 0.35  # share of the encoder's likeness in all likeness
 _READ = 700  # units whose signals are computed, at most
@@ -124,6 +126,8 @@ def _of_channel(
     if worth.max() < _QUIET:
         return Summary("", (), len(messages), quiet=True)
     floor = _FLOOR if characters is None else _BUDGET_FLOOR
+    if characters is not None:
+        worth = np.where(said < _WORDS, _REMARK * worth, worth)
     allowed = (worth >= floor) & (noise <= _NOISE)
     likely = np.argsort(-worth, kind="stable")[: _LIKELY if characters is None else len(candidates)]
     allowed[np.setdiff1d(np.arange(len(candidates)), likely)] = False
