@@ -88,8 +88,8 @@ async def world(
     settings = Settings(member_pace=0, guild_pace=0) if settings is None else settings
     async with JournalThread(path / "journal.db", settings.keep_words_hours) as journal:
         bot = MoyouClient(engine, journal, settings, shard_count=options.pop("shard_count", 1))
-        # SimCord waits by the machine's own clock, and machines have other work
-        async with simcord.run(bot, **{"settle_timeout": 60.0, **options}) as env:
+        # by the machine's own clock; a busy machine needs some, a slow model takes 10 s here
+        async with simcord.run(bot, **{"settle_timeout": 8.0, **options}) as env:
             guild = env.create_guild("一个服务器")
             channel = guild.create_text_channel("闲聊")
             alice = guild.add_member(env.create_user("alice"))
