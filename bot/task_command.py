@@ -20,7 +20,7 @@ from bot.choosing import chosen, suggestions
 from bot.feedback import deliver
 from bot.installs import anywhere, in_servers
 from bot.long_input import LongText
-from bot.summary import MENU_POINTS, MOST, summarize_channel
+from bot.summary import asked, summarize_channel
 from bot.threads import open_thread
 from bot.translator import by_locale, words
 from bot.wording import language, language_of, say
@@ -204,9 +204,4 @@ async def _summarize(
     interaction: discord.Interaction[Any], answering: Answering, task: Task, given: Mapping[str, str]
 ) -> None:
     filled = task.validate(Request(task.name, options=given)).options
-    await summarize_channel(
-        interaction,
-        answering,
-        count=int(filled.get("count") or MOST),
-        points=int(filled.get("points") or MENU_POINTS),
-    )
+    await summarize_channel(interaction, answering, **asked(filled))

@@ -93,6 +93,7 @@ from engine.values import (
     Request,
     Signal,
     Summary,
+    Topic,
 )
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ __all__ = [
     "TooFewSignals",
     "TooOften",
     "TooSlow",
+    "Topic",
     "TuneError",
     "TwoLanguages",
     "UnknownChoice",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.bench_commands import bench
 from engine.command_line import (
     FILE,
     FOLDER,
@@ -113,6 +114,7 @@ def generate(
 
 main.add_command(vary)
 main.add_command(blend)
+main.add_command(bench)
 main.add_command(train)
 main.add_command(passages)
 main.add_command(evaluate)

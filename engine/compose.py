@@ -39,8 +39,9 @@ from engine import (
 )
 from engine.decode import Decoder, Row, Sampling
 from engine.english_forms import ENGLISH_MODEL, english_form
-from engine.errors import AnotherModel, ModelBroken, NothingGood
+from engine.errors import AnotherModel, ModelBroken, NothingGood, SetupError
 from engine.facing import Facing
+from engine.latents import LatentEncoder
 from engine.novelty import Bloom
 from engine.passages import Passages
 from engine.talk_task import TAG, words_of
@@ -58,6 +59,9 @@ _WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperat
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
+PROSE_MODEL = "talk"
+"""Whose latents say what prose is like."""
+
 
 class Composer:
     """Holds the loaded models. Safe for several threads: loading is locked, decoding keeps no state."""
@@ -69,6 +73,7 @@ class Composer:
         self._models, self._use_book = models, use_book
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
+        self._latents: LatentEncoder | None = None
         self._rules: dict[str, verse.VerseRules] = {}
         self._facings: dict[str, Facing] = {}
         self._book = book
@@ -84,6 +89,17 @@ class Composer:
             if name not in self._decoders:
                 self._decoders[name] = Decoder(checkpoint.load(folder_of(name, self._models)))
             return self._decoders[name]
+
+    def latents(self) -> LatentEncoder | None:
+        """What the prose model makes of texts; None where there is no such model."""
+        try:
+            decoder = self.decoder(PROSE_MODEL)
+        except SetupError:
+            return None
+        with self._lock:
+            if self._latents is None:
+                self._latents = LatentEncoder(decoder.checkpoint)
+            return self._latents
 
     def warm(self, name: str) -> None:
         """Loads all that a first reply of this model needs. Raises ModelMissing or ModelBroken."""

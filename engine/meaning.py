@@ -73,6 +73,7 @@ class Meaning:
     def _set(self, gram_table: _Table, words: Sequence[str], word_table: _Table) -> None:
         self._grams, self._vectors = gram_table, word_table
         self._places = {word: place for place, word in enumerate(words)}
+        self._shared: Vectors | None = None
 
     @classmethod
     def load(cls, file: Path | None = None) -> Self:
@@ -113,6 +114,12 @@ class Meaning:
         rows, buckets = buckets_of(texts)
         total = _unit(_sums(self._grams, rows, buckets, len(texts)))
         return _unit(total + _unit(self.sums_of_words(texts)))
+
+    def word_vectors(self, places: Sequence[int]) -> Vectors:
+        """(N, D) unit vectors of the words of these rows, without what all words share."""
+        if self._shared is None:
+            self._shared = self._vectors.mean(0)
+        return _unit(self._vectors[list(places)] - self._shared)
 
     def sums_of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) the part of plain texts that their words make, of any length."""

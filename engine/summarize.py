@@ -1,40 +1,58 @@
-"""Messages → a title and points, every word of which somebody wrote.
+"""Messages → a title, topics and points, every word of which somebody wrote.
 
-Knows: how points are chosen for importance, coverage and diversity under a budget, which statement a
-later one overturns, when nothing much happened.
+Knows: how points are chosen for importance, coverage and diversity under a budget, what kind of point
+each is, when nothing much happened.
 Does not know: Discord, locales, models (a caller may pass an encoder of texts).
 
 Extractive by construction: a point's text is a message's text, a sentence of it, or neighbouring
 messages of one author joined by a space, and it names the messages. A statement that was overturned
-later is never a point; the one that overturned it can be.
+later is no point; one that may have been is a point only beside what overturned it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.summary_signals import Numbers, Terms, salience, signals, terms_of
+from engine.summary_brief import choose_briefly, pieces
+from engine.summary_overturned import overturned
+from engine.summary_signals import (
+    KINDS,
+    NAMES,
+    Encoder,
+    Numbers,
+    Terms,
+    likeness,
+    salience,
+    signals,
+    terms_of,
+    weights,
+)
+from engine.summary_threads import Labels, threads
 from engine.summary_units import Unit, cues, units, words_of
-from engine.values import Message, Point, Summary
-
-Encoder = Callable[[Sequence[str]], npt.NDArray[np.floating]]
+from engine.text import whole_characters
+from engine.values import Message, Point, PointKind, Summary, Topic
 
 _DIVERSITY = 0.5  # how much of a unit's worth its likeness to a chosen one takes away
 _CROWDING = 0.12  # what a neighbour of a chosen unit loses: points should come from everywhere
 _NEAR = 2  # units on either side that count as neighbours
-_QUIET = 0.68  # a log whose best unit has less salience has no news: between idle chatter and real logs
+_LENGTH = 0.3  # the power of its length that a unit's worth is divided by under a budget of characters
+_QUIET = 0.75  # a log whose best unit has less salience has no news: between idle chatter and real logs
 _FLOOR = 0.12  # a point of less salience would only fill the number
+_BUDGET_FLOOR = 0.4  # and under a budget of characters, where short remarks would fill what is left
+_REMARK = 0.7  # share of its worth that a unit of fewer than _WORDS words keeps there
+_WORDS = 3
+_NOISE = 0.2  # a unit that is likelier noise is no point
 _LATENT = 0.35  # share of the encoder's likeness in all likeness
-_LOOK_BACK = 60  # units in which an overturned statement is looked for
-_FACT = re.compile(
-    r"\d+(?:[.:：]\d+)?|周[一二三四五六日末]|星期.|(?:mon|tues|wednes|thurs|fri|satur|sun)day", re.IGNORECASE
-)
-_OVERTURNS = re.compile(cues()["corrections"]["overturns"], re.IGNORECASE)
-_REPLY_OVERTURNS = re.compile(cues()["corrections"]["reply"], re.IGNORECASE)
+_READ = 700  # units whose signals are computed, at most
+_LIKELY = 200  # units that points are chosen from, at most
+_ENCODED = 120  # units and messages that are encoded, at most: the best by all other signals
+_SOMETHING = 12  # words without which prose or a talk says nothing
+_FEW = 40  # units up to which two people's talk is read as a dialogue rather than a channel
 _PLAIN = frozenset(cues()["title"]["plain"].split())
 
 
@@ -44,33 +62,80 @@ def summarize(
     points: int = 5,
     characters: int | None = None,
     encode: Encoder | None = None,
+    scorer: Mapping[str, Numbers] | None = None,
 ) -> Summary:
-    """At most `points` points, or as many as `characters` hold when that is given; in order of time.
+    """At most `points` points, or as many as `characters` hold when that is given; by topic and time.
 
-    `encode` maps n texts to (n, d) latents: one more view of likeness and centrality.
+    `encode` maps n texts to (n, d) latents: more signals, another view of likeness and of conversations.
+    `scorer` takes the place of the shipped weights.
     `quiet`, with no points, says that nothing much happened. Time and memory grow linearly.
     """
-    ordered = sorted(messages, key=lambda message: message.minute)
+    ordered = sorted(map(_whole, messages), key=lambda message: message.minute)
     candidates = units(ordered)
     if not candidates:
         return Summary("", (), len(messages), quiet=True)
-    terms = Terms([unit.text for unit in candidates])
-    table = signals(candidates, ordered, terms)
-    worth = salience(table)
+    if _is_brief(candidates, ordered):
+        if len({unit.author for unit in candidates}) == 2:
+            candidates = pieces(ordered)
+        return _made(ordered, candidates, choose_briefly(candidates, points, characters))
+    return _of_channel(ordered, candidates, points, characters, encode, scorer or weights())
+
+
+def _whole(message: Message) -> Message:
+    """The message with half characters replaced: no encoding takes them, nor does a page."""
+    if message.text.isascii() and message.author.isascii():
+        return message
+    return replace(message, author=whole_characters(message.author), text=whole_characters(message.text))
+
+
+def _is_brief(candidates: Sequence[Unit], messages: Sequence[Message]) -> bool:
+    """Whether this is prose or a short talk between two, which a channel's signals do not fit."""
+    if len({unit.author for unit in candidates}) > 2 or any(message.reply_to for message in messages):
+        return False
+    if len({message.author for message in messages}) == 2 and len(candidates) > _FEW:
+        return False
+    said = {word for unit in candidates for word in terms_of(unit.text)}
+    return len(said) >= _SOMETHING
+
+
+def _of_channel(
+    messages: Sequence[Message],
+    candidates: Sequence[Unit],
+    points: int,
+    characters: int | None,
+    encode: Encoder | None,
+    scorer: Mapping[str, Numbers],
+) -> Summary:
+    texts = [unit.text for unit in candidates]
+    terms = Terms(texts)
+    # of a long log only what says most is looked at
+    said = np.diff(terms.offsets)
+    rows = np.sort(np.argsort(-said, kind="stable")[:_READ])
+    table = np.zeros((len(candidates), len(NAMES)))
+    table[rows] = signals(candidates, messages, terms, rows)
+    worth, noise = np.zeros(len(candidates)), np.ones(len(candidates))
+    worth[rows], noise[rows] = salience(table[rows], scorer["plain"])
     latents = None
     if encode is not None:
-        latents = np.asarray(encode([unit.text for unit in candidates]), np.float64)
-        latents = latents / np.maximum(np.linalg.norm(latents, axis=1, keepdims=True), 1e-9)
-        central = latents @ latents.mean(0)
-        worth = worth * (1 + 0.1 * (central - central.mean()) / (central.std() + 1e-9)).clip(0.8, 1.2)
-    article = len({unit.messages for unit in candidates}) == 1 and len(candidates) > 1
-    if not article and worth.max() < _QUIET:
+        best = np.sort(np.argsort(-worth, kind="stable")[: min(_ENCODED, len(rows))])
+        vectors = np.asarray(encode([texts[row] for row in best]), np.float64)
+        latents = np.zeros((len(candidates), vectors.shape[1]))
+        latents[best] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        wider = np.hstack([table[best], likeness([texts[row] for row in best], encode)])
+        worth[best], noise[best] = salience(wider, scorer["latent"])
+    if worth.max() < _QUIET:
         return Summary("", (), len(messages), quiet=True)
-    allowed = np.ones(len(candidates), bool) if article else worth >= _FLOOR
-    allowed[list(overturned(candidates, ordered))] = False
-    chosen = choose(candidates, terms, worth, allowed, points, characters, latents)
-    made = tuple(_point(candidates[row], ordered) for row in sorted(chosen))
-    return Summary(title([candidates[row].text for row in chosen], terms), made, len(messages))
+    floor = _FLOOR if characters is None else _BUDGET_FLOOR
+    if characters is not None:
+        worth = np.where(said < _WORDS, _REMARK * worth, worth)
+    allowed = (worth >= floor) & (noise <= _NOISE)
+    likely = np.argsort(-worth, kind="stable")[: _LIKELY if characters is None else len(candidates)]
+    allowed[np.setdiff1d(np.arange(len(candidates)), likely)] = False
+    found = overturned(candidates, messages, terms, likely.tolist())
+    allowed[[row for row, by in found.items() if by.sure]] = False
+    corrected = {row: by.row for row, by in found.items() if not by.sure}
+    chosen = choose(candidates, terms, worth, allowed, points, characters, latents, corrected)
+    return _made(messages, candidates, chosen, terms=terms, encode=encode)
 
 
 def choose(
@@ -81,80 +146,103 @@ def choose(
     points: int,
     characters: int | None,
     latents: Numbers | None = None,
+    corrected: Mapping[int, int] | None = None,
 ) -> list[int]:
-    """Rows of the chosen units, best first: greedy by worth less likeness to those chosen before."""
+    """Rows of the chosen units, best first: greedy by worth less likeness to those chosen before.
+
+    `corrected` names for a statement the later one that overturns it, which has to be chosen first.
+    """
     lengths = np.array([len(unit.text) for unit in candidates])
-    likeness = np.zeros(len(candidates))
+    likeness_ = np.zeros(len(candidates))
     open_ = allowed.copy()
+    waiting: dict[int, list[int]] = {}
+    for row, by in (corrected or {}).items():
+        if open_[row]:
+            waiting.setdefault(by, []).append(row)
+            open_[row] = False
     chosen: list[int] = []
     left = characters
     near = np.zeros(len(candidates))
     while open_.any() and (characters is not None or len(chosen) < points):
-        value = worth * (1 - _DIVERSITY * likeness) - _CROWDING * near
+        value = worth * (1 - _DIVERSITY * likeness_) - _CROWDING * near
         if left is not None:
             open_ &= lengths <= left
-            value = value / np.sqrt(lengths + 12)
+            value = np.where(value > 0, value / (lengths + 12) ** _LENGTH, value)
         value = np.where(open_, value, -np.inf)
         row = int(value.argmax())
         if not np.isfinite(value[row]):
             break
         chosen.append(row)
         open_[row] = False
+        open_[waiting.pop(row, [])] = True
         left = None if left is None else left - int(lengths[row])
         similar = terms.similar(row)
         if latents is not None:
             similar = (1 - _LATENT) * similar + _LATENT * np.clip(latents @ latents[row], 0, 1)
-        likeness = np.maximum(likeness, np.minimum(similar, 1))
+        likeness_ = np.maximum(likeness_, np.minimum(similar, 1))
         near[max(0, row - _NEAR) : row + _NEAR + 1] = 1
     return chosen
 
 
-def overturned(candidates: Sequence[Unit], messages: Sequence[Message]) -> set[int]:
-    """Rows of statements that a later unit corrects: by a reply that contradicts, or other numbers."""
-    words = [frozenset(terms_of(unit.text)) for unit in candidates]
-    facts = [frozenset(_FACT.findall(unit.text.lower())) for unit in candidates]
-    row_of = {messages[i].id: row for row, unit in enumerate(candidates) for i in unit.messages}
-    found: set[int] = set()
-    for row, unit in enumerate(candidates):
-        answered = messages[unit.messages[0]].reply_to
-        target = row_of.get(answered) if answered is not None else None
-        contradicts = target is not None and target < row and _REPLY_OVERTURNS.match(unit.text)
-        if target is not None and contradicts and not _asks(candidates[target].text):
-            found.add(target)
-        if not _OVERTURNS.search(unit.text) or not facts[row]:
-            continue
-        for earlier in range(max(0, row - _LOOK_BACK), row):
-            # the same subject with another figure: later words count
-            if facts[earlier] and not facts[earlier] <= facts[row]:
-                shared = words[earlier] & words[row] - facts[row]
-                if len(shared) >= 2 and len(shared) * 3 >= min(len(words[earlier]), len(words[row])):
-                    found.add(earlier)
-            elif facts[earlier] and facts[earlier] < facts[row] and _old_and_new(facts[earlier], unit.text):
-                found.add(earlier)
-    return found
+def _made(
+    messages: Sequence[Message],
+    candidates: Sequence[Unit],
+    chosen: Sequence[int],
+    *,
+    terms: Terms | None = None,
+    encode: Encoder | None = None,
+) -> Summary:
+    """The chosen rows as a summary: in order of time within each conversation, under words of their own."""
+    if not chosen:
+        return Summary("", (), len(messages), quiet=True)
+    terms = terms or Terms([unit.text for unit in candidates])
+    wanted = [i for row in chosen for i in candidates[row].messages]
+    labels = _conversations(messages, encode, wanted) if len({m.author for m in messages}) > 2 else None
+    groups: dict[int, list[int]] = {}
+    for row in sorted(chosen):
+        label = 0 if labels is None else int(labels[candidates[row].messages[0]])
+        groups.setdefault(label, []).append(row)
+    topics = tuple(
+        Topic(
+            title([candidates[row].text for row in rows], terms),
+            tuple(_point(candidates[row], messages) for row in rows),
+        )
+        for rows in groups.values()
+    )
+    heading = title([candidates[row].text for row in chosen], terms)
+    made = tuple(point for topic in topics for point in topic.points)
+    return Summary(heading, made, len(messages), topics=topics)
 
 
-def _old_and_new(old: frozenset[str], text: str) -> bool:
-    """Whether the text says that an old figure no longer holds: 不是3, 10点改12点, not 200."""
-    for fact in map(re.escape, old):
-        before = rf"(?:不是|别按|not (?:at |on |the )?|from |原来|原定|之前)\s?{fact}"
-        after = rf"{fact}.{{0,3}}(?:改|换|推|取消|不行|作废|(?:is |was )?(?:off|out|cancel))"
-        if re.search(f"{before}|{after}", text, re.IGNORECASE):
-            return True
-    return False
-
-
-def _asks(text: str) -> bool:
-    return text.rstrip().endswith(("?", "？", "吗"))
+def _conversations(messages: Sequence[Message], encode: Encoder | None, wanted: Collection[int]) -> Labels:
+    if encode is None or len(messages) > _ENCODED:
+        return threads(messages, wanted=wanted)
+    return threads(messages, encode([message.text for message in messages]), wanted=wanted)
 
 
 def _point(unit: Unit, messages: Sequence[Message]) -> Point:
     sources = [messages[i].id for i in unit.messages]
-    return Point(unit.text, unit.author, tuple(sources))
+    return Point(unit.text, unit.author, tuple(sources), _kind(unit, messages))
+
+
+def _kind(unit: Unit, messages: Sequence[Message]) -> PointKind:
+    """What a reader does with it: knows it, does it, or still has to settle it."""
+    if KINDS["open"].search(unit.text):
+        return "question"
+    if KINDS["question"].search(unit.text) and unit.text.rstrip().endswith(("?", "？", "吗", "呢")):
+        last = unit.messages[-1]
+        names = {messages[i].id for i in unit.messages}
+        after = messages[last + 1 : last + 4]
+        replied = any(m.reply_to in names for m in messages[last + 1 : last + 40])
+        answered = replied or any(m.author != unit.author and len(words_of(m.text)) > 3 for m in after)
+        return "" if answered else "question"
+    if KINDS["promise"].search(unit.text):
+        return "action"
+    return "decision" if KINDS["decision"].search(unit.text) else ""
 
 
 def title(texts: Sequence[str], terms: Terms) -> str:
-    """Up to three telling words of the chosen texts, as they are written there."""
+    """Up to three telling words of the texts, as they are written there."""
     rarity = dict(zip(terms.words, terms.rarity, strict=False))
     counts: dict[str, float] = {}
     for rank, text in enumerate(texts):

@@ -1,11 +1,10 @@
-"""Fits and measures what a summary values: python -m engine.summary_training train|measure --channels FILE...
+"""Fits what a summary values: python -m engine.summary_training --channels FILE... [--model MODEL]
 
-Knows: annotated channel logs ({"id", "messages", "points": [{"sources", "weight"}], "noise"}).
-Does not know: how signals are computed or points chosen.
+Knows: annotated channel logs, logistic regression, folds of whole channels.
+Does not know: how signals are computed, points chosen or conversations found.
 
-Measured with whole channels held out. Weighted recall: a point counts its weight when one of its
-source messages is a source of a chosen point, at the gold number of points and at equal length (the
-characters of each point's first source).
+`python -m engine bench summary` measures with `held_out`: a log is never measured with weights that
+were fitted on it.
 """
 
 from __future__ import annotations
@@ -15,125 +14,165 @@ import json
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from engine import summarize, summary_signals
-from engine.summary_signals import Numbers, Terms, signals
+from engine import summary_threads
+from engine.channel_logs import ChannelLog, read_logs
+from engine.summary_signals import LATENT_NAMES, NAMES, Encoder, Numbers, Terms, likeness, signals
+from engine.summary_threads import BOUNDARY, PAIR
 from engine.summary_units import Unit, units
-from engine.values import Message
 
-FOLDS = 5
-
-
-class Log:
-    """One annotated channel with its units, signals and, for each unit, the weight of its point."""
-
-    def __init__(self, record: dict[str, Any]) -> None:
-        self.record = record
-        self.name: str = record["id"]
-        self.messages = [
-            Message(
-                str(m["id"]),
-                m["author"],
-                m["text"],
-                float(m["minute"]),
-                None if m.get("reply_to") is None else str(m["reply_to"]),
-            )
-            for m in record["messages"]
-        ]
-        self.units: list[Unit] = units(self.messages)
-        self.terms = Terms([unit.text for unit in self.units])
-        self.table: Numbers = signals(self.units, self.messages, self.terms)
-        weight: dict[str, float] = {}
-        for point in record["points"]:
-            for source in point["sources"]:
-                weight[str(source)] = max(weight.get(str(source), 0), point["weight"])
-        self.wanted = np.array(
-            [max(weight.get(self.messages[i].id, 0) for i in unit.messages) for unit in self.units]
-        )
-
-    def recall(self, sources: set[str]) -> float:
-        points = self.record["points"]
-        found = sum(p["weight"] for p in points if sources & {str(s) for s in p["sources"]})
-        return float(found / sum(p["weight"] for p in points))
+FOLDS = 6
+_PAIRS_APART = 40  # messages; pairs further apart say little
+_DECAY = 0.012
+_THREAD_DECAY = 0.005
+KINDS = ("plain", "latent")
 
 
-def fit(logs: Sequence[Log], *, decay: float = 0.004, steps: int = 1500) -> tuple[Numbers, float]:
-    """Logistic regression by gradient descent with momentum; weights (NAMES,) and bias."""
-    table = np.concatenate([log.table for log in logs])
-    wanted = np.concatenate([log.wanted for log in logs])
-    target = (wanted > 0).astype(float)
-    importance = np.where(wanted > 0, 0.5 + 0.5 * wanted, 1.0)
-    importance /= importance.sum()
+@dataclass(frozen=True)
+class Fitted:
+    """Weights as `summarize` takes them, by kind: "plain", and "latent" where an encoder was given."""
+
+    scorer: Mapping[str, Numbers]
+    threads: Mapping[str, tuple[Numbers, Numbers]]
+
+
+class TrainingLog:
+    """One log with the tables of its signals."""
+
+    def __init__(self, log: ChannelLog, encode: Encoder | None = None) -> None:
+        self.log = log
+        self.messages = log.messages
+        self.units: list[Unit] = units(log.messages)
+        texts = [unit.text for unit in self.units]
+        table = signals(self.units, self.messages, Terms(texts))
+        self.tables = {"plain": table}
+        self._thread_logs = {"plain": summary_threads.Log(self.messages)}
+        if encode is not None:
+            self.tables["latent"] = np.hstack([table, likeness(texts, encode)])
+            latents = np.asarray(encode([message.text for message in self.messages]), np.float64)
+            self._thread_logs["latent"] = summary_threads.Log(self.messages, latents)
+        sources = [[self.messages[i].id for i in unit.messages] for unit in self.units]
+        self.wanted = np.array([log.weight_of(names) for names in sources])
+        self.noise = np.array([float(log.noise.issuperset(names)) for names in sources])
+        self.topics = np.array([log.topics.get(message.id, -1) for message in self.messages])
+
+    @cached_property
+    def boundaries(self) -> dict[str, Numbers]:
+        return {kind: summary_threads.boundaries(log) for kind, log in self._thread_logs.items()}
+
+    @cached_property
+    def breaks(self) -> Numbers:
+        """1 where a topic differs from the topic before, 0 where not, -1 where there is no topic."""
+        found = np.full(len(self.topics), -1.0)
+        known = np.flatnonzero(self.topics >= 0)
+        found[known[1:]] = self.topics[known[1:]] != self.topics[known[:-1]]
+        return found
+
+    def pairs(self, kind: str, boundary: Numbers) -> tuple[Numbers, Numbers]:
+        """Rows of pairs of messages that both have a topic, and whether it is the same."""
+        breaks = summary_threads.probability(self.boundaries[kind], boundary)
+        table = summary_threads.pairs(self._thread_logs[kind], breaks)
+        rows, columns = np.triu_indices(len(self.topics), 1)
+        good = (self.topics[rows] >= 0) & (self.topics[columns] >= 0) & (columns - rows <= _PAIRS_APART)
+        rows, columns = rows[good], columns[good]
+        return table[rows, columns], (self.topics[rows] == self.topics[columns]).astype(float)
+
+
+def logistic(table: Numbers, target: Numbers, importance: Numbers, decay: float) -> Numbers:
+    """Weights and, at the end, the bias of a logistic regression, by Newton's method on scaled columns."""
     centre, spread = table.mean(0), table.std(0) + 1e-6
-    scaled = (table - centre) / spread
-    weights, bias = np.zeros(table.shape[1]), 0.0
-    pace, pace_bias = np.zeros_like(weights), 0.0
-    for _ in range(steps):
-        error = (1 / (1 + np.exp(-(scaled @ weights + bias))) - target) * importance
-        pace = 0.9 * pace - 0.3 * (scaled.T @ error + decay * weights)
-        pace_bias = 0.9 * pace_bias - 0.3 * float(error.sum())
-        weights, bias = weights + pace, bias + pace_bias
-    return weights / spread, float(bias - (weights / spread) @ centre)
+    scaled = np.hstack([(table - centre) / spread, np.ones((len(table), 1))])
+    share = importance / importance.sum()
+    penalty = np.full(scaled.shape[1], decay)
+    penalty[-1] = 1e-9
+    weights = np.zeros(scaled.shape[1])
+    for _ in range(12):
+        chance = 1 / (1 + np.exp(-(scaled @ weights)))
+        slope = scaled.T @ ((chance - target) * share) + penalty * weights
+        curve = (scaled * (share * chance * (1 - chance))[:, None]).T @ scaled + np.diag(penalty + 1e-9)
+        step = np.linalg.solve(curve, slope)
+        weights -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    plain = weights[:-1] / spread
+    return np.append(plain, weights[-1] - plain @ centre)
 
 
-def held_out(logs: Sequence[Log]) -> dict[str, tuple[Numbers, float]]:
-    """For each log the weights fitted on the other folds."""
-    fold = {log.name: zlib.crc32(log.name.encode()) % FOLDS for log in logs}
-    fitted = [fit([log for log in logs if fold[log.name] != number]) for number in range(FOLDS)]
-    return {log.name: fitted[fold[log.name]] for log in logs}
+def fit(logs: Sequence[TrainingLog]) -> Fitted:
+    kinds = [kind for kind in KINDS if all(kind in log.tables for log in logs)]
+    wanted = np.concatenate([log.wanted for log in logs])
+    noise = np.concatenate([log.noise for log in logs])
+    importance = np.where(wanted > 0, 0.5 + 0.5 * wanted, 1.0)
+    scorer, threads = {}, {}
+    for kind in kinds:
+        table = np.concatenate([log.tables[kind] for log in logs])
+        scorer[kind] = np.stack(
+            [
+                logistic(table, (wanted > 0).astype(float), importance, _DECAY),
+                logistic(table, noise, np.ones(len(noise)), _DECAY),
+            ]
+        )
+        known = [log.breaks >= 0 for log in logs]
+        boundary_table = np.concatenate(
+            [log.boundaries[kind][good] for log, good in zip(logs, known, strict=True)]
+        )
+        breaks = np.concatenate([log.breaks[good] for log, good in zip(logs, known, strict=True)])
+        boundary = logistic(boundary_table, breaks, np.ones(len(breaks)), _DECAY)
+        found = [log.pairs(kind, boundary) for log in logs]
+        same = np.concatenate([target for _, target in found])
+        pair = logistic(np.concatenate([rows for rows, _ in found]), same, np.ones(len(same)), _THREAD_DECAY)
+        threads[kind] = (boundary, pair)
+    return Fitted(scorer, threads)
 
 
-def _chosen(log: Log, worth: Numbers, points: int, characters: int | None) -> set[str]:
-    allowed = np.ones(len(log.units), bool)
-    allowed[list(summarize.overturned(log.units, log.messages))] = False
-    rows = summarize.choose(log.units, log.terms, worth, allowed, points, characters)
-    return {log.messages[i].id for row in rows for i in log.units[row].messages}
+def held_out(logs: Sequence[TrainingLog]) -> dict[str, Fitted]:
+    """For each log by name what was fitted on the other folds."""
+    fold = {log.log.name: zlib.crc32(log.log.name.encode()) % FOLDS for log in logs}
+    fitted = {
+        number: fit([log for log in logs if fold[log.log.name] != number]) for number in set(fold.values())
+    }
+    return {name: fitted[number] for name, number in fold.items()}
 
 
-def measure(logs: Sequence[Log], weights: Mapping[str, tuple[Numbers, float]]) -> dict[str, float]:
-    """Means over the logs, each with the weights under its name."""
-    numbers: dict[str, list[float]] = {"gold_number": [], "equal_length": [], "noise": [], "longest": []}
-    for log in logs:
-        table_weights, bias = weights[log.name]
-        worth = np.asarray(1 / (1 + np.exp(-(log.table @ table_weights + bias))))
-        gold = len(log.record["points"])
-        texts = {message.id: message.text for message in log.messages}
-        budget = sum(len(texts[str(point["sources"][0])]) for point in log.record["points"])
-        sources = _chosen(log, worth, gold, None)
-        numbers["gold_number"].append(log.recall(sources))
-        numbers["equal_length"].append(log.recall(_chosen(log, worth, gold, budget)))
-        noise = {str(identity) for identity in log.record["noise"]}
-        numbers["noise"].append(len(sources & noise) / len(sources))
-        longest = sorted(log.messages, key=lambda m: -len(m.text))[:gold]
-        numbers["longest"].append(log.recall({message.id for message in longest}))
-    return {name: round(float(np.mean(values)), 4) for name, values in numbers.items()}
+def talk_encoder(model: str = "talk") -> Encoder:
+    from engine import checkpoint
+    from engine.latents import LatentEncoder
+    from engine.weights import folder_of
+
+    return LatentEncoder(checkpoint.load(folder_of(model)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.summary_training", description=__doc__)
-    parser.add_argument("action", choices=("train", "measure"))
     parser.add_argument("--channels", type=Path, nargs="+", required=True)
-    parser.add_argument("--out", type=Path, help="where train writes the weights (default: engine/facts)")
+    parser.add_argument("--model", default="talk", help="whose latents are a signal")
+    parser.add_argument("--out", type=Path, help="where the weights are written (default: engine/facts)")
     options = parser.parse_args(arguments)
-    logs = {
-        path: [Log(json.loads(line)) for line in path.read_text("utf-8").splitlines()]
-        for path in options.channels
+    encode = talk_encoder(options.model)
+    fitted = fit([TrainingLog(log, encode) for path in options.channels for log in read_logs(path)])
+    out = options.out or Path(str(resources.files("engine.facts")))
+    names = {"plain": (*NAMES, "bias"), "latent": (*LATENT_NAMES, "bias")}
+    scorer = {
+        kind: {of: _named(names[kind], row) for of, row in zip(("point", "noise"), rows, strict=True)}
+        for kind, rows in fitted.scorer.items()
     }
-    together = [log for some in logs.values() for log in some]
-    if options.action == "measure":
-        fitted = held_out(together)
-        print(json.dumps({path.stem: measure(some, fitted) for path, some in logs.items()}))
-        return 0
-    weights, bias = fit(together)
-    out = options.out or Path(str(resources.files("engine.facts"))) / "summary-weights.json"
-    named = {name: round(float(value), 4) for name, value in zip(summary_signals.NAMES, weights, strict=True)}
-    out.write_text(json.dumps({"bias": round(bias, 4), "weights": named}, indent=1) + "\n", "utf-8")
+    threads = {
+        kind: {"boundary": _named((*BOUNDARY, "bias"), boundary), "pair": _named((*PAIR, "bias"), pair)}
+        for kind, (boundary, pair) in fitted.threads.items()
+    }
+    for name, values in (("summary-weights", scorer), ("summary-threads", threads)):
+        (out / f"{name}.json").write_text(json.dumps(values, indent=1) + "\n", "utf-8")
     return 0
+
+
+def _named(names: Sequence[str], values: Numbers) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in zip(names, values, strict=True)}
 
 
 if __name__ == "__main__":

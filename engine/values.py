@@ -183,6 +183,9 @@ class Message:
     reply_to: str | None = None
 
 
+PointKind = Literal["", "decision", "question", "action"]
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One point of a summary: words that stand in its sources, whose ids it names."""
@@ -190,13 +193,23 @@ class Point:
     text: str
     author: str
     sources: tuple[str, ...]
+    kind: PointKind = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Points of one conversation, in order of time, under words of their own."""
+
+    title: str
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A title and points. `quiet` says that nothing much happened."""
+    """A title and points, by topic and time. `quiet` says that nothing much happened."""
 
     title: str
     points: tuple[Point, ...]
     messages: int
     quiet: bool = False
+    topics: tuple[Topic, ...] = ()

@@ -132,7 +132,7 @@ class Engine:
 
         if not any(message.text.strip() for message in messages):
             raise NothingToSummarize()
-        return summarize(messages, points=points, characters=characters)
+        return summarize(messages, points=points, characters=characters, encode=self._load().latents())
 
     def status(self) -> dict[str, Any]:
         """Models with hashes and whether they are loaded, requests waiting, the reward model in force."""

@@ -53,8 +53,9 @@ async def test_every_task_is_a_command_in_three_languages(tmp_path: Path) -> Non
 
 async def test_limits_of_options_are_discords(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
-        [count, points] = synced(w, "summary")["options"]
-        assert (count["min_value"], count["max_value"]) == (2, 500)
+        options = {option["name"]: option for option in synced(w, "summary")["options"]}
+        count, points = options["count"], options["points"]
+        assert (count["min_value"], count["max_value"]) == (2, 10_000)
         assert (points["min_value"], points["max_value"]) == (1, 12)
         theme = synced(w, "poem")["options"][0]
         assert (theme["min_length"], theme["max_length"]) == (1, 200)

@@ -101,9 +101,10 @@ def test_the_shipped_summary_works_on_messages_and_needs_no_text() -> None:
     assert summary.source == "messages"
     assert summary.main is None
     filled = summary.validate(Request("summary"))
-    assert filled.options == {"count": "100", "points": "5"}
-    with pytest.raises(BadOption, match="2 to 500"):
-        summary.validate(Request("summary", options={"count": "501"}))
+    assert set(filled.options) == {"count", "hours", "since", "length", "channels", "points"}
+    assert not any(filled.options.values())
+    with pytest.raises(BadOption, match="2 to 10000"):
+        summary.validate(Request("summary", options={"count": "10001"}))
 
 
 # --- a new file is a new task

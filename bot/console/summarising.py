@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,11 @@ from bot.console.faults import Fault, fault_of
 from bot.console.fields import fields_of
 from bot.console.state import CONSOLE, VISITOR, Console, Visitor
 from bot.wording import say
-from engine import BadFile, BadInput, Message, MoyouError, NothingToSummarize, Request, Summary, Task
+from engine import BadFile, BadInput, Message, MoyouError, NothingToSummarize, Request, Summary, Task, Topic
+
+OPTIONS = ("count", "length", "points")
+"""Those of the task that a text has; the others speak of a channel."""
+POINTS = {"short": 3, "normal": 5, "long": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,16 @@ class Passage:
 class ShownPoint:
     text: str
     author: str
+    kind: str
     sources: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTopic:
+    """`title` is "" where there is one topic only."""
+
+    title: str
+    points: tuple[ShownPoint, ...]
 
 
 async def post(request: web.Request, task: Task) -> web.Response:
@@ -52,7 +66,9 @@ async def post(request: web.Request, task: Task) -> web.Response:
         if not messages:
             raise NothingToSummarize()
         count = int(asked.options.get("count") or len(messages))
-        points = int(asked.options.get("points") or 5)
+        points = int(
+            asked.options.get("points") or POINTS.get(asked.options.get("length", ""), POINTS["normal"])
+        )
         recent = messages[-count:]
         summary = await console.engine.summarize(recent, points=points)
     except MoyouError as error:
@@ -75,6 +91,7 @@ def page(
     fault: Fault | None = None,
 ) -> web.Response:
     values = values or {}
+    shown_options = tuple(option for option in task.options if option.name in OPTIONS)
     # a pasted text is meant to be read whole, other than a channel
     whole = {option.name: str(option.maximum) for option in task.options if option.name == "count"}
     return console.pages.answer(
@@ -82,7 +99,9 @@ def page(
         visitor,
         status=fault.status if fault else 200,
         task=task,
-        fields=fields_of(task, visitor.locale, {**whole, **values}),
+        fields=fields_of(
+            dataclasses.replace(task, options=shown_options), visitor.locale, {**whole, **values}
+        ),
         pasted=values.get("pasted", ""),
         fault=fault,
         **(shown or {"summary": None}),
@@ -120,13 +139,21 @@ def _shown(summary: Summary, messages: Sequence[Message], everything: int) -> di
         message.id: Passage(f"passage-{number}", number, message.author, message.text, message.id in cited)
         for number, message in enumerate(messages, 1)
     }
-    points = [
-        ShownPoint(point.text, point.author, tuple(passages[source] for source in point.sources))
-        for point in summary.points
+    topics = [
+        ShownTopic(
+            topic.title if len(summary.topics) > 1 else "",
+            tuple(
+                ShownPoint(
+                    point.text, point.author, point.kind, tuple(passages[one] for one in point.sources)
+                )
+                for point in topic.points
+            ),
+        )
+        for topic in summary.topics or (Topic("", summary.points),)
     ]
     return {
         "summary": summary,
-        "points": points,
+        "topics": topics,
         "messages": list(passages.values()),
         "read": len(messages),
         "all": everything,
