@@ -72,8 +72,8 @@ class Meaning:
 
     def _set(self, gram_table: _Table, words: Sequence[str], word_table: _Table) -> None:
         self._grams, self._vectors = gram_table, word_table
-        self._places = {word: place for place, word in enumerate(words)}
         self._shared: Vectors | None = None
+        self._places = {word: place for place, word in enumerate(words)}
 
     @classmethod
     def load(cls, file: Path | None = None) -> Self:
@@ -118,8 +118,8 @@ class Meaning:
     def word_vectors(self, places: Sequence[int]) -> Vectors:
         """(N, D) unit vectors of the words of these rows, without what all words share."""
         if self._shared is None:
-            self._shared = self._vectors.mean(0)
-        return _unit(self._vectors[list(places)] - self._shared)
+            self._shared = self._vectors.rows(np.arange(len(self._vectors.steps))).mean(0)
+        return _unit(self._vectors.rows(np.array(places, np.int64)) - self._shared)
 
     def sums_of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) the part of plain texts that their words make, of any length."""
