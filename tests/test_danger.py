@@ -390,10 +390,10 @@ def test_what_another_hand_wrote_is_recognised_as_often_as_measured() -> None:
     aside = Path(__file__).parent / "danger_other_hands.jsonl"
     caught, alarms = _found(aside, "crisis")
     assert (len(caught), len(alarms)) == (294, 360)
-    assert np.mean(caught) >= 0.82
-    assert np.mean(alarms) <= 0.24  # on purpose alike: "my plant is dying"
+    assert np.mean(caught) >= 0.8
+    assert np.mean(alarms) <= 0.22  # on purpose alike: "my plant is dying"
     caught, _ = _found(aside, "unsafe")
-    assert np.mean(caught) >= 0.57
+    assert np.mean(caught) >= 0.55
 
 
 def test_harmless_texts_that_the_weights_alone_mistake_are_known() -> None:
