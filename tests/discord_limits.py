@@ -57,14 +57,21 @@ def _official() -> Callable[[str, str, Any], list[str]] | None:
 
 
 def _spelt(body: Any) -> Any:
-    """Attachments' ids as the specification spells them: Discord takes the library's numbers as well."""
+    """As the specification spells it what Discord takes from the library spelt otherwise as well: ids of
+    attachments and of a menu's defaults as texts, bits of permissions as numbers."""
+    if isinstance(body, list):
+        return [_spelt(each) for each in body]
     if not isinstance(body, dict):
         return body
-    files = [
-        {**each, "id": str(each["id"])} if "id" in each else each for each in body.get("attachments") or []
-    ]
-    data = {"data": _spelt(body["data"])} if isinstance(body.get("data"), dict) else {}
-    return {**body, **data, **({"attachments": files} if files else {})}
+    spelt = {key: _spelt(value) for key, value in body.items()}
+    for key in ("attachments", "default_values"):
+        for each in spelt.get(key) or []:
+            if "id" in each:
+                each["id"] = str(each["id"])
+    for key in ("allow", "deny"):
+        if isinstance(spelt.get(key), str):
+            spelt[key] = int(spelt[key])
+    return spelt
 
 
 def _ours(method: str, path: str, body: Any) -> Iterator[str]:
