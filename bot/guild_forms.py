@@ -6,6 +6,7 @@ decision is kept and shown (the page does).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -26,7 +27,7 @@ OFFSETS = (
 Decide = Callable[..., Awaitable[None]]
 
 
-class Form(discord.ui.Modal):
+class Form(ABC, discord.ui.Modal):
     """A form whose fields become decisions."""
 
     name = ""
@@ -39,12 +40,13 @@ class Form(discord.ui.Modal):
         for label in self.fields(decided):
             self.add_item(label)
 
+    @abstractmethod
     def fields(self, decided: GuildSettings) -> Iterable[discord.ui.Label[Any]]:
-        raise NotImplementedError
+        """The form's labelled fields, filled in with what holds now."""
 
+    @abstractmethod
     def changes(self) -> dict[str, Any]:
         """The decisions that the filled form holds. Raises ValueError."""
-        raise NotImplementedError
 
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         async with guarded(self._answering, interaction, f"form {self.name}"):
@@ -65,21 +67,14 @@ class VoiceForm(Form):
     name = "voice"
 
     def fields(self, decided: GuildSettings) -> Iterable[discord.ui.Label[Any]]:
-        self.language = self._menu("language", LANGUAGES, decided.language)
-        self.tone = self._menu("tone", TONES, decided.tone)
+        self.language = _menu("language", self._named("language", LANGUAGES), decided.language or "auto")
+        self.tone = _menu("tone", self._named("tone", TONES), decided.tone or "auto")
         yield self.labelled("guild.ask.language", self.language, "guild.ask.language_more")
         yield self.labelled("guild.ask.tone", self.tone)
 
-    def _menu(self, name: str, values: tuple[str, ...], now: str) -> discord.ui.Select[Any]:
-        options = [
-            discord.SelectOption(
-                label=say(f"guild.{name}.{each or 'auto'}", self.locale),
-                value=each or "auto",
-                default=each == now,
-            )
-            for each in values
-        ]
-        return discord.ui.Select(custom_id=name, options=options)
+    def _named(self, name: str, values: tuple[str, ...]) -> list[tuple[str, str]]:
+        named = (each or "auto" for each in values)
+        return [(say(f"guild.{name}.{each}", self.locale), each) for each in named]
 
     def changes(self) -> dict[str, Any]:
         language, tone = (_chosen(menu, "auto") for menu in (self.language, self.tone))

@@ -14,7 +14,7 @@ import discord
 from discord import app_commands
 
 from bot.answering import Answering, guarded
-from bot.guild_forms import LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
+from bot.guild_forms import Form, LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
 from bot.guilds import Guilds
 from bot.installs import in_servers
 from bot.translator import words
@@ -177,7 +177,9 @@ class SettingsButton(
             if self.action.startswith("summaries"):
                 await decide(interaction, summaries=self.action == "summaries_on")
                 return
-            forms = {"voice": VoiceForm, "limit": LimitForm, "words": WordsForm, "quiet": QuietForm}
+            forms: dict[str, type[Form]] = {
+                "voice": VoiceForm, "limit": LimitForm, "words": WordsForm, "quiet": QuietForm
+            }  # fmt: skip
             decided = await guilds.of(interaction.guild_id)
             form = forms[self.action](decided, str(interaction.locale), answering, decide)
             await interaction.response.send_modal(form)
