@@ -17,6 +17,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 
+from engine import meaning
 from engine.errors import ModelBroken, ModelMissing
 from engine.model import ConditionalVAE, ModelConfig
 from engine.vocabulary import Vocabulary
@@ -61,6 +62,8 @@ def save(
         small = half and value.is_floating_point() and "running" not in key
         weights[key] = (value.half() if small else value).contiguous().cpu()
     config = {"name": name, "model": dataclasses.asdict(model.config), "corpus": corpus}
+    if model.config.meaning:
+        config["meaning"] = meaning.digest()
     with tempfile.TemporaryDirectory(prefix=".saving-", dir=folder) as scratch:
         fresh = Path(scratch)
         (fresh / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=1), "utf-8")
@@ -85,6 +88,8 @@ def load(folder: Path, *, device: str = "cpu") -> Checkpoint:
         raise ModelMissing(model=folder.name, folder=str(folder.parent)) from error
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
         raise ModelBroken(folder=str(folder), reason=type(error).__name__) from error
+    if model.config.meaning and config.get("meaning") != meaning.digest():
+        raise ModelBroken(folder=str(folder), reason=f"it learnt from another {meaning.FILE} than is here")
     if len(vocabulary) != model.config.vocabulary:
         raise ModelBroken(folder=str(folder), reason="vocabulary and weights differ in size")
     model.to(device).eval()

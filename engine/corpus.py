@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -83,6 +83,7 @@ class CorpusConfig:
     gloss: bool = False  # whether a translation shows its source word by word in the other language
     prototypes: float = 0.0  # chance that an example of our own shows one; 0 looks for none
     second_turns: tuple[str, ...] = ()  # file stems of dialogues in which only every second turn teaches
+    thin_meaning: float = 0.5  # share of n-grams that the meaning of a condition lacks, in training
 
 
 def config_of(values: Mapping[str, Any]) -> CorpusConfig:
@@ -204,7 +205,8 @@ def _prose(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Exa
             pairs = [(ask, reply) for ask in row["asks"] for reply in replies]
             pairs += [(pair["ask"], pair["reply"]) for pair in row.get("follow", ())]
             for ask, reply in pairs:
-                context, group = (text.clean(ask),), f"intent:{row['intent']}"
+                # whole intents are kept aside by `held_out`; of those that are learnt, askings are
+                context, group = (text.clean(ask),), f"ask:{ask}"
                 yield Example(("chat", "own"), context, text.clean(reply), group=group)
     elif isinstance(row.get("context"), str):
         yield from _continuations(text.clean(row["context"]), stem)
@@ -279,16 +281,25 @@ class Encoded:
 
 @dataclass
 class Batch:
-    """condition (B, X), condition_lengths (B,), inputs (B, Y), target (B, Y), lengths (B,)."""
+    """condition (B, X), condition_lengths (B,), inputs, target (B, Y), lengths (B,), meaning (B, M)."""
 
     condition: Tensor
     condition_lengths: Tensor
     inputs: Tensor
     target: Tensor
     lengths: Tensor
+    meaning: Tensor | None = None
+    _ids: ClassVar = ("condition", "condition_lengths", "inputs", "target", "lengths")
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+        meaning = None if self.meaning is None else self.meaning.to(device)
+        return Batch(*(getattr(self, name).to(device) for name in self._ids), meaning)
+
+
+class Meant(Protocol):
+    """What tells a condition's meaning from its ids, such as `condition_meaning.ConditionMeaning`."""
+
+    def of(self, conditions: Sequence[Sequence[int]], thin: float = 0.0, seed: int = 0) -> Tensor: ...
 
 
 def encode(example: Example, vocabulary: Vocabulary, config: CorpusConfig, pairs: set[str]) -> Encoded | None:
@@ -341,11 +352,12 @@ def batch_of(
     *,
     part: slice = slice(None),
     ends: frozenset[int] = frozenset(),
+    meant: Meant | None = None,
 ) -> Batch:
     """`draw` thins keywords, drops and reorders contexts as in training; None keeps contexts, drops keywords.
 
     Only the rows of `part` are made, from the same draws whatever the part. `ends`: tokens that end a
-    sentence (`sentence_ends`).
+    sentence (`sentence_ends`). `meant` adds what the conditions mean.
     """
     conditions = []
     for example in chosen:
@@ -369,12 +381,17 @@ def batch_of(
     rows = [condition_ids(*condition) for condition in conditions[part]]
     targets = [example.target.tolist() for example in chosen[part]]
     width = max(map(len, targets))
+    meaning = None
+    if meant is not None:
+        thin, seed = (config.thin_meaning, draw.getrandbits(32)) if draw else (0.0, 0)
+        meaning = meant.of(rows, thin, seed)
     return Batch(
         _padded(rows),
         torch.tensor([len(c) for c in rows]),
         torch.tensor([[BEGIN, *t[:-1], *[PAD] * (width - len(t))] for t in targets]),
         _padded(targets),
         torch.tensor([len(t) for t in targets]),
+        meaning,
     )
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoint import Checkpoint
+from engine.condition_meaning import meant_by
 from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
 from engine.model import Encoded
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
@@ -117,6 +118,7 @@ class Decoder:
         model = checkpoint.model
         self.model, self.vocabulary = model, checkpoint.vocabulary
         inputs, recurrent, *biases = (weight.detach() for weight in model.decoder.parameters())
+        self._meant = meant_by(model.config, checkpoint.vocabulary)
         e = model.config.embedding
         # A table of every token's share of the gates would save a small product a step and cost 60 to
         # 90 MB a model.
@@ -151,7 +153,8 @@ class Decoder:
 
     @torch.inference_mode()
     def encode(self, condition: Sequence[int], rows: int) -> Encoded:
-        one = self.model.encode(torch.tensor([list(condition)]), torch.tensor([len(condition)]))
+        meaning = self._meant.of([condition]) if self._meant is not None else None
+        one = self.model.encode(torch.tensor([list(condition)]), torch.tensor([len(condition)]), meaning)
         return Encoded(*(part.expand(rows, *part.shape[1:]) for part in one))
 
     def begin(self, encoded: Encoded, z: Tensor) -> State:

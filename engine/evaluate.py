@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from engine import checkpoint, corpus, quality
-from engine.corpus import CorpusConfig, Encoded
+from engine.condition_meaning import meant_by
+from engine.corpus import CorpusConfig, Encoded, Meant
 from engine.errors import BadFile
 from engine.lexicon import Lexicon
 from engine.model import ConditionalVAE, Posterior
@@ -68,6 +69,7 @@ def likelihood(
     importance: int = 50,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    meant: Meant | None = None,
 ) -> dict[str, Any]:
     """Sums over `data` in nats: importance-weighted nll, negative ELBO, kl, and the latent's measures.
 
@@ -79,10 +81,10 @@ def likelihood(
     means, log_variances = [], []
     rows = 64
     for start in range(0, len(order), rows):
-        batch = corpus.batch_of([data[i] for i in order[start : start + rows]], config, None)
+        batch = corpus.batch_of([data[i] for i in order[start : start + rows]], config, None, meant=meant)
         real = batch.target != PAD
         sums["tokens"] += int(batch.lengths.sum())
-        encoded = model.encode(batch.condition, batch.condition_lengths)
+        encoded = model.encode(batch.condition, batch.condition_lengths, batch.meaning)
         if not model.config.latent:
             z = torch.zeros(len(batch.target), 0)
             log_p = _log_p(model, encoded, z, batch.inputs, batch.target, real)
@@ -163,7 +165,10 @@ def evaluate(
     found, characters = [encoded for encoded, _ in read], sum(count for _, count in read)
     if not found:
         raise BadFile(file=", ".join(f.name for f in files), reason="it holds no text this model can read")
-    sums = likelihood(loaded.model, found, config, importance=importance, seed=seed, progress=progress)
+    meant = meant_by(loaded.model.config, loaded.vocabulary)
+    sums = likelihood(
+        loaded.model, found, config, importance=importance, seed=seed, progress=progress, meant=meant
+    )
     tokens = int(sums["tokens"])
     report: dict[str, Any] = {
         "model": loaded.identity,

@@ -12,6 +12,7 @@ character may still be near; the n-grams' were then learnt so that askings of on
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -108,11 +109,17 @@ class Meaning:
             places += [known] if known is not None else [self._places[c] for c in word if c in self._places]
         return places
 
-    def vectors(self, texts: Sequence[str]) -> Vectors:
-        """(N, D) unit vectors of texts as `plain` leaves them; a zero row where nothing is known."""
+    def vectors(self, texts: Sequence[str], thin: float = 0.0, seed: int = 0) -> Vectors:
+        """(N, D) unit vectors of texts as `plain` leaves them; a zero row where nothing is known.
+
+        `thin`: the share of n-grams left out at random, as a text in other words would lack them.
+        """
         if not texts:
             return np.zeros((0, self.size), np.float32)
         rows, buckets = buckets_of(texts)
+        if thin:
+            kept = np.random.default_rng(seed).random(len(rows)) >= thin
+            rows, buckets = rows[kept], buckets[kept]
         total = _unit(_sums(self._grams, rows, buckets, len(texts)))
         return _unit(total + _unit(self.sums_of_words(texts)))
 
@@ -133,6 +140,12 @@ class Meaning:
 @functools.cache
 def shipped() -> Meaning:
     return Meaning.load()
+
+
+@functools.cache
+def digest() -> str:
+    """Of the shipped file: a model that was shown its vectors fits no others."""
+    return hashlib.sha256((Path(str(files("engine.facts"))) / FILE).read_bytes()).hexdigest()[:12]
 
 
 def _sums(table: _Table, rows: Numbers, places: Numbers, count: int) -> Vectors:

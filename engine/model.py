@@ -54,6 +54,7 @@ class ModelConfig:
     lexical: bool = False  # whether the tokens attended to speak for their own translations
     condition_dropout: float = 0.0  # of the condition's tokens, in training
     latent_dropout: float = 0.0  # of rows, in training: those are decoded at the prior's mean
+    meaning: int = 0  # size of a condition's meaning, a vector learnt elsewhere; 0: none is shown
 
 
 class Encoded(NamedTuple):
@@ -164,6 +165,11 @@ class ConditionalVAE(nn.Module):
             nn.init.zeros_(self.lexical.weight)
         if config.copy:
             self.copy_gate = CopyGate(e)
+        if config.meaning:
+            out = nn.Linear(h, c)
+            nn.init.zeros_(out.weight)  # a model that learnt without goes on from where it was
+            nn.init.zeros_(out.bias)
+            self.meaning = nn.Sequential(nn.Linear(config.meaning, h), nn.Tanh(), out)
         self.average = BatchMean()
         if z:
             self.posterior_encoder = Bidirectional(e, config.posterior_hidden)
@@ -188,14 +194,21 @@ class ConditionalVAE(nn.Module):
         state = {k: v for k, v in self.state_dict().items() if k not in ("classes", "shared.weight")}
         return {**state, "embed.weight": self.table().detach()}
 
-    def encode(self, condition: Tensor, lengths: Tensor) -> Encoded:
-        """condition (B, X) ids with at least one token a row, lengths (B,)."""
+    def encode(self, condition: Tensor, lengths: Tensor, meaning: Tensor | None = None) -> Encoded:
+        """condition (B, X) ids with at least one token a row, lengths (B,), meaning (B, M) unit vectors.
+
+        What the condition means, by vectors learnt from far more words than any of its pairs, is added to
+        its summary: an asking in words that were never read finds the replies of those that were.
+        """
         read = condition
         if self.training and self.config.condition_dropout:
             keep = torch.rand(read.shape, device=read.device) >= self.config.condition_dropout
             read = torch.where(keep | (read <= LINE), read, UNKNOWN)
         words = self.dropout(self.vectors(read))
         memory, summary = self.condition(words, lengths)
+        if self.config.meaning:
+            known = summary.new_zeros(len(summary), self.config.meaning) if meaning is None else meaning
+            summary = summary + self.meaning(self.dropout(known * self.config.meaning**0.5))
         mask = torch.arange(condition.shape[1], device=condition.device) < lengths[:, None]
         # What is not read may still be copied, so that the gate learns from words it does not know.
         return Encoded(memory, self.key(memory), mask, summary, condition, words)
@@ -271,11 +284,12 @@ class ConditionalVAE(nn.Module):
         inputs: Tensor,
         target: Tensor,
         lengths: Tensor,
+        meaning: Tensor | None = None,
         *,
         beta: float = 1.0,
         noise: Tensor | None = None,
     ) -> Loss:
-        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target.
+        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target; meaning (B, M).
 
         `noise` (B, Z) is what z is drawn with; None draws it here.
         """
@@ -284,7 +298,7 @@ class ConditionalVAE(nn.Module):
             keep = torch.rand(inputs.shape, device=inputs.device) >= config.word_dropout
             keep[:, 0] = True
             inputs = torch.where(keep, inputs, UNKNOWN)
-        encoded = self.encode(condition, condition_lengths)
+        encoded = self.encode(condition, condition_lengths, meaning)
         tokens = int(lengths.sum())
         real = target != PAD
         if config.latent:

@@ -27,7 +27,8 @@ import torch
 from tqdm import tqdm
 
 from engine import checkpoint, corpus, passages, verse_rows
-from engine.corpus import CorpusConfig, Encoded
+from engine.condition_meaning import meant_by
+from engine.corpus import CorpusConfig, Encoded, Meant
 from engine.distributed import ALONE, World, device_of
 from engine.errors import BadFile, BadOption
 from engine.facts.pingshui import UNKNOWN, reading
@@ -166,7 +167,11 @@ def start_from(model: ConditionalVAE, vocabulary: Vocabulary, source: Path) -> l
 
 @torch.no_grad()
 def validate(
-    model: ConditionalVAE, data: Sequence[Encoded], config: CorpusConfig, device: torch.device
+    model: ConditionalVAE,
+    data: Sequence[Encoded],
+    config: CorpusConfig,
+    device: torch.device,
+    meant: Meant | None = None,
 ) -> dict[str, float]:
     """Negative ELBO a token in nats, its perplexity, and KL an example, contexts kept.
 
@@ -177,7 +182,9 @@ def validate(
     order = sorted(range(len(data)), key=lambda i: len(data[i].target))
     rebuilt = kl = tokens = 0.0
     for start in range(0, len(order), 64):
-        batch = corpus.batch_of([data[i] for i in order[start : start + 64]], config, None).to(device)
+        batch = corpus.batch_of([data[i] for i in order[start : start + 64]], config, None, meant=meant).to(
+            device
+        )
         noise = torch.randn(len(batch.target), model.config.latent, generator=generator).to(device)
         loss = model(**vars(batch), noise=noise)
         rebuilt, kl, tokens = rebuilt + float(loss.reconstruction), kl + float(loss.kl), tokens + loss.tokens
@@ -284,6 +291,7 @@ def train(
     network = world.wrap(model)
     observers = observers if world.first else ()
     ends = corpus.sentence_ends(data.vocabulary)
+    meant = meant_by(model.config, data.vocabulary)
     budget = 60 * (minutes if minutes is not None else settings.minutes)
     corpus_values = dataclasses.asdict(config.corpus)
     log.info(
@@ -312,7 +320,7 @@ def train(
         (out / "history.json").write_text(json.dumps(progress.history), "utf-8")
 
     def keep_best() -> dict[str, float]:
-        figures = validate(model, data.validation, config.corpus, where)
+        figures = validate(model, data.validation, config.corpus, where, meant)
         figures |= {"step": progress.step, "seconds": round(progress.seconds), "tokens": progress.tokens}
         figures["tokens_per_second"] = round(progress.tokens / max(progress.seconds, 1e-3))
         progress.history.append(figures)
@@ -361,7 +369,9 @@ def train(
                 chosen += chosen
             tokens = sum(len(example.target) for example in chosen)
             draw = random.Random(settings.seed * 1_000_003 + progress.step)
-            batch = corpus.batch_of(chosen, config.corpus, draw, part=world.part, ends=ends).to(where)
+            batch = corpus.batch_of(chosen, config.corpus, draw, part=world.part, ends=ends, meant=meant).to(
+                where
+            )
             noise = noise_of(settings.seed, progress.step, len(chosen), model.config.latent, world.part)
             beta = min(1.0, (progress.step + 1) / max(1, settings.anneal))
             with torch.autocast(where.type, dtype=precision, enabled=precision != torch.float32):
