@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -289,11 +289,10 @@ class Batch:
     target: Tensor
     lengths: Tensor
     meaning: Tensor | None = None
-    _ids: ClassVar = ("condition", "condition_lengths", "inputs", "target", "lengths")
 
     def to(self, device: torch.device) -> Batch:
-        meaning = None if self.meaning is None else self.meaning.to(device)
-        return Batch(*(getattr(self, name).to(device) for name in self._ids), meaning)
+        moved = {name: part.to(device) for name, part in vars(self).items() if part is not None}
+        return dataclasses.replace(self, **moved)
 
 
 class Meant(Protocol):
