@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import torch
 
 from engine import meaning
 from engine.likeness import Index, Numbers, plain
@@ -72,7 +73,9 @@ class Book:
     def __init__(self, entries: Iterable[Entry], vectors: Meaning | None = None) -> None:
         self.entries = list(entries)
         self._meaning = vectors or meaning.shipped()
-        self._vectors = self._meaning.vectors([ask for entry in self.entries for ask in entry.asks])
+        # As halves: cosines move by 2e-4, the memory of 67,000 askings by 17 MB.
+        asks = [ask for entry in self.entries for ask in entry.asks]
+        self._vectors = torch.from_numpy(self._meaning.vectors(asks)).half()
         self._entry = np.array([n for n, entry in enumerate(self.entries) for _ in entry.asks], np.int64)
         self._places: dict[str, list[int]] = {}
         for number, entry in enumerate(self.entries):
@@ -120,7 +123,7 @@ class Book:
         vector = self._meaning.vectors([words])[0]
         near = np.zeros(len(self.entries), np.float32)
         if vector.any():
-            cosines = self._vectors @ vector
+            cosines = (self._vectors @ torch.from_numpy(vector).half()).numpy().astype(np.float32)
             sums = np.bincount(self._entry, np.exp((cosines - 1) / _WIDTH), minlength=len(self.entries))
             near = (1 + _WIDTH * np.log(np.maximum(sums, 1e-9))).clip(0).astype(np.float32)
             rest = 1 - _PLENTY

@@ -26,6 +26,7 @@ from engine.likeness import grams
 
 BUCKETS = 1 << 16
 FILE = "meaning.npz"
+_AT_ONCE = 1 << 13  # texts whose n-grams are held in memory together: 30 MB
 _MANY = 2048  # texts from which torch sums them: a book of 67,000 askings in a fifth of the time
 _WORD = re.compile(r"[a-z]+|[㐀-鿿]+|[0-9]+")
 
@@ -116,6 +117,12 @@ class Meaning:
         """
         if not texts:
             return np.zeros((0, self.size), np.float32)
+        if len(texts) > _AT_ONCE:
+            found = np.empty((len(texts), self.size), np.float32)
+            for start in range(0, len(texts), _AT_ONCE):
+                part = slice(start, start + _AT_ONCE)
+                found[part] = self.vectors(texts[part], thin, seed + start)
+            return found
         rows, buckets = buckets_of(texts)
         if thin:
             kept = np.random.default_rng(seed).random(len(rows)) >= thin
