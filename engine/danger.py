@@ -1,6 +1,6 @@
 """Recognises askings that nothing may be generated for, and gives their fixed sentences.
 
-Knows: the small character n-gram classifier (`facts/danger-weights.npz`, trained by
+Knows: the small classifier over character n-grams and meanings (`facts/danger-weights.npz`, trained by
 `python -m engine.danger_training`), when what follows a crisis answer is fixed too, the sentences
 (`prompts/fixed/danger.toml`).
 Does not know: how a text is folded and cut (`engine.danger_reading`), the rules
@@ -18,12 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from engine import meaning
 from engine.danger_reading import Folded, fold, parts
 from engine.danger_rules import BLANK, asks_nothing, blanked, by_rules, grams_of, only_answers
+from engine.likeness import plain
 
 __all__ = [
     "BUCKETS",
@@ -31,12 +34,15 @@ __all__ = [
     "INTENTS",
     "Classifier",
     "Folded",
+    "Heard",
     "answer",
     "by_classifier",
     "by_rules",
     "features",
     "features_of",
     "fold",
+    "heard",
+    "meanings",
     "pieces",
     "recognise",
 ]
@@ -54,9 +60,27 @@ INTENTS = (
 FOLLOW = "crisis_follow"
 BUCKETS = 1 << 15
 _ENOUGH = 10  # n-grams, more than four Han characters have: below that only rules can tell
-_SURE = 0.65  # of danger, before an unsafe asking is refused: a refusal of nothing drives writers away
+_SURE = 0.8  # of danger, before an unsafe asking is refused: a refusal of nothing drives writers away
 _WHOLE = 240  # folded characters up to which a text is judged as one: a story is told in several sentences
 _BETWEEN = "\x01"
+
+
+class Heard(NamedTuple):
+    """What is judged as one: its folded letters end to end, and the same with its words apart."""
+
+    letters: str
+    words: str
+
+
+def heard(parts: Sequence[Folded]) -> Heard:
+    return Heard("".join(part.text for part in parts), " ".join(part.words for part in parts))
+
+
+def meanings(words: Sequence[str]) -> npt.NDArray[np.float32]:
+    """(N, 2M): the vectors of texts by n-grams and words, and by words alone, each component about 1."""
+    vectors, texts = meaning.shipped(), [plain(text) for text in words]
+    found = np.concatenate([vectors.vectors(texts), vectors.of_words(texts)], axis=1)
+    return found * np.float32(np.sqrt(vectors.size))
 
 
 def features(text: str) -> npt.NDArray[np.int64]:
@@ -116,19 +140,24 @@ _CRC = _crc_table()
 
 @dataclass(frozen=True)
 class Classifier:
-    """Softmax regression over hashed n-grams. `weights`: (BUCKETS, classes), class 0 is harmless.
+    """Softmax over hashed n-grams, `weights` (BUCKETS, classes), and meanings, through one hidden layer.
 
-    `harmless` are the `digest`s of texts known to be so that the weights alone would take for danger.
+    Letters know the wordings that were read, meanings those that were not. Class 0 is harmless. `entry`
+    (2M, H), `entry_bias` (H,) and `leave` (H, classes) are the hidden layer. `harmless` are the `digest`s of
+    texts known to be so that the weights alone would take for danger.
     """
 
     weights: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
+    entry: npt.NDArray[np.float32]
+    entry_bias: npt.NDArray[np.float32]
+    leave: npt.NDArray[np.float32]
     threshold: float
     harmless: frozenset[int] = frozenset()
 
-    def intents(self, texts: Sequence[str], threshold: float | None = None) -> list[str | None]:
-        """The likeliest intent of each folded text, None when it is harmless or too short to tell."""
-        buckets, owners = features_of(texts)
+    def intents(self, texts: Sequence[Heard], threshold: float | None = None) -> list[str | None]:
+        """The likeliest intent of each text, None when it is harmless or too short to tell."""
+        buckets, owners = features_of([text.letters for text in texts])
         counts = np.bincount(owners, minlength=len(texts))
         enough = np.flatnonzero(counts >= _ENOUGH)
         found: list[str | None] = [None] * len(texts)
@@ -140,6 +169,8 @@ class Classifier:
         begins = np.concatenate([[0], counts[enough].cumsum()[:-1]])
         scores = np.add.reduceat(self.weights[kept], begins, axis=0)
         scores = self.bias + scores / np.sqrt(counts[enough])[:, None]
+        meant = meanings([texts[int(row)].words for row in enough])
+        scores += np.maximum(meant @ self.entry + self.entry_bias, 0) @ self.leave
         scores = np.exp(scores - scores.max(1, keepdims=True))
         danger = 1 - scores[:, 0] / scores.sum(1)
         limit = self.threshold if threshold is None else threshold
@@ -149,7 +180,7 @@ class Classifier:
                 found[int(enough[row])] = intent
         return found
 
-    def intent(self, text: str, threshold: float | None = None) -> str | None:
+    def intent(self, text: Heard, threshold: float | None = None) -> str | None:
         """`intents` for one text."""
         return self.intents([text], threshold)[0]
 
@@ -166,6 +197,9 @@ def _classifier() -> Classifier:
         return Classifier(
             saved["weights"].astype(np.float32),
             saved["bias"].astype(np.float32),
+            saved["entry"].astype(np.float32),
+            saved["entry_bias"].astype(np.float32),
+            saved["leave"].astype(np.float32),
             float(saved["threshold"]),
             frozenset(saved["harmless"].tolist()),
         )
@@ -209,12 +243,12 @@ def by_classifier(parts: Sequence[Folded], classifier: Classifier) -> str | None
     """
     if not parts:
         return None
-    whole = "".join(part.text for part in parts)
-    if len(whole) <= _WHOLE:
-        return None if digest(whole) in classifier.harmless else classifier.intent(whole)
+    whole = heard(parts)
+    if len(whole.letters) <= _WHOLE:
+        return None if digest(whole.letters) in classifier.harmless else classifier.intent(whole)
     # every further sentence is one more chance of a false alarm
     stricter = 1 - (1 - classifier.threshold) / 3
-    found = classifier.intents([part.text for part in parts], stricter)
+    found = classifier.intents([heard([part]) for part in parts], stricter)
     return next(filter(None, found), None)
 
 

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from engine.text import simplify
@@ -33,6 +33,7 @@ _LOOKALIKE = re.compile(r"(?<=[^\W\d_])[@$0134](?=[^\W\d_])|[а-яіѕԁһոⅼ]
 _HAN = "㐀-鿿\U00020000-\U0010ffff"
 _WORD = re.compile(rf"[{_HAN}]|\d+|[^\s\d{_HAN}]+")
 _RUN = re.compile(r"(.)\1{3}")
+_GAP = re.compile(rf"(?<=[{_HAN}]) (?=[{_HAN}])")
 
 
 class Folded(NamedTuple):
@@ -40,6 +41,12 @@ class Folded(NamedTuple):
 
     text: str
     edges: tuple[int, ...]
+
+    @property
+    def words(self) -> str:
+        """The text with its words apart, where they are not of Han characters."""
+        found = [self.text[start:end] for start, end in pairwise(self.edges)]
+        return _GAP.sub("", " ".join(found))
 
 
 class _Characters(dict[int, int | None]):

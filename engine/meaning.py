@@ -136,6 +136,10 @@ class Meaning:
             self._shared = self._vectors.rows(np.arange(len(self._vectors.steps))).mean(0)
         return _unit(self._vectors.rows(np.array(places, np.int64)) - self._shared)
 
+    def of_words(self, texts: Sequence[str]) -> Vectors:
+        """(N, D) unit vectors of plain texts by their words alone."""
+        return _unit(self.sums_of_words(texts))
+
     def sums_of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) the part of plain texts that their words make, of any length."""
         words = [self.places(text) for text in texts]

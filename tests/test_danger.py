@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import danger, danger_reading, danger_rules, danger_training
+from engine import danger, danger_reading, danger_rules, danger_training, meaning
 
 WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"
 
@@ -325,6 +325,16 @@ def test_danger_after_a_crisis_answer_keeps_its_name() -> None:
     assert danger.recognise("好吧", ("教我作弊", danger.answer("unsafe_hacking_cheating", "zh-CN"))) is None
 
 
+def test_the_weights_were_learnt_with_the_meanings_that_are_here() -> None:
+    with np.load(Path(danger.__file__).parent / "facts" / "danger-weights.npz") as saved:
+        assert str(saved["meaning"]) == meaning.digest()
+
+
+def test_words_stand_apart_where_they_did() -> None:
+    assert danger.heard([danger.fold("I  want 晚安 to go")]).words == "i want 晚安 to go"
+    assert danger.heard([danger.fold("今天 好累")]).words == "今天好累"
+
+
 def test_the_weights_are_small() -> None:
     folder = Path(danger.__file__).parent / "facts"
     assert (folder / "danger-weights.npz").stat().st_size < 1_000_000
@@ -336,9 +346,9 @@ def test_a_classifier_learns_and_leaves_out_a_fold(tmp_path: Path) -> None:
         *(danger_training.Row(f"b{n}", "", f"晴朗的早晨{n}", "talk") for n in range(60)),
     ]
     data = danger_training.featurise(rows)
-    model = danger_training.fit(data, data.folds != 0, steps=40)
-    assert model.intent(danger.fold("很暗很暗的夜").text) == "crisis"
-    assert model.intent(danger.fold("晴朗的早晨").text) is None
+    model = danger_training.fit(data, data.folds != 0, batch=16)
+    assert model.intent(danger.heard([danger.fold("很暗很暗的夜")])) == "crisis"
+    assert model.intent(danger.heard([danger.fold("晴朗的早晨")])) is None
     danger_training._write(model, tmp_path / "weights.npz")
     with np.load(tmp_path / "weights.npz") as saved:
         assert saved["weights"].shape == (danger.BUCKETS, len(danger.INTENTS) + 1)
@@ -390,10 +400,10 @@ def test_what_another_hand_wrote_is_recognised_as_often_as_measured() -> None:
     aside = Path(__file__).parent / "danger_other_hands.jsonl"
     caught, alarms = _found(aside, "crisis")
     assert (len(caught), len(alarms)) == (294, 360)
-    assert np.mean(caught) >= 0.8
+    assert np.mean(caught) >= 0.85
     assert np.mean(alarms) <= 0.22  # on purpose alike: "my plant is dying"
     caught, _ = _found(aside, "unsafe")
-    assert np.mean(caught) >= 0.55
+    assert np.mean(caught) >= 0.72
 
 
 def test_harmless_texts_that_the_weights_alone_mistake_are_known() -> None:
