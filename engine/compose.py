@@ -239,7 +239,8 @@ class Composer:
         if model == "translate" and around is None:
             z = torch.zeros(rows, decoder.latent_size)  # the middle one of all ways to say it
         elif around is None:
-            z = decode.latents(seed, rows, decoder.latent_size)
+            # a reply that does not name it is older than the choice
+            z = float(decoding.get("spread", 1.0)) * decode.latents(seed, rows, decoder.latent_size)
         else:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
         if model == "translate":
@@ -278,7 +279,8 @@ class Composer:
         values["temperature"] *= _WARMTH.get(request.tone, 1.0)
         if task.dial:
             return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
-        return {**values, "drafts": task.decoding.drafts, "book": self._use_book}
+        here = {"drafts": task.decoding.drafts, "spread": task.decoding.spread}
+        return {**values, **here, "book": self._use_book}
 
     # --- verse -------------------------------------------------------------------------------
 

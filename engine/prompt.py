@@ -19,7 +19,8 @@ A file has these keys; everything else is refused, so that a misspelt key is nev
     [name] [description]                     one line a locale: en and zh-CN required
     [options.KEY]                            required, main, kind, max_length, minimum, maximum,
                                              default, description, name, choices, complete, keep_end
-    [decoding]                               temperature, nucleus, max_tokens, drafts, no_repeat, abstain
+    [decoding]                               temperature, nucleus, max_tokens, drafts, no_repeat, spread,
+                                             abstain
 """
 
 from __future__ import annotations
@@ -281,6 +282,7 @@ def _decoding(table: Table) -> Decoding:
         max_tokens=table.integer("max_tokens", plain.max_tokens, 1, 2000),
         drafts=table.integer("drafts", plain.drafts, 1, 64),
         no_repeat=table.integer("no_repeat", plain.no_repeat, 0, 20),
+        spread=table.number("spread", plain.spread, 0, 2),
         abstain=table.number("abstain", plain.abstain, -1, 1),
     )
     table.finish()

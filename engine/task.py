@@ -105,7 +105,8 @@ class Decoding:
     """How a task is sampled, and when it says that it has nothing good.
 
     `no_repeat`: length of n-grams that may not come twice; 0 allows all. `abstain`: the score in [0, 1]
-    that the best draft must reach, or nothing is sent.
+    that the best draft must reach, or nothing is sent. `spread`: the scale of latents beside
+    the prior's: less varies less, and stays nearer to what was asked.
     """
 
     temperature: float = 0.8
@@ -113,6 +114,7 @@ class Decoding:
     max_tokens: int = 90
     drafts: int = 8
     no_repeat: int = 3
+    spread: float = 1.0
     abstain: float = 0.0
 
 

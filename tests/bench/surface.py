@@ -78,7 +78,7 @@ def sampled(decoder: Decoder, task: Task, asking: str, seed: int) -> Said:
     sampling = Sampling(**{name: getattr(task.decoding, name) for name in names})
     language = "zh" if locale_of(asking) == "zh-CN" else "en"
     condition = decoder.condition((task.name, "own", language), [simplify(clean(asking))])
-    latents = decode.latents(seed, 1, decoder.latent_size)
+    latents = task.decoding.spread * decode.latents(seed, 1, decoder.latent_size)
     row = decoder.sample(condition, latents, seed, sampling)[0]
     return Said(asking, row.text.strip(), row.finished)
 
