@@ -82,7 +82,9 @@ def test_every_draft_keeps_the_latent_it_was_decoded_from(engine: Engine) -> Non
     from engine import decode
 
     reply = engine.write_now(Request("chat", "你好", seed=21))
-    drawn = [tuple(row) for row in decode.latents(21, 8, 4).tolist()]
+    spread = engine.tasks["chat"].decoding.spread
+    drawn = [tuple(row) for row in (spread * decode.latents(21, 8, 4)).tolist()]
+    assert 0 < spread < 1
     generated = [draft for draft in reply.drafts if draft.origin == "generated"]
     assert {draft.latent for draft in generated} <= set(drawn)
     assert all(draft.text for draft in generated)
