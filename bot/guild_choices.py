@@ -16,7 +16,7 @@ class GuildChoices(Protocol):
         """Whether Moyou answers every person in this channel, mentioned or not."""
 
     async def report_channel(self, guild_id: int) -> int | None:
-        """The channel where moderators read reports; None: they read them in the journal only."""
+        """The channel where moderators read reports; None: they find them in `/moyou-status`."""
 
 
 class NothingChosen:

@@ -18,14 +18,11 @@ from bot.attachments import texts_of
 from bot.context import masked
 from bot.feedback import explain, generation_in
 from bot.installs import anywhere, in_servers
-from bot.reasons import REPORTS, ReportModal
+from bot.reasons import ReportModal, report_words
 from bot.task_command import write
 from bot.translator import by_locale, words
 from bot.wording import language_of, say
-from engine import Fact, Journal, Task
-
-REPORT_LABEL = "report"
-"""A report stands beside its person's 👍 or 👎; the later of the two is their judgement."""
+from engine import REPORT, Fact, Journal, Task
 
 
 def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
@@ -89,7 +86,8 @@ async def _report(
 ) -> None:
     """Notes the report and shows it to moderators where they chose a channel. Nobody hears who it was."""
     await interaction.response.defer(thinking=True, ephemeral=True)
-    fact = Fact(generation, str(interaction.user.id), "button", -1.0, REPORT_LABEL, reason, at=time.time())
+    # it stands beside its person's 👍 or 👎; the later of the two is their judgement
+    fact = Fact(generation, str(interaction.user.id), "button", -1.0, REPORT, reason, at=time.time())
     noted = await answering.journal(Journal.react, fact)
     shown = await _show(interaction, answering, message, reason)
     key = "report.shown" if shown else "report.noted" if noted else "report.not_kept"
@@ -103,13 +101,12 @@ async def _show(
     channel = await answering.choices.report_channel(guild)
     if channel is None:
         return False
-    ticked, _, said = reason.partition("\n")
     locale = str(interaction.guild_locale or answering.settings.locale)
-    names = [say(f"report.reason_{name}", locale) for name in REPORTS if name in ticked.split(",")]
+    names, said = report_words(reason, locale)
     rows = [
         say("report.to_moderators", locale, link=message.jump_url),
-        *(["- " + say("verse.comma", locale).join(names)] if names else []),
-        *(["> " + escape_markdown(" ".join(said.split()))] if said else []),
+        *([f"- {names}"] if names else []),
+        *([f"> {escape_markdown(said)}"] if said else []),
     ]
     try:
         where = interaction.client.get_partial_messageable(channel, guild_id=guild)

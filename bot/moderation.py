@@ -1,21 +1,30 @@
 """`/moyou-status`: what the people who run a server see of Moyou, from within Discord.
 
-Knows: the journal's counts and the engine's state as one private message, for those who may manage the
-server. Does not know: reviews, tuning and promotion, which are done in the console and on the command line.
+Knows: the journal's counts, the engine's state and what was reported in the server as one private message,
+for those who may manage the server. Does not know: reviews, tuning and promotion, which are done in the
+console and on the command line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import discord
 from discord import app_commands
+from discord.utils import escape_markdown
 
 from bot.answering import Answering, guarded
+from bot.installs import in_servers
+from bot.reasons import report_words
+from bot.rendering import shortened
 from bot.splitting import split
 from bot.translator import words
 from bot.wording import say
-from engine import Counts, Journal
+from engine import Counts, Journal, Report, reports
+
+MOST_REPORTS = 10
+SHOWN_WORDS = 60
 
 
 def status_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
@@ -26,7 +35,13 @@ def status_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
             await interaction.response.defer(thinking=True, ephemeral=True)
             locale = str(interaction.locale)
             counts = await answering.journal(Journal.counts)
-            parts = split(status_text(counts, answering.engine.status(), locale))
+            text = status_text(counts, answering.engine.status(), locale)
+            guild = interaction.guild
+            if guild is not None:
+                places = [str(channel.id) for channel in (*guild.channels, *guild.threads)]
+                found = await answering.journal(reports, str(guild.id), places, MOST_REPORTS)
+                text += "".join(f"\n{row}" for row in report_rows(found, guild.id, locale))
+            parts = split(text)
             await interaction.edit_original_response(content=parts[0])
             for part in parts[1:]:
                 await interaction.followup.send(part, ephemeral=True)
@@ -35,8 +50,28 @@ def status_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
         name="moyou-status", description=words("status.description"), callback=status
     )
     command.default_permissions = discord.Permissions(manage_guild=True)
-    command.guild_only = True
+    in_servers(command)
     return command
+
+
+def report_rows(found: Sequence[Report], guild_id: int, locale: str) -> list[str]:
+    """What was reported in a server, a line for each reply and one for each report of it."""
+    if not found:
+        return []
+    rows = [say("status.reports", locale, count=len(found))]
+    for report in found:
+        when = f"<t:{report.at:.0f}:R>"
+        # where the place is not known any more, the reply's own words tell which one it was
+        if report.channel and report.message:
+            which = f"https://discord.com/channels/{guild_id}/{report.channel}/{report.message}"
+        else:
+            which = escape_markdown(shortened(" ".join(report.own_text.split()), SHOWN_WORDS)) or report.task
+        rows.append(f"- {when} {which}")
+        for reason in report.reasons:
+            names, said = report_words(reason, locale)
+            shown = " · ".join(filter(None, [names, escape_markdown(said)]))
+            rows += [f"  - {shown}"] if shown else []
+    return rows
 
 
 def status_text(counts: Counts, state: dict[str, Any], locale: str) -> str:

@@ -30,6 +30,13 @@ def reason_of(ticked: Sequence[str], words: str) -> str:
     return "\n".join([",".join(ticked), words.strip()[:LONGEST]]).rstrip()
 
 
+def report_words(reason: str, locale: str) -> tuple[str, str]:
+    """A report's reason as people read it: what is ticked, in a list, and the words on one line."""
+    ticked, _, said = reason.partition("\n")
+    names = [say(f"report.reason_{name}", locale) for name in REPORTS if name in ticked.split(",")]
+    return say("verse.comma", locale).join(names), " ".join(said.split())
+
+
 class _Question(discord.ui.Modal):
     """Boxes to tick and a field for words; `told` gets what was answered."""
 

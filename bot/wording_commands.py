@@ -80,8 +80,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "report.shown": ("已转给这里的管理者，谢谢你。", "The moderators here have been told; thank you."),
     "report.noted": (
-        "记下了，管理者查看评价时会看到，谢谢你。",
-        "Noted; moderators will see it among the judgements. Thank you.",
+        "记下了，谢谢你。这里没有设接收举报的频道；管理者用 /moyou-status 看得到，"
+        "墨友的主人在控制台的“举报”页看得到。",
+        "Noted, thank you. No channel for reports is set here; moderators see it with /moyou-status, and "
+        "Moyou's owner on the console's page of reports.",
     ),
     "report.not_kept": (
         "你选择了什么都不保留，这里也没有设接收举报的频道，所以没有记下；请直接告诉管理者。",

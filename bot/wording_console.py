@@ -217,6 +217,19 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.source_of": ("，{author}", ", {author}"),
     "console.original": ("原文", "The text"),
     # --- journal
+    "console.reports": ("举报", "Reports"),
+    "console.reports_open": (
+        "有人举报了 {count} 条回复，去看看",
+        "People reported {count} replies; read them",
+    ),
+    "console.reports_none": ("没有人举报", "Nothing was reported"),
+    "console.reports_lead": (
+        "大家在 Discord 里举报的回复，新的在前；不说是谁举报的。在 Discord 里删掉那条回复，举报就了结了。",
+        "Replies that people in Discord reported, newest first, without who it was. A report is settled when "
+        "its reply is deleted in Discord.",
+    ),
+    "console.reports_no_text": ("（全是引用的话，不保留）", "(all of it was quoted, which is not kept)"),
+    "console.reports_no_reason": ("没有说原因", "no reason given"),
     "console.journal_title": ("墨友记下了什么", "What Moyou keeps"),
     "console.journal_lead": (
         "每一则回复和每一次评价都记在这台机器的一个文件里，墨友由此学着写得更好。",

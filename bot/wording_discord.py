@@ -178,6 +178,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "ranked by model {model}, trained on people's judgements",
     ),
     "status.no_reward": ("还没有按大家的评价来排序", "not ranked by people's judgements yet"),
+    "status.reports": (
+        "**举报**（最近 {count} 条；设了接收举报的频道，就会直接送到那里：`/settings`）",
+        "**Reports** (the last {count}; a channel for them is chosen with `/settings`)",
+    ),
     "status.waiting": ("排队等候 {waiting} 个，最多 {queue} 个", "waiting: {waiting} of at most {queue}"),
     # --- privacy
     "privacy.description": (

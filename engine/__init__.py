@@ -76,6 +76,7 @@ from engine.journal_guilds import (
     standing_reactions,
     told,
 )
+from engine.journal_reports import REPORT, Report, reports
 from engine.journal_rows import Fact, Forgotten, JudgedText, Place
 from engine.journal_thread import JournalThread
 from engine.prompt import load_tasks
@@ -112,6 +113,7 @@ __all__ = [
     "BLOCKED_WORD",
     "BLOCKED_WORDS",
     "LANGUAGES",
+    "REPORT",
     "TONES",
     "AnotherJournal",
     "AnotherModel",
@@ -162,6 +164,7 @@ __all__ = [
     "QueueFull",
     "QuietHours",
     "Reply",
+    "Report",
     "Request",
     "SetupError",
     "ShuttingDown",
@@ -189,6 +192,7 @@ __all__ = [
     "mask",
     "note_guilds",
     "react_once",
+    "reports",
     "sentences",
     "set_guild_settings",
     "set_told",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 
 from bot.guild_choices import NothingChosen
@@ -75,8 +76,8 @@ async def test_why_explains_a_reply_of_ours_and_nothing_else(tmp_path: Path) -> 
         assert "说不出缘由" in result.response.content
 
 
-async def report(w: Any, message: Any, **values: Any) -> Any:
-    shown = await w.bob.context_menu(w.channel, "举报给管理者", message)
+async def report(w: Any, message: Any, channel: Any = None, **values: Any) -> Any:
+    shown = await w.bob.context_menu(channel or w.channel, "举报给管理者", message)
     return await w.bob.submit_modal(shown, values)
 
 
@@ -99,12 +100,35 @@ async def test_a_report_reaches_the_moderators_without_a_name_and_pings_nobody(t
         assert (signal.value, signal.reason) == (-1.0, "harmful,spam\n@everyone\n**看看**")
 
 
-async def test_without_a_channel_a_report_is_a_judgement(tmp_path: Path) -> None:
+async def test_without_a_channel_moderators_see_a_report_in_the_status(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         await w.alice.send(w.channel, f"{w.me} 你好")
         result = await report(w, w.sent()[0])
-        assert "Noted" in result.response.content
+        assert "moderators see it with /moyou-status" in result.response.content
         assert [signal.reason for signal in await w.journal(Journal.signals)] == [""]
+        await report(w, w.sent()[0], reasons=["spam"], words="**看看**\n@everyone")
+        thread = w.thread_of(w.alice)
+        await w.alice.send(thread, f"{w.me} 在吗")
+        await report(w, w.sent(thread)[0], thread)
+        rights = discord.Permissions(manage_guild=True)
+        mo = w.guild.add_member(
+            w.env.create_user("mo"), roles=[w.guild.create_role("moderators", permissions=rights)]
+        )
+        shown = await mo.slash(w.channel, "moyou-status")
+        assert shown.ephemeral
+        rows = shown.response.content.splitlines()[-4:]
+        assert "channel for them is chosen with `/settings`" in rows[0]
+        assert rows[1].endswith(w.sent(thread)[0].jump_url)
+        assert rows[2].endswith(w.sent()[0].jump_url)
+        assert rows[3] == "  - spam · \\*\\*看看\\*\\* @everyone"
+        assert str(w.bob.id) not in shown.response.content
+        await w.bot.get_channel(w.channel.id).get_partial_message(w.sent()[0].id).delete()
+        assert "spam" not in (await mo.slash(w.channel, "moyou-status")).response.content
+
+
+async def test_who_wants_nothing_kept_is_told_that_a_report_was_not(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 你好")
         await w.journal(Journal.set_keep, str(w.bob.id), False)
         assert "was not noted" in (await report(w, w.sent()[0])).response.content
 

@@ -1,4 +1,4 @@
-"""The pages around the writing: what the journal holds, languages, forgetting, signing in and out.
+"""The pages around the writing: what the journal holds, reports, languages, forgetting, signing in and out.
 
 Knows: which counts and models are shown. Does not know: how anything is counted or kept.
 """
@@ -6,6 +6,7 @@ Knows: which counts and models are shown. Does not know: how anything is counted
 from __future__ import annotations
 
 import secrets
+import time
 
 from aiohttp import web
 
@@ -24,12 +25,31 @@ from bot.console.guard import (
 )
 from bot.console.pages import named, titled
 from bot.console.state import CONSOLE, VISITOR
-from engine import Forgotten, Journal
+from bot.reasons import report_words
+from bot.wording import in_characters_of
+from engine import Forgotten, Journal, Report, reports
 
 
 async def journal_page(request: web.Request) -> web.Response:
     """GET /journal"""
     return await _journal_page(request)
+
+
+async def reports_page(request: web.Request) -> web.Response:
+    """GET /reports: what people in Discord reported, of all servers, for whoever looks after Moyou."""
+    console, visitor = request.app[CONSOLE], request[VISITOR]
+    found: tuple[Report, ...] = await console.journal(reports)
+    tasks = console.engine.tasks
+    shown = [
+        {
+            "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(report.at)),
+            "task": titled(named(visitor.locale, tasks[report.task].names)) if report.task in tasks else "",
+            "text": in_characters_of(report.own_text, visitor.locale),
+            "reasons": [report_words(reason, visitor.locale) for reason in report.reasons],
+        }
+        for report in found
+    ]
+    return console.pages.answer("reports.html", visitor, reports=shown)
 
 
 async def forget(request: web.Request) -> web.Response:
@@ -67,6 +87,7 @@ async def _journal_page(request: web.Request, forgotten: Forgotten | None = None
             (titled(named(visitor.locale, tasks[name].names, name)) if name in tasks else name, row)
             for name, row in sorted(counts.by_task.items())
         ],
+        reported=len(await console.journal(reports)),
         models=[(name, model["hash"], model["loaded"]) for name, model in status["models"].items()],
         reward_model=status["reward_model"],
         waiting=status["waiting"],
@@ -131,6 +152,7 @@ def _sign_in_page(request: web.Request, refused: str = "") -> web.Response:
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/journal", journal_page),
+        web.get("/reports", reports_page),
         web.post("/forget", forget),
         web.post("/keep", keep),
         web.get("/language/{locale}", language),
