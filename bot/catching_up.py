@@ -1,7 +1,8 @@
 """Makes up for what Discord did not tell: after a session that could not be resumed, or a crash.
 
 Knows: which channels may hold something new, that a prompt with an answer of ours has been answered, that
-a message shows its reactions. Does not know: who is answered (`bot.chat`), what a reaction is worth.
+a message shows its reactions and when it was edited. Does not know: who is answered, or what an edit means
+(`bot.chat`), what a reaction is worth.
 
 A RESUME brings everything; this is for a new session. Direct messages have no list of channels to read,
 so what was sent there meanwhile is found only when its person writes again.
@@ -13,7 +14,7 @@ import asyncio
 import datetime
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import discord
 
@@ -32,6 +33,7 @@ PAGE, MOST = 100, 500
 AT_ONCE = 4
 """Channels that are read at the same time."""
 
+Edited = Callable[[discord.Message], Awaitable[None]]
 Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 KINDS = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel)
 
@@ -39,8 +41,11 @@ KINDS = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel)
 class CatchingUp:
     """What was missed on one shard, made up for once it is ready."""
 
-    def __init__(self, client: discord.Client, answering: Answering, reactions: Reactions) -> None:
+    def __init__(
+        self, client: discord.Client, answering: Answering, reactions: Reactions, edited: Edited
+    ) -> None:
         self._client = client
+        self._edited = edited
         self._answering = answering
         self._reactions = reactions
         self._room = asyncio.Semaphore(AT_ONCE)
@@ -78,6 +83,8 @@ class CatchingUp:
             return []
         for message in self._unanswered(messages, since):
             self._client.dispatch("message", message)
+        for message in self._changed(messages):
+            await self._edited(message)
         return messages
 
     async def _judgements(self, messages: Sequence[discord.Message]) -> None:
@@ -105,15 +112,26 @@ class CatchingUp:
         self, messages: Sequence[discord.Message], since: datetime.datetime
     ) -> Iterator[discord.Message]:
         """Young messages of people that no message of ours answers, oldest first."""
-        answered = {
-            message.reference.message_id
-            for message in messages
-            if self._is_mine(message) and message.reference is not None
-        }
+        answered = self._answers(messages)
         for message in reversed(messages):
             young = message.created_at > since
             if young and message.id not in answered and not message.author.bot:
                 yield message
+
+    def _changed(self, messages: Sequence[discord.Message]) -> Iterator[discord.Message]:
+        """Messages that were edited after they were answered."""
+        answered = self._answers(messages)
+        for message in messages:
+            answer = answered.get(message.id)
+            if answer is not None and message.edited_at is not None and message.edited_at > answer.created_at:
+                yield message
+
+    def _answers(self, messages: Sequence[discord.Message]) -> dict[int | None, discord.Message]:
+        return {
+            message.reference.message_id: message
+            for message in messages
+            if self._is_mine(message) and message.reference is not None
+        }
 
     def _is_mine(self, message: discord.Message) -> bool:
         return self._client.user is not None and message.author.id == self._client.user.id

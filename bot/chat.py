@@ -15,6 +15,7 @@ from typing import Any
 
 import discord
 
+from bot.answered import answer_to
 from bot.answering import Answer, Answering, Asker, asker
 from bot.attachments import texts_of
 from bot.context import CONTEXT_TOKENS, SAID, Context, bounded
@@ -81,15 +82,35 @@ class Chat:
         """A prompt was edited: nothing is answered anew, but its answer offers to."""
         if not message.content:
             return  # Discord does not show what it says now
-        prompt = self._underway.edited(message.id, message.content)
-        if prompt is not None and prompt.shown is not None:
-            await self._offer(message.channel, message.id, prompt)
+        if message.id in self._underway:
+            prompt = self._underway.edited(message.id, message.content)
+            if prompt is not None:
+                await self._offer(message.channel, message.id, prompt)
+            return
+        # answered by the process before this one, if at all; links that unfold are edits without a time
+        if message.edited_at is None or not self._is_persons(message):
+            return
+        if self._speaks_to_me(message) or await self._overheard(message):
+            await self._offer_for_another(message)
 
     async def _offer(self, channel: discord.abc.Messageable, prompt_id: int, prompt: Prompt) -> None:
         """Puts *again, as edited* under the answer; one edit, and only where it is not there already."""
-        shown = prompt.shown
-        if shown is None or prompt.withdrawn:
+        if prompt.shown is not None and not prompt.withdrawn:
+            await self._offer_under(channel, prompt_id, prompt.shown)
+
+    async def _offer_for_another(self, message: discord.Message) -> None:
+        me, locale = self._client.user, self._answering.settings.locale
+        if me is None:
             return
+        try:
+            shown = await answer_to(message, me.id, locale)
+        except discord.HTTPException as error:
+            self._answering.failure(error, locale, "edited prompt")
+            return
+        if shown is not None:
+            await self._offer_under(message.channel, message.id, shown)
+
+    async def _offer_under(self, channel: discord.abc.Messageable, prompt_id: int, shown: Shown) -> None:
         view = reply_buttons(shown.generation, shown.locale, vary=shown.can_vary, edited=prompt_id)
         where = self._client.get_partial_messageable(getattr(channel, "id", 0))
         try:

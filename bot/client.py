@@ -91,7 +91,7 @@ class MoyouClient(discord.AutoShardedClient):
         self.chat = Chat(self, self.answering)
         self.reactions = Reactions(self, self.answering)
         self.membership = Membership(self, self.answering, self.guild_settings)
-        self.catching_up = CatchingUp(self, self.answering, self.reactions)
+        self.catching_up = CatchingUp(self, self.answering, self.reactions, self.chat.edited)
         add_commands(self.tree, self.answering)
         self.tree.add_command(settings_command(self.answering, self.guild_settings))
 

@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import re
 import time
+from collections.abc import Iterator
 from typing import Any, Self, cast
 
 import discord
@@ -34,12 +35,23 @@ _EMOJI = {"up": "👍", "down": "👎", "undo": "↩️", "reason": "💬", "aga
 
 def generation_in(message: discord.Message) -> str | None:
     """The generation that a message's buttons name."""
+    for identity in _identities(message):
+        found = re.fullmatch(_TEMPLATE, identity)
+        if found is not None:
+            return found["generation"]
+    return None
+
+
+def buttons_in(message: discord.Message) -> frozenset[str]:
+    """What a message's buttons do: `up`, `vary`, …, and `edited`."""
+    names = (re.match(r"moyou(?:-(edited)|:([a-z]+)):", identity) for identity in _identities(message))
+    return frozenset(found[1] or found[2] for found in names if found is not None)
+
+
+def _identities(message: discord.Message) -> Iterator[str]:
     for row in message.components:
         for item in getattr(row, "children", ()):
-            found = re.fullmatch(_TEMPLATE, getattr(item, "custom_id", None) or "")
-            if found is not None:
-                return found["generation"]
-    return None
+            yield getattr(item, "custom_id", None) or ""
 
 
 class ReplyButton(discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=_TEMPLATE):

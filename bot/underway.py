@@ -1,7 +1,11 @@
 """Messages that were answered lately or are being answered: once each, cancelled with their prompt.
 
 Knows: which prompts were seen, the work for each, what it was answered with, whether its words changed.
-Does not know: how a message is read, answered or edited. Nothing here outlives the process.
+Does not know: how a message is read, answered or edited.
+
+Nothing here outlives the process, and nothing has to: work that a deletion would cancel ends with the
+process, and the next one reads again only messages that are still there (`bot.catching_up`); which
+answer an edited prompt had, Discord itself remembers (`bot.answered`).
 """
 
 from __future__ import annotations
@@ -43,6 +47,9 @@ class Underway:
 
     def __init__(self) -> None:
         self._prompts: OrderedDict[int, Prompt] = OrderedDict()
+
+    def __contains__(self, message_id: int) -> bool:
+        return message_id in self._prompts
 
     def begin(self, message_id: int, content: str) -> Prompt | None:
         """A prompt that was not seen before; None for one that was."""

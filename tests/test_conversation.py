@@ -9,6 +9,7 @@ from typing import Any
 import discord
 import pytest
 
+from bot.client import MoyouClient
 from bot.guild_choices import NothingChosen
 from bot.settings import Settings
 from bot.splitting import LIMIT
@@ -148,6 +149,47 @@ async def test_editing_the_prompt_answers_nothing_but_offers_to(tmp_path: Path) 
         assert w.engine.asked[-1].text == "再见"
         await w.alice.edit(message, f"{w.me} 再见")  # nothing new
         assert len(w.calls("PATCH", f"/messages/{answer.id}")) == 1
+
+
+async def test_after_a_restart_an_edited_prompt_still_offers_to(tmp_path: Path) -> None:
+    long = "春天来了，花都开了。" * 300
+    async with world(tmp_path) as w:
+        w.engine.text = lambda request: long if "长" in request.text else f"{request.text}!"
+        short = await w.alice.send(w.channel, f"{w.me} 你好")
+        many = await w.alice.send(w.channel, f"{w.me} 写长一点")
+        other = await w.bob.send(w.channel, "与我无关")
+        w.engine.fail = QueueFull(waiting=7)
+        failed = await w.alice.send(w.channel, f"{w.me} 在吗")
+        w.engine.fail = None
+        await w.env.restart_bot(MoyouClient(w.engine, w.journal, w.bot.settings, shard_count=1))
+        w.bot = w.env.bot
+        for message, text in ((short, "再见"), (many, "写长一点儿"), (other, "还是无关"), (failed, "你在吗")):
+            if message is other:
+                await w.bob.edit(message, text)
+            else:
+                await w.alice.edit(message, f"{w.me} {text}")
+        offered = [
+            [b.custom_id for row in each.components for b in row.children if "edited" in b.custom_id]
+            for each in w.sent()
+        ]
+        assert offered == [
+            [f"moyou-edited:{short.id}"],
+            [],
+            [f"moyou-edited:{many.id}"],
+            [f"moyou-edited:{failed.id}"],
+        ]
+        # the other buttons stay as they were
+        assert [b.label for row in w.sent()[0].components for b in row.children][:5] == [
+            None,
+            None,
+            "再来",
+            "变一变",
+            "缘由",
+        ]
+        await w.alice.edit(short, f"{w.me} 再见了")
+        assert len(w.calls("PATCH", f"/messages/{w.sent()[0].id}")) == 1
+        await w.alice.click(w.sent()[0], custom_id=f"moyou-edited:{short.id}")
+        assert w.sent()[-1].content == "再见了!"
 
 
 async def test_a_sentence_for_a_failed_prompt_offers_again_too(tmp_path: Path) -> None:
