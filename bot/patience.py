@@ -23,9 +23,10 @@ PATIENCE = 20.0
 TRIES = 3
 PAUSE = 2.0
 """Seconds before the third try; the second comes at once."""
-UNAVAILABLE = 503
+TOO_MANY, SERVERS_FAULT, UNAVAILABLE = 429, 500, 503
 
 Request = Callable[..., Awaitable[Any]]
+Fetch = Callable[[str], Awaitable[bytes]]
 
 
 def bound(client: discord.Client, seconds: float = PATIENCE) -> None:
@@ -35,6 +36,7 @@ def bound(client: discord.Client, seconds: float = PATIENCE) -> None:
         # the library has no option for this
         session._timeout = aiohttp.ClientTimeout(total=seconds)
     client.http.request = patient(client.http.request)  # type: ignore[method-assign, assignment]
+    client.http.get_from_cdn = fetched(client.http.get_from_cdn)  # type: ignore[method-assign]
 
 
 def patient(request: Request) -> Request:
@@ -54,6 +56,36 @@ def patient(request: Request) -> Request:
         return await request(route, **options)
 
     return again
+
+
+def fetched(get: Fetch) -> Fetch:
+    """`get`, which reads a file, made again after a limit or a trouble: there the library does neither."""
+
+    async def again(url: str) -> bytes:
+        for tries in range(1, TRIES):
+            wait = PAUSE * (tries - 1)
+            try:
+                return await get(url)
+            except discord.HTTPException as error:
+                if error.status != TOO_MANY and error.status < SERVERS_FAULT:
+                    raise
+                wait = _named_wait(error, wait)
+            except (TimeoutError, aiohttp.ClientConnectionError):
+                pass
+            log.info("a file did not come; asking again in %g s", wait)
+            await asyncio.sleep(wait)
+        return await get(url)
+
+    return again
+
+
+def _named_wait(error: discord.HTTPException, otherwise: float) -> float:
+    """The seconds that an answer asks to wait, within our patience."""
+    try:
+        named = float(error.response.headers.get("Retry-After", otherwise))
+    except ValueError:  # a date: nobody needs to wait for that long
+        named = PATIENCE
+    return min(max(named, 0.0), PATIENCE)
 
 
 def repeatable(method: str, body: Any) -> bool:

@@ -19,6 +19,7 @@ from bot.client import MoyouClient
 from bot.settings import Settings
 from engine import JournalThread
 from tests.discord_limits import problems
+from tests.discord_server.routes import is_known
 from tests.fakes import FakeEngine
 
 
@@ -96,5 +97,7 @@ async def world(
             bob = guild.add_member(env.create_user("bob"))
             yield World(env, bot, engine, journal, guild, channel, alice, bob)
         for call in env.http_requests:
+            # 429 is tried on every route that is known (tests/test_gateway_limits.py)
+            assert is_known(call.method, call.path), f"{call.method} {call.path} is no known route"
             found = problems(call.method, call.path, call.json)
             assert not found, f"{call.method} {call.path}: {found}"

@@ -95,6 +95,29 @@ async def test_reactions_that_came_or_went_unseen_are_made_up_for(
                 await asyncio.sleep(0.01)
 
 
+async def test_a_prompt_that_was_edited_unseen_offers_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        asked = await line.server.write(line.alice, f"{ME} 一")
+        await line.server.until(line.server.said)
+        kept = await line.server.write(line.alice, f"{ME} 二")
+        await line.server.until(lambda: len(line.server.said()) >= 2)
+        await line.client.close()
+        later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+        asked.update(content=f"{ME} 三", edited_timestamp=later.isoformat())
+        gone = unseen(line, f"{ME} 收回的")
+        del line.server.messages[gone["id"]]  # deleted unseen: nobody asks any more
+        async with MoyouClient(line.engine, line.journal, line.client.settings) as second:
+            running = asyncio.create_task(second.start(line.server.token))
+            await line.server.until(lambda: "moyou-edited" in str(line.server.said()[0]["components"]))
+            await second.close()
+            await asyncio.gather(running, return_exceptions=True)
+        assert "moyou-edited" not in str(line.server.said()[1]["components"])
+        assert kept["id"] == line.server.said()[1]["message_reference"]["message_id"]
+        assert [request.text for request in line.engine.asked] == ["一", "二"]
+
+
 async def test_a_channel_that_cannot_be_read_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

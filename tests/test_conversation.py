@@ -18,6 +18,8 @@ from tests.discord_world import World, world
 from tests.fakes import FakeEngine
 
 READS = Settings(message_content=True)
+BEFORE_A_SIGN = 4.9
+"""Seconds that a world settles in; a typing sign is renewed after five, and nobody waits for that here."""
 
 
 class Home(NothingChosen):
@@ -117,7 +119,7 @@ async def test_in_a_home_everyone_is_answered_unmentioned(tmp_path: Path) -> Non
 async def test_deleting_the_prompt_cancels_the_work(tmp_path: Path) -> None:
     engine = FakeEngine()
     engine.seconds = 10
-    async with world(tmp_path, engine) as w:
+    async with world(tmp_path, engine, settle_timeout=BEFORE_A_SIGN) as w:
         message = await w.alice.send(w.channel, f"{w.me} 你好")
         await w.alice.delete(message)
         await w.env.advance_time(11)
@@ -205,7 +207,7 @@ async def test_a_sentence_for_a_failed_prompt_offers_again_too(tmp_path: Path) -
 async def test_an_edit_while_the_answer_is_written_is_offered_when_it_comes(tmp_path: Path) -> None:
     engine = FakeEngine()
     engine.seconds = 10
-    async with world(tmp_path, engine) as w:
+    async with world(tmp_path, engine, settle_timeout=BEFORE_A_SIGN) as w:
         message = await w.alice.send(w.channel, f"{w.me} 你好")
         await w.alice.edit(message, f"{w.me} 再见")
         await w.env.advance_time(11)
@@ -308,7 +310,7 @@ async def test_an_answer_after_fifteen_minutes_is_too_late_and_nothing_breaks(
 async def test_a_typing_sign_shows_while_it_works(tmp_path: Path) -> None:
     engine = FakeEngine()
     engine.seconds = 10
-    async with world(tmp_path, engine) as w:
+    async with world(tmp_path, engine, settle_timeout=BEFORE_A_SIGN) as w:
         await w.alice.send(w.channel, f"{w.me} 你好")
         assert w.calls("POST", "/typing")
         assert w.sent() == []

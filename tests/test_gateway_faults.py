@@ -105,6 +105,14 @@ async def supervised(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         assert server.problems == []
 
 
+OF_A_START = (
+    ("GET", MESSAGES),
+    ("GET", MESSAGES + r"/\d+"),
+    ("GET", MESSAGES + r"/\d+/reactions/.*"),
+    ("GET", "/users/@me"),
+    ("GET", "/(?:oauth2/)?applications/@me"),
+    ("GET", "/gateway/bot"),
+)
 Fault = Callable[[Line], Awaitable[None]]
 
 
@@ -128,6 +136,9 @@ async def limits(line: Line) -> None:
     for method, path in (("POST", MESSAGES), ("POST", r"/channels/\d+/typing")):
         for _ in range(5):
             line.server.limit_next(method, path, 0.3)
+    # what the phases after this one read to make up for a lost session, and to start again
+    for method, path in OF_A_START:
+        line.server.limit_next(method, path, 0.3)
 
 
 async def trouble(line: Line) -> None:
@@ -207,6 +218,7 @@ async def test_through_all_faults_each_prompt_is_answered_once_and_each_reaction
         assert statuses[500] == 3
         assert statuses[502] == 6
         assert statuses[0] >= 4  # never answered
+        assert {each.path for each in line.server.faults} <= {r"/channels/\d+/typing"}
 
 
 async def say(line: Line, prompts: list[dict[str, Any]], count: int, phase: int) -> list[dict[str, Any]]:

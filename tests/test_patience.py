@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
+import discord
 import pytest
 from discord.http import Route
 
-from bot.patience import TRIES, patient
+from bot.patience import PATIENCE, PAUSE, TRIES, fetched, patient
 
 NONCE = {"content": "x", "nonce": "1", "enforce_nonce": True}
 
@@ -53,6 +55,46 @@ async def test_a_post_without_an_enforced_nonce_is_not_made_twice(body: Any) -> 
     with pytest.raises(TimeoutError):
         await patient(line)(Route("POST", "/x"), json=body)
     assert line.asked == 1
+
+
+class Files:
+    """Raises the given errors, one a request, then has the file."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.asked = 0
+
+    async def __call__(self, url: str) -> bytes:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return b"file"
+
+
+def refused(status: int, **headers: str) -> discord.HTTPException:
+    return discord.HTTPException(cast(Any, SimpleNamespace(status=status, reason="", headers=headers)), "")
+
+
+async def test_a_file_is_read_again_after_a_limit_or_a_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("bot.patience.asyncio.sleep", wait)
+    limited = refused(429, **{"Retry-After": "1.5"})
+    assert await fetched(Files(limited, refused(502)))("url") == b"file"
+    assert await fetched(Files(TimeoutError(), refused(429, **{"Retry-After": "9999"})))("url") == b"file"
+    assert await fetched(Files(refused(429, **{"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})))("url")
+    assert waits == [1.5, PAUSE, 0.0, PATIENCE, PATIENCE]
+    gone = Files(refused(404))
+    with pytest.raises(discord.HTTPException):
+        await fetched(gone)("url")
+    assert gone.asked == 1
+    never = Files(*[refused(503)] * TRIES)
+    with pytest.raises(discord.HTTPException):
+        await fetched(never)("url")
+    assert never.asked == TRIES
 
 
 async def test_other_errors_are_the_callers() -> None:

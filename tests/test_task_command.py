@@ -217,11 +217,12 @@ def synced(w: World) -> dict[str, dict[str, Any]]:
 
 async def test_commands_go_along_with_people_but_those_that_read_or_run_a_server(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
-        home = {"summary", "从这里开始总结", "举报给管理者"}
+        home = {"summary", "从这里开始总结", "举报给管理者", "settings", "moyou-status"}
         for name, command in synced(w).items():
             if name in home:
                 assert (command["integration_types"], command["contexts"]) == ([0], [0])
-            elif name in {*GIVEN, "help", "privacy", "接着写", "翻译这条", "为什么这么回？"}:
+            else:
+                assert name in {*GIVEN, "help", "privacy", "接着写", "翻译这条", "为什么这么回？"}
                 assert (command["integration_types"], command["contexts"]) == ([0, 1], [0, 1, 2])
 
 

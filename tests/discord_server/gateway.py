@@ -21,6 +21,7 @@ DISPATCH, BEAT, IDENTIFY, RESUME, RECONNECT, INVALID, HELLO, ACK = 0, 1, 2, 6, 7
 MESSAGE_CONTENT = 1 << 15
 INTENTS = {
     "MESSAGE_CREATE": (1 << 9, 1 << 12),
+    "MESSAGE_UPDATE": (1 << 9, 1 << 12),
     "MESSAGE_DELETE": (1 << 9, 1 << 12),
     "MESSAGE_REACTION_ADD": (1 << 10, 1 << 13),
     "MESSAGE_REACTION_REMOVE": (1 << 10, 1 << 13),
@@ -44,7 +45,7 @@ class Session:
         needed = INTENTS.get(name)
         if needed is not None and not self.intents & needed["guild_id" not in data]:
             return
-        data = self.censored(data) if name == "MESSAGE_CREATE" else data
+        data = self.censored(data) if name in ("MESSAGE_CREATE", "MESSAGE_UPDATE") else data
         event = {"op": DISPATCH, "t": name, "s": len(self.events) + 1, "d": data}
         self.events.append(event)
         if self.connection is not None:

@@ -20,7 +20,7 @@ BOT = {
     "bot": True,
     "global_name": None,
 }
-TEXT_PERMISSIONS = str(1 << 10 | 1 << 11 | 1 << 6 | 1 << 16 | 1 << 31)
+TEXT_PERMISSIONS = str(1 << 10 | 1 << 11 | 1 << 6 | 1 << 15 | 1 << 16 | 1 << 31 | 1 << 35 | 1 << 38)
 
 _increments = itertools.count(1)
 
@@ -59,6 +59,28 @@ def text_channel(guild: str, name: str) -> dict[str, Any]:
         "parent_id": None,
         "last_message_id": None,
         "rate_limit_per_user": 0,
+    }
+
+
+def thread(guild: str, channel: str, message: str, name: str) -> dict[str, Any]:
+    """A public thread that the bot opened on a message."""
+    return {
+        "id": message,
+        "guild_id": guild,
+        "parent_id": channel,
+        "owner_id": APPLICATION,
+        "type": 11,
+        "name": name,
+        "last_message_id": None,
+        "message_count": 0,
+        "member_count": 1,
+        "rate_limit_per_user": 0,
+        "thread_metadata": {
+            "archived": False,
+            "auto_archive_duration": 1440,
+            "archive_timestamp": "2024-01-01T00:00:00.000000+00:00",
+            "locked": False,
+        },
     }
 
 
