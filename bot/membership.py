@@ -14,6 +14,7 @@ import discord
 
 from bot.answering import Answering, trace_of
 from bot.guilds import Guilds
+from bot.shards import note_shards
 from bot.wording import language, say
 from engine import Task, forget_left_guilds, note_guilds
 
@@ -75,6 +76,7 @@ class Membership:
         """We are in these servers now; everything of those left too long ago is erased."""
         # an outage: Discord still lists the server
         await self._answering.journal(note_guilds, [str(guild.id) for guild in self._client.guilds])
+        await note_shards(self._answering.journal, self._answering.settings)
         gone = await self._answering.journal(forget_left_guilds, self._answering.settings.keep_left_days)
         if gone.generations:
             log.info("erased %d replies of servers that were left", gone.generations)

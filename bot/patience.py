@@ -36,7 +36,7 @@ def bound(client: discord.Client, seconds: float = PATIENCE) -> None:
         # the library has no option for this
         session._timeout = aiohttp.ClientTimeout(total=seconds)
     client.http.request = patient(client.http.request)  # type: ignore[method-assign, assignment]
-    client.http.get_from_cdn = fetched(client.http.get_from_cdn)  # type: ignore[method-assign]
+    client.http.get_from_cdn = fetched(client.http.get_from_cdn)  # type: ignore[method-assign, assignment]
 
 
 def patient(request: Request) -> Request:

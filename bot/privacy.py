@@ -14,6 +14,7 @@ from discord import app_commands
 
 from bot.answering import Answering, guarded
 from bot.installs import anywhere
+from bot.shards import all_here
 from bot.translator import words
 from bot.wording import say
 from engine import Journal
@@ -50,9 +51,14 @@ async def policy(interaction: discord.Interaction[Any], answering: Answering) ->
         else say("privacy.words_not_kept", locale)
     )
     state = say("privacy.keeps" if keeps else "privacy.keeps_nothing", locale)
-    return say("privacy.policy", locale, kept=kept, state=state), _view(
-        "stop" if keeps else "keep", "forget", locale
-    )
+    text = say("privacy.policy", locale, kept=kept, state=state) + await _elsewhere(answering, locale)
+    return text, _view("stop" if keeps else "keep", "forget", locale)
+
+
+async def _elsewhere(answering: Answering, locale: str) -> str:
+    """Where other machines keep a journal of their own: that this page does not reach it."""
+    here = await all_here(answering.journal, answering.settings)
+    return "" if here else "\n" + say("privacy.elsewhere", locale)
 
 
 def _view(first: str, second: str, locale: str) -> discord.ui.View:
@@ -100,4 +106,5 @@ class PrivacyButton(
             else:
                 gone = await answering.journal(Journal.forget, person)
                 text = say("privacy.forgotten", locale, generations=gone.generations, facts=gone.facts)
+                text += await _elsewhere(answering, locale)
                 await interaction.response.edit_message(content=text, view=None)

@@ -215,6 +215,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "privacy.keeps": ("现在：按上面说的保留。", "Now: kept as said above."),
     "privacy.keeps_nothing": ("现在：什么都不保留。", "Now: nothing of yours is kept."),
+    "privacy.elsewhere": (
+        "墨友有一部分服务器在另外的机器上，那里记下的这一页管不到：请在那边的服务器里也用一次 /privacy。",
+        "Some servers are looked after on other machines, whose records this page does not reach: use "
+        "/privacy in a server there as well.",
+    ),
     "privacy.button.stop": ("什么都别保留", "Keep nothing"),
     "privacy.button.keep": ("可以保留", "You may keep it"),
     "privacy.button.forget": ("忘记我", "Forget me"),

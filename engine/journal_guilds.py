@@ -71,26 +71,32 @@ def note_guilds(journal: Journal, guilds: Collection[str]) -> None:
 
 
 def forget_left_guilds(journal: Journal, days: float) -> Forgotten:
-    """Erase everything of the servers that Moyou was last in more than `days` days ago."""
+    """Erase everything of the servers that Moyou was last in more than `days` days ago.
+
+    Every journal does so by itself, and of what a union brings back it erases what is as old again; no
+    other journal is made to erase it. For a copy on a machine whose shards have other servers, which
+    nobody brings up to date, every server of the other machines looks left.
+    """
     latest = journal._clock() - days * DAY
     which = "(SELECT guild FROM guilds WHERE seen < :latest)"
-    return _forget(journal, which, {"latest": latest})
+    return _forget(journal, which, {"latest": latest}, in_unions=False)
 
 
 def forget_guild(journal: Journal, guild: str) -> Forgotten:
     """Erase everything of one server: replies, judgements of them, words, its moderators' decisions."""
-    return _forget(journal, "(:guild)", {"guild": journal._hash("guild", guild)})
+    return _forget(journal, "(:guild)", {"guild": journal._hash("guild", guild)}, in_unions=True)
 
 
-def _forget(journal: Journal, which: str, values: dict[str, Any]) -> Forgotten:
+def _forget(journal: Journal, which: str, values: dict[str, Any], *, in_unions: bool) -> Forgotten:
     theirs = f"(SELECT id FROM generations WHERE guild IN {which} AND guild <> '')"
     with journal._writing():
         run = journal._db.execute
-        run(
-            f"INSERT OR IGNORE INTO erased SELECT id FROM generations WHERE id IN {theirs} "
-            f"UNION SELECT id FROM facts WHERE generation IN {theirs}",
-            values,
-        )
+        if in_unions:
+            run(
+                f"INSERT OR IGNORE INTO erased SELECT id FROM generations WHERE id IN {theirs} "
+                f"UNION SELECT id FROM facts WHERE generation IN {theirs}",
+                values,
+            )
         facts = run(f"DELETE FROM facts WHERE generation IN {theirs}", values).rowcount
         for table in ("words", "messages"):
             run(f"DELETE FROM {table} WHERE generation IN {theirs}", values)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import re
+import time
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -15,8 +16,10 @@ import discord
 import pytest
 
 from bot.moderation import status_text
+from bot.settings import Settings, Shards
+from bot.shards import FRESH, note_shards
 from bot.wording import traditional
-from engine import Counts, EmptyText, Journal, ModelMissing, PromptBroken, load_tasks
+from engine import Counts, EmptyText, Journal, ModelMissing, PromptBroken, load_tasks, set_told
 from engine.journal import TaskCounts
 from tests.discord_world import world
 from tests.fakes import POEM, FakeEngine
@@ -244,6 +247,22 @@ async def test_privacy_explains_keeps_nothing_and_forgets(tmp_path: Path) -> Non
         await w.alice.click(shown.response, label="Yes, erase everything")
         assert (await w.journal(Journal.counts)).generations == 0
         assert "1 replies" in shown.response.content
+
+
+async def test_where_other_machines_keep_journals_of_their_own_privacy_says_so(tmp_path: Path) -> None:
+    settings = Settings(member_pace=0, guild_pace=0, shards=Shards((0,), 2))
+    async with world(tmp_path, settings=settings, shard_count=2) as w:
+        dave = w.env.create_user("dave")  # direct messages are the first shard's
+        shown = await dave.slash("privacy")
+        assert "looked after on other machines" in shown.response.content
+        await dave.click(shown.response, label="Forget me")
+        await dave.click(shown.response, label="Yes, erase everything")
+        assert "use /privacy in a server there as well" in shown.response.content
+        # another process of this machine, with the same journal: everything is here
+        await note_shards(w.journal, Settings(shards=Shards((1,), 2)))
+        assert "other machines" not in (await dave.slash("privacy")).response.content
+        await w.journal(set_told, "shard 1/2", str(time.time() - FRESH - 1))
+        assert "other machines" in (await dave.slash("privacy")).response.content
 
 
 async def test_a_failing_sync_does_not_stop_the_bot(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 
 from engine import AnotherJournal, Fact, GuildSettings, Journal, JournalUnreadable, Place, Request, Signal
 from engine.__main__ import main
-from engine.journal_guilds import forget_guild, guild_settings, set_guild_settings
+from engine.journal_guilds import (
+    DAY,
+    forget_guild,
+    forget_left_guilds,
+    guild_settings,
+    note_guilds,
+    set_guild_settings,
+)
 from engine.journal_union import Merged, merge
 from tests.replies import reply
 
@@ -80,6 +88,36 @@ def test_what_was_erased_on_either_side_does_not_come_back(shards: tuple[Path, P
         with Journal(path) as journal:
             assert journal.counts().generations == 0
             assert list(journal.signals()) == []
+
+
+def test_a_stale_copy_does_not_erase_a_server_that_another_machine_is_in(
+    shards: tuple[Path, Path],
+) -> None:
+    """The second machine began as a copy and never heard of the first one's servers again."""
+    one, two = shards
+    month = 31 * DAY
+    with Journal(one) as journal:
+        note_guilds(journal, ["100"])
+    shutil.copy(one, two)
+    with Journal(two, clock=lambda: time.time() + month) as journal:
+        assert forget_left_guilds(journal, 30).generations == 1
+        assert journal.reply("before") is None
+    merge(one, two)
+    later = lambda: time.time() + month  # noqa: E731
+    with Journal(one, clock=later) as journal:
+        assert journal.reply("before") is not None
+        note_guilds(journal, ["100"])
+    merge(two, one)
+    with Journal(two, clock=later) as journal:
+        assert journal.reply("before") is not None  # it is known to be alive now
+        assert forget_left_guilds(journal, 30).generations == 0
+    # a server that was left is erased on each side by itself, and what a union brings back goes again
+    with Journal(one, clock=lambda: time.time() + 3 * month) as journal:
+        assert forget_left_guilds(journal, 30).generations == 1
+    merge(one, two)
+    with Journal(one, clock=lambda: time.time() + 3 * month) as journal:
+        assert journal.reply("before") is not None
+        assert forget_left_guilds(journal, 30).generations == 1
 
 
 def test_a_later_decision_counts(shards: tuple[Path, Path]) -> None:
