@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bot.invite import application_of, invite_link
 from bot.settings import Settings
 from bot.wording import language, say
 from engine import BadSetting, Engine, JournalUnreadable, PromptBroken, SetupError, Task, load_tasks
@@ -136,7 +137,12 @@ def plan(settings: Settings) -> Iterator[str]:
     locale = settings.locale
     key = "start.console_token" if settings.console_token else "start.console"
     yield say(key, locale, address=address_of(settings))
-    yield say("start.discord_on" if settings.discord_token else "start.discord_off", locale)
+    if settings.discord_token:
+        yield say("start.discord_on", locale, link=invite_link(application_of(settings.discord_token)))
+        if settings.message_content:
+            yield say("start.discord_reads", locale)
+    else:
+        yield say("start.discord_off", locale)
     tasks = load_tasks(settings.prompts)
     yield say("start.tasks", locale, tasks=" ".join(_shown(task, locale) for task in tasks.values()))
     hashes = make_engine(settings).model_hashes()

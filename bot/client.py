@@ -25,6 +25,7 @@ from bot.commands import Tree, add_commands
 from bot.feedback import EditedButton, ReplyButton
 from bot.guild_page import ChannelMenu, SettingsButton, settings_command
 from bot.guilds import Guilds
+from bot.invite import invite_link
 from bot.membership import Membership
 from bot.metrics import Metrics
 from bot.privacy import PrivacyButton
@@ -117,6 +118,8 @@ class MoyouClient(discord.AutoShardedClient):
 
     async def on_ready(self) -> None:
         log.info("Discord: ready as %s in %d servers", self.application_id, len(self.guilds))
+        if not self.guilds:
+            log.info("Discord: nobody has asked it in yet; %s", invite_link(self.application_id or 0))
         self.answering.metrics.connected(len(self.guilds))
         self.membership.tend()
 

@@ -259,7 +259,14 @@ _WORDS: dict[str, tuple[str, str]] = {
         "控制台：{address}（打开时需要口令）",
         "Console: {address} (it asks for the token)",
     ),
-    "start.discord_on": ("Discord：会连接", "Discord: would connect"),
+    "start.discord_on": (
+        "Discord：会连接；邀请链接 {link}",
+        "Discord: would connect; its invite link is {link}",
+    ),
+    "start.discord_reads": (
+        "Discord：会用 Message Content Intent，它要在开发者门户的 Bot 页打开",
+        "Discord: would use the Message Content Intent, which has to be on at the portal's Bot page",
+    ),
     "start.discord_off": (
         "Discord：不连接（没有设置 DISCORD_TOKEN）",
         "Discord: off (DISCORD_TOKEN is not set)",

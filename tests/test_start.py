@@ -20,6 +20,7 @@ import pytest
 
 from bot.__main__ import serve, signals_set
 from bot.check import address_of, plan, port_problem, problems_of
+from bot.invite import invite_link
 from bot.metrics import Metrics
 from bot.settings import Settings
 from engine import BadSetting, Engine, JournalThread, JournalUnreadable, ModelMissing, PromptBroken
@@ -73,6 +74,16 @@ def test_nothing_is_wrong_and_nothing_is_touched(settings: Settings) -> None:
     assert "talk@" in lines[3]
     assert "verse@" in lines[3]
     assert lines[4].endswith("journal.db (made at start)")
+
+
+def test_with_a_token_the_invite_link_is_said(settings: Settings) -> None:
+    token = "MTIzNDU2Nzg5MDEyMzQ1Njc4OQ.GabcdE.x-1234567890_abcdefghijklmnopqrstuvwx"
+    with_token = dataclasses.replace(settings, discord_token=token, message_content=True)
+    lines = list(plan(with_token))
+    assert lines[1].endswith(invite_link("1234567890123456789"))
+    assert "Message Content Intent" in lines[2]
+    assert token not in "".join(lines)
+    assert "x-1234567890" not in "".join(lines)
 
 
 def test_a_journal_in_use_is_no_problem(settings: Settings) -> None:
