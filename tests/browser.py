@@ -140,9 +140,11 @@ class Browser:
         """Whether pages may run scripts from the next load on."""
         await self.call("Emulation.setScriptExecutionDisabled", value=not allowed)
 
-    async def picture(self) -> bytes:
-        """What is seen now, as PNG."""
-        data = await self.call("Page.captureScreenshot", format="png")
+    async def picture(self, width: int = 0, height: int = 0, scale: float = 1.0) -> bytes:
+        """What is seen now, as PNG; with a size, that much of the page, seen or not."""
+        part = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
+        more = {"clip": part, "captureBeyondViewport": True} if width else {}
+        data = await self.call("Page.captureScreenshot", format="png", **more)
         return base64.b64decode(data["data"])
 
     async def close(self) -> None:

@@ -118,6 +118,9 @@ class Here:
         else:
             await self.who.edit(message, f"{self.w.me} {text}")
 
+    async def react(self, message: Any, emoji: str, reacted: bool) -> None:
+        await self.who.set_reaction(message, emoji, reacted=reacted)
+
     def answers(self) -> list[discord.Message]:
         stored = self.w.env.backend.messages[self.channel.id].values()
         me = self.w.bot.user
@@ -245,6 +248,38 @@ async def test_every_button_under_a_reply_is_in_time(
                 await h.click(told.response, f"moyou:undo:{generation}")
                 assert h.is_ours(told.response.content)
                 assert list(await h.w.journal(Journal.signals)) == []
+
+
+@pytest.mark.parametrize(("place", "shards", "locale"), [e for e in EVERYWHERE if e.values[2] == "zh-CN"])
+async def test_reactions_judge_everywhere(tmp_path: Path, place: str, shards: int, locale: str) -> None:
+    async with here(tmp_path, place, shards, locale) as h:
+        await h.say("你好")
+        [answer] = h.answers()
+        for emoji, stand in (("👍", [1.0]), ("👎", [-1.0])):
+            await h.react(answer, emoji, True)
+            assert [each.value for each in await h.w.journal(Journal.signals)] == stand
+        await h.react(answer, "👎", False)
+        assert [each.value for each in await h.w.journal(Journal.signals)] == [1.0]
+        await h.react(answer, "👍", False)
+        assert list(await h.w.journal(Journal.signals)) == []
+
+
+@pytest.mark.parametrize(("place", "shards", "locale"), [e for e in EVERYWHERE if e.values[2] == "zh-CN"])
+async def test_deleting_a_prompt_cancels_and_deleting_a_reply_withdraws_everywhere(
+    tmp_path: Path, place: str, shards: int, locale: str
+) -> None:
+    async with here(tmp_path, place, shards, locale) as h:
+        await h.say("你好")
+        [answer] = h.answers()
+        await h.react(answer, "👍", True)
+        await h.w.bot.get_partial_messageable(h.channel.id).get_partial_message(answer.id).delete()
+        await h.w.env.settle()
+        assert list(await h.w.journal(Journal.signals)) == []
+        h.w.engine.seconds = SLOW
+        prompt = await h.say("再见")
+        await h.who.delete(prompt)
+        await h.w.env.advance_time(SLOW + 1)
+        assert h.answers() == []
 
 
 def words_of(modal: dict[str, Any]) -> list[str]:

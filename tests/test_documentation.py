@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import click
+import discord
 import pytest
 
 import bot.__main__
 import engine.__main__
-from bot.settings import DEFAULTS
+from bot.client import intents
+from bot.help import help_command
+from bot.invite import RIGHTS, invite_link
+from bot.moderation import status_command
+from bot.privacy import privacy_command
+from bot.settings import DEFAULTS, Settings
+from bot.wording import say
 from engine.prompt import load_tasks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +93,48 @@ def test_every_task_is_named_with_its_command(text: str) -> None:
     wanted = {f"`{task.name}`": f"`/{task.names[locale]}`" for task in load_tasks().values()}
     found = {row[0]: row[1] for row in rows(text) if row[0] in wanted}
     assert found == wanted
+
+
+RIGHTS_BY_NAME = {
+    "View Channels": "view_channel",
+    "Send Messages": "send_messages",
+    "Read Message History": "read_message_history",
+    "Create Public Threads": "create_public_threads",
+    "Send Messages in Threads": "send_messages_in_threads",
+    "Attach Files": "attach_files",
+}
+
+
+@LANGUAGES
+def test_the_invitation_is_the_one_that_the_code_makes(text: str) -> None:
+    assert f"`{invite_link('APPLICATION_ID')}`" in text
+    named = [RIGHTS_BY_NAME[row[0]] for row in rows(text) if row[0] in RIGHTS_BY_NAME]
+    assert discord.Permissions(**dict.fromkeys(named, True)) == RIGHTS
+    assert f"`{RIGHTS.value}`" in text
+
+
+@LANGUAGES
+def test_the_intents_that_need_a_switch_are_named_and_no_others_are_used(text: str) -> None:
+    privileged = {"members", "presences", "message_content"}
+    most = dict(intents(Settings(message_content=True)))
+    assert {name for name in privileged if most[name]} == {"message_content"}
+    assert not intents(Settings()).message_content
+    [row] = [row for row in rows(text) if row[0] == "Message Content"]
+    assert "MOYOU_MESSAGE_CONTENT=on" in row[1]
+    assert any(row[0].replace("、", ", ") == "Server Members, Presence" for row in rows(text))
+
+
+@LANGUAGES
+def test_every_command_and_menu_of_our_own_is_named(text: str) -> None:
+    locale = "zh-CN" if text is CHINESE else "en"
+    engine: Any = SimpleNamespace(tasks=load_tasks())
+    answering: Any = SimpleNamespace(engine=engine, settings=Settings())
+    for command in (status_command(answering), help_command(answering), privacy_command(answering)):
+        assert f"`/{command.name}`" in text
+    menus = [task.menu[locale] for task in load_tasks().values() if task.menu]
+    menus += [say(key, locale) for key in ("menu.summarize", "menu.why", "menu.report")]
+    for menu in menus:
+        assert f"“{menu}”" in text
 
 
 def test_the_example_holds_every_setting_with_its_default_and_a_word_in_both_languages() -> None:

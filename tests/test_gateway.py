@@ -65,6 +65,7 @@ async def test_it_identifies_with_the_least_intents_and_syncs_its_commands(
         # guilds, guild messages, guild reactions, direct messages, direct reactions
         assert identify["d"]["intents"] == 1 << 0 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13
         assert identify["d"]["shard"] == [0, 1]
+        assert line.server.gateway.line.is_compressed
         assert {"poem", "chat", "continue", "summary", "privacy"} <= {c["name"] for c in line.server.commands}
 
 

@@ -83,6 +83,11 @@ class Connection:
         self.mute = False
         self.delay = 0.0
 
+    @property
+    def is_compressed(self) -> bool:
+        """What goes to the client is one zlib stream."""
+        return self._compressor is not None
+
     async def send(self, payload: dict[str, Any]) -> None:
         """A payload, after `delay` seconds; a mute connection loses all (events stay for a RESUME)."""
         await asyncio.sleep(self.delay)

@@ -155,8 +155,13 @@ class Routes:
         found = [each for each in self.messages.values() if each["channel_id"] == channel]
         if "before" in call.query:
             found = [each for each in found if int(each["id"]) < int(call.query["before"])]
-        newest = sorted(found, key=lambda each: int(each["id"]), reverse=True)
-        return json_response([self._shown(each) for each in newest[: int(call.query.get("limit", 50))]])
+        found.sort(key=lambda each: int(each["id"]))
+        limit = int(call.query.get("limit", 50))
+        if "after" in call.query:  # the first ones after it; told newest first all the same
+            page = [each for each in found if int(each["id"]) > int(call.query["after"])][:limit]
+        else:
+            page = found[-limit:]
+        return json_response([self._shown(each) for each in reversed(page)])
 
     async def _get_message(self, call: Call, channel: str, message: str) -> web.Response:
         found = self.messages.get(message)
