@@ -119,6 +119,11 @@ class Admission:
         self._check_pace(person, place)
         return [each for each in messages if not settings.blocked_in(f"{each.author} {each.text}")]
 
+    async def blocked(self, place: Place) -> Callable[[str], bool]:
+        """Whether a text has a word that the place's server does not allow."""
+        settings = await self._settings(place)
+        return lambda text: bool(settings.blocked_in(text))
+
     async def _settings(self, place: Place) -> GuildSettings:
         return await self._guilds.of(int(place.guild) if place.guild else None)
 

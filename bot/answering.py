@@ -138,6 +138,12 @@ class Answering:
         if self._admission is not None:
             await self._admission.check_place(place)
 
+    async def blocked(self, place: Place) -> Callable[[str], bool]:
+        """Whether a text has a word that may not be said there."""
+        if self._admission is None:
+            return lambda text: False
+        return await self._admission.blocked(place)
+
     async def _admitted(
         self, request: Request, asker: Asker, write: Callable[[Request], Awaitable[Reply]]
     ) -> Reply:

@@ -184,7 +184,10 @@ async def explain(interaction: discord.Interaction[Any], answering: Answering, g
     """How a reply came to be, to the one who asks."""
     locale = str(interaction.locale)
     reply = await answering.journal(Journal.reply, generation)
-    parts = [say("why.gone", locale)] if reply is None else split(why(reply, locale))
+    if reply is None:
+        parts = [say("why.gone", locale)]
+    else:
+        parts = split(why(reply, locale, await answering.blocked(asker_of(interaction).place)))
     await interaction.response.send_message(parts[0], ephemeral=True)
     for part in parts[1:]:
         await interaction.followup.send(part, ephemeral=True)

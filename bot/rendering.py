@@ -7,6 +7,7 @@ what is shown is converted. Does not know: sending, the journal, the engine.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from discord.utils import escape_markdown
 
@@ -113,8 +114,11 @@ def verdict(form: FormCheck, locale: str) -> list[str]:
     return rows
 
 
-def why(reply: Reply, locale: str) -> str:
-    """How a reply came to be: origin, model, seed, and every draft with its score."""
+def why(reply: Reply, locale: str, blocked: Callable[[str], bool] = lambda text: False) -> str:
+    """How a reply came to be: origin, model, seed, and every draft with its score.
+
+    `blocked`: whether a server does not allow a text to be shown; such a draft is counted and not spelt.
+    """
     rows = [
         say(f"why.origin.{reply.origin}", locale),
         say(
@@ -129,7 +133,8 @@ def why(reply: Reply, locale: str) -> str:
     order = sorted(range(len(reply.drafts)), key=lambda index: -reply.drafts[index].score)
     for index in order:
         draft = reply.drafts[index]
-        shown = in_characters_of(draft.text, locale)
+        allowed = not blocked(draft.text)
+        shown = in_characters_of(draft.text, locale) if allowed else say("why.blocked", locale)
         text = escape_markdown(shortened(re.sub(r"\s+", " ", shown).strip(), DRAFT_LIMIT))
         parts = " ".join(f"{name} {value:.2f}" for name, value in sorted(draft.scores.items()))
         chosen = " ✓" if index == reply.chosen else ""

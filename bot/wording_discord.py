@@ -144,6 +144,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "why.origin.extract": ("这是从原文里摘出来的。", "This was taken from the messages themselves."),
     "why.origin.fixed": ("这是人写好的固定回答。", "This is a fixed answer, written by people."),
+    "why.blocked": ("（有这个服务器不许用的词）", "(has a word that this server does not allow)"),
     "why.from.generated": ("生成", "generated"),
     "why.from.edited": ("改写", "edited"),
     "why.from.book": ("备好的句子", "from the book"),

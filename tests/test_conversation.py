@@ -10,7 +10,6 @@ import discord
 import pytest
 
 from bot.client import MoyouClient
-from bot.guild_choices import NothingChosen
 from bot.settings import Settings
 from bot.splitting import LIMIT
 from engine import Journal, Loading, QueueFull, Reply, Request, TooSlow
@@ -22,14 +21,9 @@ BEFORE_A_SIGN = 4.9
 """Seconds that a world settles in; a typing sign is renewed after five, and nobody waits for that here."""
 
 
-class Home(NothingChosen):
-    """One channel is Moyou's home."""
-
-    def __init__(self, channel_id: int) -> None:
-        self.channel_id = channel_id
-
-    async def is_home(self, guild_id: int, channel_id: int) -> bool:
-        return channel_id == self.channel_id
+async def make_home(w: World) -> None:
+    """A moderator's decision: in this channel every message is meant for Moyou."""
+    await w.bot.guild_settings.change(w.guild.id, home_channels=(str(w.channel.id),))
 
 
 async def opened(w: World, words: str = "说说月亮") -> Any:
@@ -104,7 +98,7 @@ async def test_in_a_home_everyone_is_answered_unmentioned(tmp_path: Path) -> Non
     async with world(tmp_path, settings=READS) as w:
         await w.alice.send(w.channel, "早")
         assert w.engine.asked == []
-        w.bot.answering.choices = Home(w.channel.id)
+        await make_home(w)
         await w.alice.send(w.channel, "早")
         await w.bob.send(w.channel, "好天气")
         assert [each.content for each in w.sent()] == ["早!", "好天气!"]
@@ -327,7 +321,7 @@ async def test_two_bots_do_not_talk_to_each_other(tmp_path: Path) -> None:
         await other.send(w.channel, f"{w.me} hello", reply_to=w.sent()[-1])
         thread = await opened(w)
         await other.send(thread, "hello")
-        w.bot.answering.choices = Home(w.channel.id)
+        await make_home(w)
         await other.send(w.channel, "hello")
         assert len(w.engine.asked) == 2
 

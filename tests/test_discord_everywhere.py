@@ -180,6 +180,7 @@ async def test_every_command_is_in_time_and_fails_in_its_readers_language(
         assert offered == (GIVEN.keys() | AT_ONCE) - (
             {"summary", "settings", "moyou-status"} if place == "direct" else set()
         )
+        caplog.set_level(logging.INFO)
         h.w.engine.seconds = SLOW
         shown = [await h.slash(name, **GIVEN[name]) for name in sorted(GIVEN)]
         await h.in_time(*shown)
@@ -190,7 +191,12 @@ async def test_every_command_is_in_time_and_fails_in_its_readers_language(
         for name in sorted(GIVEN):
             refused = await h.slash(name, **GIVEN[name])
             assert h.is_ours(refused.response.content), refused.response.content
+            reference = re.findall(r"\b[0-9A-F]{6}\b", refused.response.content)
+            assert reference
+            assert reference[-1] in caplog.text
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    for words in ("你好", "为什么天是蓝的", "从前有山", "周末", "小猫", "月亮真圆"):
+        assert words not in caplog.text
 
 
 @pytest.mark.parametrize(("place", "shards", "locale"), EVERYWHERE)
@@ -409,6 +415,28 @@ async def test_commands_are_offered_to_whom_and_where_they_belong(
             return
         assert set(h.who.available_commands(h.channel)) == {*everybodys, "summary"}
         assert set(h.moderator.available_commands(h.channel)) == {*GIVEN, *AT_ONCE}
+
+
+async def test_every_name_and_description_is_in_every_language(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        [put] = w.calls("PUT", "/commands")
+    described = 0
+    for command in put.json:
+        options = command.get("options", [])
+        choices = [choice for option in options for choice in option.get("choices", [])]
+        for item in (command, *options, *choices):
+            for key in ("name", "description"):
+                said = item.get(f"{key}_localizations") or {}
+                if item.get(key) and said:
+                    described += 1
+                    assert said.keys() == {"zh-CN", "zh-TW", "en-US", "en-GB"}, item[key]
+                    assert said["zh-TW"] == traditional(said["zh-CN"])
+                    assert said["en-US"] == said["en-GB"]
+                    assert re.search("[\u4e00-\u9fff]", said["zh-CN"]) or said["zh-CN"] == said["en-US"]
+            # /settings and /moyou-status are called so everywhere, as our sentences call them
+            if item.get("description"):
+                assert item.get("description_localizations"), item["name"]
+    assert described > 100
 
 
 @pytest.mark.parametrize("place", PLACES)

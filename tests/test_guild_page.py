@@ -125,6 +125,16 @@ async def test_blocked_words_are_refused_on_the_way_in_and_out(tmp_path: Path) -
         w.engine.text = lambda request: "oh, heck"
         await w.alice.send(w.channel, f"{w.me} again")
         assert "heck" not in w.sent()[-1].content
+        # and a draft that was not chosen is not spelt either
+        w.engine.text = lambda request: "fine"
+        await submitted(w, mo, "words", {"words": "脏话\nheck\n另一个"})
+        await w.alice.send(w.channel, f"{w.me} 你好")
+        answer = w.sent()[-1]
+        generation = await w.journal(Journal.generation_of, answer.id)
+        why = await w.alice.click(answer, custom_id=f"moyou:why:{generation}")
+        assert "fine" in why.response.content
+        assert "另一个" not in why.response.content
+        assert "(has a word that this server does not allow)" in why.response.content
         # the form holds what is blocked now
         form = await mo.click(await opened(w, mo), custom_id="moyou-settings:words")
         assert "脏话\\nheck" in str(form.modal).replace("\\\\n", "\\n")
