@@ -1,8 +1,8 @@
 """Makes up for what Discord did not tell: after a session that could not be resumed, or a crash.
 
 Knows: which channels may hold something new, that a prompt with an answer of ours has been answered, that
-a message shows its reactions and when it was edited. Does not know: who is answered, or what an edit means
-(`bot.chat`), what a reaction is worth.
+a message shows its reactions and when it was edited, that what is not there was deleted. Does not know:
+who is answered, or what an edit means (`bot.chat`), what a reaction is worth.
 
 A RESUME brings everything; this is for a new session. Direct messages have no list of channels to read,
 so what was sent there meanwhile is found only when its person writes again.
@@ -15,12 +15,13 @@ import datetime
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import discord
 
 from bot.answering import Answering, trace_of
 from bot.reactions import Reactions
-from engine import spoke_in
+from engine import sent_in, spoke_in
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,16 @@ AT_ONCE = 4
 Edited = Callable[[discord.Message], Awaitable[None]]
 Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 KINDS = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A channel's messages between two times, newest first: all there are."""
+
+    channel_id: int
+    messages: list[discord.Message]
+    since: datetime.datetime
+    until: datetime.datetime
 
 
 class CatchingUp:
@@ -69,29 +80,44 @@ class CatchingUp:
         ]
         # people wait for answers: reactions, which take a request each, come after all of them
         read = await asyncio.gather(*(self._prompts(channel, since) for channel in wanted))
-        await asyncio.gather(*(self._judgements(messages) for messages in read))
+        await asyncio.gather(*(self._judgements(each) for each in read if each is not None))
         if wanted:
             log.info("Discord: caught up in %d channels", len(wanted))
 
-    async def _prompts(self, channel: Channel, since: datetime.datetime) -> list[discord.Message]:
-        """Hands on the channel's unanswered prompts; what was read, newest first."""
+    async def _prompts(self, channel: Channel, since: datetime.datetime) -> Read | None:
+        """Hands on the channel's unanswered prompts; what was read, None where that failed."""
+        began = discord.utils.utcnow()
         try:
             async with self._room:
                 messages = await self._recent(channel, since)
         except (discord.HTTPException, OSError) as error:
             log.error("a channel could not be read again\n%s", trace_of(error))
-            return []
+            return None
         for message in self._unanswered(messages, since):
             self._client.dispatch("message", message)
         for message in self._changed(messages):
             await self._edited(message)
-        return messages
+        # where a whole page came there may be more before it
+        since = (
+            messages[-1].created_at if len(messages) >= PAGE else began - datetime.timedelta(seconds=SPOKEN)
+        )
+        return Read(channel.id, messages, since, began)
 
-    async def _judgements(self, messages: Sequence[discord.Message]) -> None:
-        """Makes what stands about our messages what they show."""
+    async def _judgements(self, read: Read) -> None:
+        """Makes what stands about our messages what they show, and nothing where they are gone."""
+        sent = await self._answering.journal(
+            sent_in,
+            str(read.channel_id),
+            discord.utils.time_snowflake(read.since, high=True),
+            discord.utils.time_snowflake(read.until),
+        )
+        there = {message.id for message in read.messages}
+        for message_id in sent:
+            if message_id not in there:
+                await self._reactions.deleted(message_id)
         try:
             async with self._room:
-                for message in messages:
+                for message in read.messages:
                     if self._is_mine(message):
                         await self._reactions.settle(message)
         except (discord.HTTPException, OSError) as error:

@@ -289,5 +289,6 @@ async def deliver(
             sent.append(await interaction.edit_original_response(content=part, view=shown, attachments=files))
         else:
             sent.append(await interaction.followup.send(part, view=shown, ephemeral=private, wait=True))
-    await answering.attach(answer, [message.id for message in sent])
+    if not private:  # nobody can react to, delete or report what one person alone sees
+        await answering.attach(answer, [message.id for message in sent])
     return sent

@@ -126,6 +126,16 @@ def spoke_in(journal: Journal, channels: Collection[str], since: float) -> froze
     return frozenset(each for each in channels if journal._hash("channel", each) in spoken)
 
 
+def sent_in(journal: Journal, channel: str, after: int, before: int) -> tuple[int, ...]:
+    """Ids of the messages that replies in a channel were sent as, between two ids."""
+    rows = journal._db.execute(
+        "SELECT CAST(messages.id AS INTEGER) AS number FROM messages "
+        "JOIN generations ON generations.id = generation WHERE channel = ? AND number > ? AND number < ?",
+        (journal._hash("channel", channel), after, before),
+    )
+    return tuple(row[0] for row in rows)
+
+
 def react_once(journal: Journal, fact: Fact) -> bool:
     """As Journal.react, but what stands already is not written again: Discord may tell of a reaction
     twice, by an event and by what a message shows after a gap."""

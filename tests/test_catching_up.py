@@ -118,6 +118,25 @@ async def test_a_prompt_that_was_edited_unseen_offers_again(
         assert [request.text for request in line.engine.asked] == ["一", "二"]
 
 
+async def test_judgements_of_a_reply_that_was_deleted_unseen_are_withdrawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        bob = payloads.user("bob")
+        for number, text in enumerate(("一", "二"), start=1):
+            await line.server.write(line.alice, f"{ME} {text}")
+            await line.server.until(lambda number=number: len(line.server.said()) >= number)
+            await line.server.react(bob, line.server.said()[-1], "👍")
+        assert await standing(line, 2) == [1.0, 1.0]
+        gone = line.server.said()[1]
+        del line.server.messages[gone["id"]], line.server.reacted[gone["id"]]
+        await new_session(line)
+        assert await standing(line, 1) == [1.0]
+        [left] = list(await line.journal(Journal.signals))
+        kept = await line.journal(Journal.generation_of, line.server.said()[0]["id"])
+        assert left.generation == kept
+
+
 async def test_a_channel_that_cannot_be_read_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

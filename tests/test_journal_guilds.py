@@ -21,6 +21,7 @@ from engine import (
     guild_settings,
     note_guilds,
     react_once,
+    sent_in,
     set_guild_settings,
     set_told,
     settle_reactions,
@@ -127,6 +128,15 @@ def test_one_server_can_be_forgotten_at_once(journal: Journal) -> None:
     assert forget_guild(journal, "100") == Forgotten(1, 1)
     assert forget_guild(journal, "") == Forgotten(0, 0)
     assert journal.reply("b") is not None
+
+
+def test_where_replies_were_sent_is_known_by_channel(journal: Journal) -> None:
+    for number, place in enumerate((HOME, HOME, OTHER), start=1):
+        journal.record(Request("chat", "x"), reply(f"g{number}"), "p", place)
+        journal.attach(f"g{number}", number * 10**18)
+    assert sorted(sent_in(journal, "1", 0, 2**63 - 1)) == [10**18, 2 * 10**18]
+    assert sent_in(journal, "1", 10**18, 2 * 10**18 + 1) == (2 * 10**18,)
+    assert sent_in(journal, "2", 0, 3 * 10**18) == ()
 
 
 def test_answers_are_counted_by_person_and_server(journal: Journal, clock: Clock) -> None:
