@@ -98,10 +98,9 @@ class CatchingUp:
         for message in self._changed(messages):
             await self._edited(message)
         # where a whole page came there may be more before it
-        since = (
-            messages[-1].created_at if len(messages) >= PAGE else began - datetime.timedelta(seconds=SPOKEN)
-        )
-        return Read(channel.id, messages, since, began)
+        whole = len(messages) >= PAGE
+        earliest = messages[-1].created_at if whole else began - datetime.timedelta(seconds=SPOKEN)
+        return Read(channel.id, messages, earliest, began)
 
     async def _judgements(self, read: Read) -> None:
         """Makes what stands about our messages what they show, and nothing where they are gone."""
