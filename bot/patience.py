@@ -3,12 +3,13 @@
 Knows: how long an answer may take, which requests can be made twice. Does not know: what they are for.
 
 discord.py waits out rate limits and makes refused requests again, but for an answer that never comes it
-waits five minutes and then gives up.
+waits five minutes and then gives up, and so it does at once where not Discord itself limits it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -44,15 +45,26 @@ def patient(request: Request) -> Request:
 
     async def again(route: discord.http.Route, **options: Any) -> Any:
         for tries in range(1, TRIES):
+            wait = PAUSE * (tries - 1)
             try:
                 return await request(route, **options)
             except (TimeoutError, aiohttp.ClientConnectionError, discord.DiscordServerError) as error:
                 # the library itself tries again after other troubles of Discord's
                 others = isinstance(error, discord.DiscordServerError) and error.status != UNAVAILABLE
-                if others or not repeatable(route.method, options.get("json")):
+                if others or not repeatable(route.method, _body(options)):
                     raise
                 log.info("no answer to %s %s; asking again", route.method, route.path)
-            await asyncio.sleep(PAUSE * (tries - 1))
+            except discord.HTTPException as error:
+                # the library waits out Discord's own limits, but not those of the servers before it
+                if error.status != TOO_MANY:
+                    raise
+                wait = _named_wait(error, wait)
+                if wait >= PATIENCE:
+                    raise
+                log.info("%s %s is limited; asking again in %g s", route.method, route.path, wait)
+            await asyncio.sleep(wait)
+            for file in options.get("files") or ():
+                file.reset()
         return await request(route, **options)
 
     return again
@@ -86,6 +98,14 @@ def _named_wait(error: discord.HTTPException, otherwise: float) -> float:
     except ValueError:  # a date: nobody needs to wait for that long
         named = PATIENCE
     return min(max(named, 0.0), PATIENCE)
+
+
+def _body(options: dict[str, Any]) -> Any:
+    """What a request says, also where files go along."""
+    for field in options.get("form") or ():
+        if field.get("name") == "payload_json":
+            return json.loads(field["value"])
+    return options.get("json")
 
 
 def repeatable(method: str, body: Any) -> bool:

@@ -69,6 +69,8 @@ class FakeEngine:
         self, messages: Sequence[Message], *, points: int = 5, characters: int | None = None
     ) -> Summary:
         self.summarized.append(messages)
+        if self.seconds:
+            await asyncio.sleep(self.seconds)
         if self.fail is not None:
             raise self.fail
         chosen = [message for message in messages if len(message.text) > 3][:points]

@@ -331,9 +331,12 @@ async def test_every_window_and_menu_is_in_time(tmp_path: Path, place: str, shar
         told = await h.submit(question, {"reasons": ["spam"]})
         assert h.is_ours(told.response.content)
         await h.w.bob.send(h.channel, "明天八点在湖边开会")
-        points = await h.menu("从这里开始总结", answer)
-        assert points.ephemeral
-        assert "明天八点在湖边开会" in points.response.content
+        h.w.engine.seconds = SLOW
+        points = [await h.menu("从这里开始总结", answer), await h.slash("summary")]
+        await h.in_time(*points)
+        for each in points:
+            assert each.ephemeral
+            assert "明天八点在湖边开会" in each.response.content
 
 
 @pytest.mark.parametrize(("place", "shards", "locale"), EVERYWHERE)

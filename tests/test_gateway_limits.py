@@ -7,6 +7,7 @@ request of a world against the same list, and the last test here holds the list 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from bot import patience
 from bot.settings import Settings
 from engine import Journal, Request
 from tests.discord_server import DiscordServer, payloads
@@ -340,6 +342,19 @@ def test_no_route_is_left_out() -> None:
         if not any(m == method and re.fullmatch(p, example(pattern)) for m, p in tried)
     ]
     assert left == []
+
+
+async def test_a_file_whose_answer_is_lost_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.client.patience.bound", functools.partial(patience.bound, seconds=1.0))
+    async with connected(tmp_path, monkeypatch) as line:
+        line.server.never_answer_next("POST", MESSAGES, done=True)
+        line.server.never_answer_next("POST", MESSAGES, done=False)
+        await very_long_answer(line)
+        await line.server.until(lambda: [c.status for c in line.server.made("POST", MESSAGES)][-1:] == [200])
+        assert len(line.server.said()) == 1
+        assert len(line.server.made("POST", MESSAGES)) == 3
 
 
 @pytest.mark.parametrize("statuses", [(500, 502), (502, 502), (503,), (504,)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -55,6 +57,46 @@ async def test_a_post_without_an_enforced_nonce_is_not_made_twice(body: Any) -> 
     with pytest.raises(TimeoutError):
         await patient(line)(Route("POST", "/x"), json=body)
     assert line.asked == 1
+
+
+async def test_a_limit_of_the_servers_before_discord_is_waited_out_if_it_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("bot.patience.asyncio.sleep", wait)
+    file = discord.File(io.BytesIO("全文".encode()), "a.txt")
+    file.fp.read()
+    line = Line(refused(429, **{"Retry-After": "3"}))
+    assert await patient(line)(Route("POST", "/x"), json={"content": "x"}, files=[file]) == "answer"
+    assert file.fp.read() == "全文".encode()  # it is sent whole once more
+    assert waits == [3.0]
+    long = Line(refused(429, **{"Retry-After": "3600"}))
+    with pytest.raises(discord.HTTPException):
+        await patient(long)(Route("GET", "/x"))
+    assert long.asked == 1
+    forbidden = Line(refused(403))
+    with pytest.raises(discord.HTTPException):
+        await patient(forbidden)(Route("GET", "/x"))
+    assert forbidden.asked == 1
+
+
+async def test_a_message_with_a_file_is_one_message_however_often_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.patience.PAUSE", 0.0)
+    for body, asked in ((NONCE, 2), ({"content": "x"}, 1)):
+        form = [{"name": "payload_json", "value": json.dumps(body)}, {"name": "files[0]", "value": b"x"}]
+        line = Line(TimeoutError())
+        if asked == 1:
+            with pytest.raises(TimeoutError):
+                await patient(line)(Route("POST", "/x"), form=form)
+        else:
+            assert await patient(line)(Route("POST", "/x"), form=form) == "answer"
+        assert line.asked == asked
 
 
 class Files:

@@ -255,5 +255,7 @@ async def _sent(request: web.Request) -> tuple[Any, tuple[str, ...]]:
         raw = await request.read()
         return (json.loads(raw) if raw else None), ()
     form = await request.post()
-    files = [each.filename for each in form.values() if isinstance(each, web.FileField)]
-    return json.loads(str(form["payload_json"])), tuple(files)
+    files = [each for each in form.values() if isinstance(each, web.FileField)]
+    for each in files:
+        each.file.close()
+    return json.loads(str(form["payload_json"])), tuple(each.filename for each in files)
