@@ -15,7 +15,7 @@ from aiohttp import FormData
 from bot import console, wording_console
 from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, TURNS_KEPT, Conversations
 from bot.console.verse import sheet_of
-from engine import REPORT, BadSetting, Fact, Journal, QueueFull, Request, english_forms
+from engine import BadSetting, Journal, QueueFull, Request, english_forms
 from tests.console_fakes import TALK_HASH, ConsoleEngine, Served, Visitor, broken_check, served, visiting
 from tests.fakes import POEM
 
@@ -407,23 +407,6 @@ async def test_counts_and_models_are_shown_and_a_visitor_is_forgotten(
     assert (counts.generations, counts.signals) == (0, 0)
     await visitor.get("/")
     assert "你好!" not in visitor.page
-
-
-async def test_what_people_in_discord_reported_is_read_here(place: Served, visitor: Visitor) -> None:
-    await visitor.get("/reports")
-    assert "没有人举报" in visitor.page
-    await visitor.part("/chat", {"text": "你好"})
-    for person, reason in (("alice", "harmful,spam\n<b>看看</b>"), ("bob", "")):
-        fact = Fact("fake-0001", person, "button", -1.0, REPORT, reason, at=86_400.0)
-        assert await place.journal(Journal.react, fact)
-    await visitor.get("/journal")
-    assert '<a href="/reports">有人举报了 1 条回复' in visitor.page
-    await visitor.get("/reports")
-    assert "1970-01-02 00:00 UTC · 聊天" in visitor.page
-    assert "<blockquote>你好!</blockquote>" in visitor.page
-    assert "<li>没有说原因</li>" in visitor.page
-    assert "<li>有害或危险、刷屏 · &lt;b&gt;看看&lt;/b&gt;</li>" in visitor.page
-    assert "alice" not in visitor.page
 
 
 async def test_nothing_is_kept_of_a_visitor_who_asks_for_that(place: Served, visitor: Visitor) -> None:

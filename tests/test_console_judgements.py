@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import FormData
 
-from engine import Journal
+from engine import REPORT, Fact, Journal
 from tests.console_fakes import Served, Visitor, served, visiting
 
 
@@ -100,3 +100,20 @@ async def test_a_value_that_is_no_opinion_is_refused(place: Served, visitor: Vis
     for value in ("2", "", "1.0", "nan"):
         assert (await visitor.part("/reply/fake-0001/opinion", {"value": value})).status == 400
     assert await place.signals() == []
+
+
+async def test_what_people_in_discord_reported_is_read_here(place: Served, visitor: Visitor) -> None:
+    await visitor.get("/reports")
+    assert "没有人举报" in visitor.page
+    await visitor.part("/chat", {"text": "你好"})
+    for person, reason in (("alice", "harmful,spam\n<b>看看</b>"), ("bob", "")):
+        fact = Fact("fake-0001", person, "button", -1.0, REPORT, reason, at=86_400.0)
+        assert await place.journal(Journal.react, fact)
+    await visitor.get("/journal")
+    assert '<a href="/reports">有人举报了 1 条回复' in visitor.page
+    await visitor.get("/reports")
+    assert "1970-01-02 00:00 UTC · 聊天" in visitor.page
+    assert "<blockquote>你好!</blockquote>" in visitor.page
+    assert "<li>没有说原因</li>" in visitor.page
+    assert "<li>有害或危险、刷屏 · &lt;b&gt;看看&lt;/b&gt;</li>" in visitor.page
+    assert "alice" not in visitor.page
