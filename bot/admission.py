@@ -110,13 +110,16 @@ class Admission:
         self._count(settings, person, place)
         return reply
 
-    async def readable(self, messages: Sequence[Message], person: str, place: Place) -> list[Message]:
-        """The messages that a summary may be made of: none with a blocked word. Raises as `write` does."""
-        settings = await self._settings(place)
-        if not settings.summaries:
+    async def summary(self, person: str, place: Place) -> None:
+        """Raises as `write` does, and NoSummaries, where a person gets no summary now."""
+        if not (await self._settings(place)).summaries:
             raise NoSummaries()
         await self.check_place(place)
         self._check_pace(person, place)
+
+    async def readable(self, messages: Sequence[Message], place: Place) -> list[Message]:
+        """The messages that a summary may be made of: none with a blocked word."""
+        settings = await self._settings(place)
         return [each for each in messages if not settings.blocked_in(f"{each.author} {each.text}")]
 
     async def _settings(self, place: Place) -> GuildSettings:

@@ -1,7 +1,7 @@
 """Summaries of what is pasted or uploaded: each point with the passages it came from.
 
 Knows: where a posted text stands, how points and passages are tied for the page.
-Does not know: how texts are read (`paste`) or summarised (`engine`). Nothing of it is kept.
+Does not know: how texts are read (`bot.logs`) or summarised (`engine`). Nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.console import paste
+from bot import logs
 from bot.console.faults import Fault, fault_of
 from bot.console.fields import fields_of
 from bot.console.state import CONSOLE, VISITOR, Console, Visitor
@@ -62,7 +62,7 @@ async def post(request: web.Request, task: Task) -> web.Response:
         values, pasted, name = await _posted(request, visitor.locale)
         options = {option.name: values[option.name] for option in task.options if values.get(option.name)}
         asked = task.validate(Request(task.name, options=options, locale=visitor.locale))
-        messages = await asyncio.to_thread(paste.read, pasted, name)
+        messages = await asyncio.to_thread(logs.read, pasted, name)
         if not messages:
             raise NothingToSummarize()
         count = int(asked.options.get("count") or len(messages))
