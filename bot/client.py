@@ -22,6 +22,7 @@ from bot.catching_up import CatchingUp
 from bot.chat import Chat
 from bot.command_sync import sync
 from bot.commands import Tree, add_commands
+from bot.digest import Digests
 from bot.feedback import EditedButton, ReplyButton
 from bot.guild_page import ChannelMenu, SettingsButton, settings_command
 from bot.guilds import Guilds
@@ -91,6 +92,7 @@ class MoyouClient(discord.AutoShardedClient):
         self.chat = Chat(self, self.answering)
         self.reactions = Reactions(self, self.answering)
         self.membership = Membership(self, self.answering, self.guild_settings)
+        self.digests = Digests(self, self.answering, self.guild_settings)
         self.catching_up = CatchingUp(self, self.answering, self.reactions)
         add_commands(self.tree, self.answering)
         self.tree.add_command(settings_command(self.answering, self.guild_settings))
@@ -113,12 +115,14 @@ class MoyouClient(discord.AutoShardedClient):
         if not self.is_closed():
             await self.answering.drain(DRAIN)
             await self.membership.close()
+            await self.digests.close()
         await super().close()
 
     async def on_ready(self) -> None:
         log.info("Discord: ready as %s in %d servers", self.application_id, len(self.guilds))
         self.answering.metrics.connected(len(self.guilds))
         self.membership.tend()
+        self.digests.tend()
 
     async def on_resumed(self) -> None:
         self.answering.metrics.connected(len(self.guilds))

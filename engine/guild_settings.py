@@ -75,7 +75,10 @@ class GuildSettings:
 
     def is_quiet(self, now: float) -> bool:
         """`now`: seconds since 1970. The hours may run over midnight."""
-        minute = (int(now // 60) + self.utc_offset) % DAY
+        return self.is_quiet_at((int(now // 60) + self.utc_offset) % DAY)
+
+    def is_quiet_at(self, minute: int) -> bool:
+        """`minute`: of the server's day."""
         if self.quiet_from <= self.quiet_until:
             return self.quiet_from <= minute < self.quiet_until
         return minute >= self.quiet_from or minute < self.quiet_until
