@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -371,11 +372,18 @@ async def test_a_file_is_read_and_one_that_is_no_text_is_said(place: Served, vis
     await visitor.part("/write/summary", form)
     assert len(place.engine.summarized) == 2, "an empty file field is what browsers send without a file"
     form = FormData({"points": "5"}, quote_fields=False)
-    form.add_field("upload", "火锅".encode("gb18030"), filename="<b>.txt", content_type="text/plain")
+    form.add_field("upload", b"\x00" * 5000, filename="<b>.txt", content_type="text/plain")
     answer = await visitor.part("/write/summary", form)
     assert answer.status == 400
     assert "UTF-8" in visitor.page
     assert "&lt;b&gt;.txt" in visitor.page
+    rows = [{"content": line, "author": {"name": "小明", "isBot": line == "嘀"}} for line in (LOG, "嘀")]
+    for content in (LOG.encode("gb18030"), LOG.encode("utf-16"), json.dumps({"messages": rows}).encode()):
+        form = FormData({"points": "5"})
+        form.add_field("upload", content, filename="log.json", content_type="application/json")
+        await visitor.part("/write/summary", form)
+        assert "火锅" in visitor.page
+        assert "嘀" not in visitor.page
 
 
 async def test_only_the_last_messages_are_read_when_asked_for(place: Served, visitor: Visitor) -> None:
