@@ -355,8 +355,11 @@ async def test_points_lead_to_their_sources(place: Served, visitor: Visitor) -> 
     assert answer.status == 200
     links = re.findall(r'href="#(passage-\d+)" data-source', visitor.page)
     assert links == ["passage-1", "passage-2"]
-    for link in links:
+    for number, link in enumerate(links, 1):
         assert re.search(rf'<li id="{link}" tabindex="-1" class="cited">', visitor.page)
+        # and back
+        assert re.search(rf'<li id="point-{number}" tabindex="-1">', visitor.page)
+        assert visitor.page.count(f'href="#point-{number}" data-source') == 1
     assert "小刚" in visitor.page
     assert [message.author for message in place.engine.summarized[0]] == ["小明", "小红", "小刚"]
     assert (await place.journal(Journal.counts)).generations == 0
