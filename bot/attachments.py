@@ -17,8 +17,8 @@ from engine import FileNotText, FileTooLarge, text_in
 
 LARGEST = 1 << 20
 """Bytes of one attachment."""
-LARGEST_LOG = 8 << 20
-"""Bytes of an exported channel: ten thousand messages with all that stands around them."""
+LARGEST_LOG = 10 << 20
+"""Bytes of an exported channel: what Discord lets anyone attach, about ten thousand messages."""
 SUFFIXES = frozenset((".txt", ".md", ".markdown", ".text", ".log", ".csv", ".srt"))
 LOG_SUFFIXES = SUFFIXES | {".json", ".jsonl", ".ndjson"}
 _SHOWN_NAME = 60

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import discord
 
+from bot.admission import unblocked
 from bot.answering import Answering, trace_of
 from bot.guilds import Guilds
 from bot.sending import MOST_PARTS
@@ -129,11 +130,8 @@ class Digests:
         span = Span(MOST // len(places), _at(begin), _at(due))
         for place in places:
             await reading.read(place, span)
-        messages = [
-            each
-            for each in await reading.messages(self._answering.journal, guild.id)
-            if not settings.blocked_in(f"{each.author} {each.text}")
-        ]
+        messages = await reading.messages(self._answering.journal, guild.id)
+        messages = await unblocked(messages, settings)
         if not messages:
             return ""
         with self._answering.metrics.answering("summary"):

@@ -41,8 +41,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Only you see it unless you choose False",
     ),
     "option.summary.file.description": (
-        "改为总结这个文件：聊天记录或文章（.txt .md .json .csv，8 MB 以内）",
-        "Summarise this file instead: a chat log or an article (.txt .md .json .csv, up to 8 MB)",
+        "改为总结这个文件：聊天记录或文章（.txt .md .json .csv，10 MB 以内）",
+        "Summarise this file instead: a chat log or an article (.txt .md .json .csv, up to 10 MB)",
     ),
     # --- menus
     "menu.why": ("为什么这么回？", "Why this reply?"),

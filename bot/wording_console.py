@@ -38,8 +38,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.not_found": ("这里没有这一页。", "There is no such page here."),
     "console.wrong_method": ("这一页不能这样打开。", "This page cannot be opened this way."),
     "console.too_large": (
-        "内容超过 8 MB，太长了；请分几次来。",
-        "That is more than 8 MB; send it in several parts.",
+        "内容超过 10 MB，太长了；请分几次来。",
+        "That is more than 10 MB; send it in several parts.",
     ),
     "console.bad_request": (
         "这个请求读不懂，请换个写法。",
@@ -201,8 +201,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "console.upload": ("或者上传文件", "Or upload a file"),
     "console.upload_hint": (
-        "纯文本、Markdown、CSV、JSON，或 Discord 等导出的聊天记录；不超过 8 MB。",
-        "Text, Markdown, CSV, JSON, or a channel exported from Discord and the like; up to 8 MB.",
+        "纯文本、Markdown、CSV、JSON，或 Discord 等导出的聊天记录；不超过 10 MB。",
+        "Text, Markdown, CSV, JSON, or a channel exported from Discord and the like; up to 10 MB.",
     ),
     "console.count_hint": (
         "只读最后多少段，不填就全读",

@@ -126,11 +126,11 @@ async def test_posts_from_elsewhere_are_refused(place: Served, visitor: Visitor)
         assert answer.status == 403, "a form token belongs to one visitor"
 
 
-async def test_more_than_eight_megabytes_is_said(visitor: Visitor) -> None:
+async def test_more_than_ten_megabytes_is_said(visitor: Visitor) -> None:
     headers = {**SAME, "Content-Type": "application/x-www-form-urlencoded"}
     answer = await visitor.post("/chat", io.BytesIO(b"text=" + b"a" * BODY_LIMIT), headers=headers)
     assert answer.status == 413
-    assert "8 MB" in visitor.page
+    assert "10 MB" in visitor.page
     form = FormData({"points": "5"})
     form.add_field("upload", io.BytesIO(b"a" * BODY_LIMIT), filename="a.txt", content_type="text/plain")
     assert (await visitor.part("/write/summary", form)).status == 413
