@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from discord.utils import escape_markdown
+from discord.utils import escape_markdown, escape_mentions
 
 from bot.wording import say
 from engine import Point, Summary
@@ -18,6 +18,7 @@ POINT_LIMIT = 300
 LINKS = 3
 FEW = 3
 """Points up to which topics have no headings of their own."""
+_LINK = re.compile(r"(?<!<)https?://[^\s<>…]+")
 KINDS = ("decision", "action", "question")
 
 
@@ -70,7 +71,9 @@ def _row(point: Point, links: Mapping[str, str], locale: str, numbered: bool) ->
 
 def _shown(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip()
-    return escape_markdown(text if len(text) <= POINT_LIMIT else text[: POINT_LIMIT - 1] + "…")
+    text = escape_markdown(text if len(text) <= POINT_LIMIT else text[: POINT_LIMIT - 1] + "…")
+    # a file may name people as Discord does; and no link opens a preview
+    return _LINK.sub(r"<\g<0>>", escape_mentions(text))
 
 
 def _jumps(sources: Sequence[str], links: Mapping[str, str]) -> str:

@@ -110,6 +110,15 @@ def test_points_are_escaped_shortened_and_split_between_links(locale: str) -> No
         assert part.count("](<https://") == part.count(">)")
 
 
+def test_a_point_pings_nobody_and_opens_no_preview() -> None:
+    point = Point("@everyone 见 https://example.org/a_b <@123456789012345678>", "@here", ("1",))
+    text = summary_text(Summary("", (point,), 1), {}, "en")
+    assert "@everyone" not in text
+    assert "@here" not in text
+    assert "<@123456789012345678>" not in text
+    assert "<https://example.org/a_b>" in text
+
+
 async def test_since_my_last_message(tmp_path: Path) -> None:
     async with world(tmp_path, settings=READING) as w:
         said = await talk(w)
