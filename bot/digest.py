@@ -25,7 +25,7 @@ from bot.summary import PATIENCE, POINTS
 from bot.summary_places import Readable, all_may_read, rights_to_read
 from bot.summary_reading import MOST, Reading, Span
 from bot.summary_text import summary_text
-from bot.wording import language, say
+from bot.wording import language, language_of, say
 from engine import Claim, GuildSettings, ShuttingDown, claim_digest, digest_sent
 
 log = logging.getLogger(__name__)
@@ -136,6 +136,8 @@ class Digests:
             return ""
         with self._answering.metrics.answering("summary"):
             summary = await self._answering.engine.summarize(messages, points=POINTS["normal"])
+        # a server's own locale is English until somebody changes it
+        locale = settings.language or language_of(" ".join(p.text for p in summary.points), locale)
         head = say("digest.head", locale, channels=_mentions(places), span=told)
         body = summary_text(summary, reading.links, locale, private=False, more=reading.more)
         return f"{head}\n{body}"

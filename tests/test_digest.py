@@ -201,6 +201,17 @@ async def test_idle_chatter_and_silence(tmp_path: Path) -> None:
         assert "Nothing much happened" in told
 
 
+async def test_it_speaks_the_servers_language_or_that_of_what_was_said(tmp_path: Path) -> None:
+    async with digesting(tmp_path) as place:
+        for number, (language, head) in enumerate([("", "摘要"), ("en", "Digest of"), ("zh-TW", "讀了")], 1):
+            await place.w.bot.guild_settings.change(place.w.guild.id, language=language)
+            await place.talk()
+            await place.pass_(DAY)
+            told = await place.look()
+            assert len(told) == number
+            assert head in told[-1]
+
+
 async def test_blocked_words_and_members_are_left_out(tmp_path: Path) -> None:
     async with digesting(tmp_path, blocked_words=("脏话",)) as place:
         await place.talk()
