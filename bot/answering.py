@@ -126,11 +126,16 @@ class Answering:
         near = await self._admitted(request, asker, lambda asked: self.engine.vary(asked, reply))
         return await self._keep(request, near, asker, (), reply.generation)
 
+    async def may_summarize(self, asker: Asker) -> None:
+        """Raises NotHere or TooOften where this person gets no summary now."""
+        if self._admission is not None:
+            await self._admission.summary(asker.person, asker.place)
+
     async def summarize(self, messages: Sequence[Message], asker: Asker, **options: Any) -> Summary:
-        """The engine's summary of what its reader's server lets be summarised. Raises NotHere, TooOften."""
+        """The engine's summary of what its reader's server lets be summarised."""
         with self.metrics.answering("summary"):
             if self._admission is not None:
-                messages = await self._admission.readable(messages, asker.person, asker.place)
+                messages = await self._admission.readable(messages, asker.place)
             return await self.engine.summarize(messages, **options)
 
     async def check_place(self, place: Place) -> None:

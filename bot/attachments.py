@@ -7,7 +7,7 @@ how an encoding is found out (the engine does).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import PurePosixPath
 
 import discord
@@ -17,20 +17,25 @@ from engine import FileNotText, FileTooLarge, text_in
 
 LARGEST = 1 << 20
 """Bytes of one attachment."""
+LARGEST_LOG = 10 << 20
+"""Bytes of an exported channel: what Discord lets anyone attach, about ten thousand messages."""
 SUFFIXES = frozenset((".txt", ".md", ".markdown", ".text", ".log", ".csv", ".srt"))
+LOG_SUFFIXES = SUFFIXES | {".json", ".jsonl", ".ndjson"}
 _SHOWN_NAME = 60
 
 
-async def text_of(attachment: discord.Attachment) -> str:
+async def text_of(
+    attachment: discord.Attachment, *, suffixes: Set[str] = SUFFIXES, largest: int = LARGEST
+) -> str:
     """The text of one attachment. Raises FileTooLarge, FileNotText; HTTPException where it is gone."""
     name = shown(attachment.filename)
-    if PurePosixPath(attachment.filename.lower()).suffix not in SUFFIXES:
+    if PurePosixPath(attachment.filename.lower()).suffix not in suffixes:
         raise FileNotText(file=name)
-    if attachment.size > LARGEST:
-        raise FileTooLarge(file=name, size=attachment.size, limit=LARGEST)
+    if attachment.size > largest:
+        raise FileTooLarge(file=name, size=attachment.size, limit=largest)
     content = await attachment.read()
-    if len(content) > LARGEST:  # the size was only what its sender said
-        raise FileTooLarge(file=name, size=len(content), limit=LARGEST)
+    if len(content) > largest:  # the size was only what its sender said
+        raise FileTooLarge(file=name, size=len(content), limit=largest)
     return (await asyncio.to_thread(text_in, content, name)).strip()
 
 

@@ -22,6 +22,7 @@ from bot.catching_up import CatchingUp
 from bot.chat import Chat
 from bot.command_sync import sync
 from bot.commands import Tree, add_commands
+from bot.digest import Digests
 from bot.feedback import EditedButton, ReplyButton
 from bot.guild_page import ChannelMenu, SettingsButton, settings_command
 from bot.guilds import Guilds
@@ -92,6 +93,7 @@ class MoyouClient(discord.AutoShardedClient):
         self.chat = Chat(self, self.answering)
         self.reactions = Reactions(self, self.answering)
         self.membership = Membership(self, self.answering, self.guild_settings)
+        self.digests = Digests(self, self.answering, self.guild_settings)
         self.catching_up = CatchingUp(self, self.answering, self.reactions, self.chat.edited)
         add_commands(self.tree, self.answering)
         self.tree.add_command(settings_command(self.answering, self.guild_settings))
@@ -114,6 +116,7 @@ class MoyouClient(discord.AutoShardedClient):
         if not self.is_closed():
             await self.answering.drain(DRAIN)
             await self.membership.close()
+            await self.digests.close()
         await super().close()
 
     async def on_ready(self) -> None:
@@ -122,6 +125,7 @@ class MoyouClient(discord.AutoShardedClient):
             log.info("Discord: nobody has asked it in yet; %s", invite_link(self.application_id or 0))
         self.answering.metrics.connected(len(self.guilds))
         self.membership.tend()
+        self.digests.tend()
 
     async def on_resumed(self) -> None:
         self.answering.metrics.connected(len(self.guilds))

@@ -16,7 +16,7 @@ from bot.installs import AnyCommand, in_servers
 from bot.menus import report_menu, task_menu, why_menu
 from bot.moderation import status_command
 from bot.privacy import privacy_command
-from bot.summary import MENU_POINTS, MOST, summarize_channel
+from bot.summary import Asked, summarize_channel
 from bot.task_command import task_command
 from bot.translator import words
 from bot.wording import say
@@ -57,7 +57,7 @@ def summarize_menu(answering: Answering) -> app_commands.ContextMenu:
 
     async def summarize_from_here(interaction: discord.Interaction[Any], message: discord.Message) -> None:
         async with guarded(answering, interaction, "menu summarise from here"):
-            await summarize_channel(interaction, answering, count=MOST, points=MENU_POINTS, since=message)
+            await summarize_channel(interaction, answering, Asked(since=message))
 
     menu = app_commands.ContextMenu(name=words("menu.summarize"), callback=summarize_from_here)
     in_servers(menu)

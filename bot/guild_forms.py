@@ -6,6 +6,7 @@ decision is kept and shown (the page does).
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
@@ -35,6 +36,7 @@ class Form(ABC, discord.ui.Modal):
     def __init__(self, decided: GuildSettings, locale: str, answering: Answering, decide: Decide) -> None:
         super().__init__(title=say(f"guild.button.{self.name}", locale), custom_id=f"moyou-form:{self.name}")
         self.locale = locale
+        self._decided = decided
         self._answering = answering
         self._decide = decide
         for label in self.fields(decided):
@@ -56,7 +58,16 @@ class Form(ABC, discord.ui.Modal):
                 text = say("guild.not_a_number", self.locale, most=MOST_ANSWERS)
                 await interaction.response.send_message(text, ephemeral=True)
                 return
+            refusal = await self.refusal(interaction, dataclasses.replace(self._decided, **changes))
+            if refusal:
+                text = say("guild.unchanged", self.locale, reason=refusal)
+                await interaction.response.send_message(text, ephemeral=True)
+                return
             await self._decide(interaction, **changes)
+
+    async def refusal(self, interaction: discord.Interaction[Any], decided: GuildSettings) -> str:
+        """The sentence that says why this cannot be decided, "" when it can."""
+        return ""
 
     def labelled(self, key: str, item: discord.ui.Item[Any], more: str = "") -> discord.ui.Label[Any]:
         described = say(more, self.locale) if more else None
@@ -67,8 +78,8 @@ class VoiceForm(Form):
     name = "voice"
 
     def fields(self, decided: GuildSettings) -> Iterable[discord.ui.Label[Any]]:
-        self.language = _menu("language", self._named("language", LANGUAGES), decided.language or "auto")
-        self.tone = _menu("tone", self._named("tone", TONES), decided.tone or "auto")
+        self.language = menu("language", self._named("language", LANGUAGES), decided.language or "auto")
+        self.tone = menu("tone", self._named("tone", TONES), decided.tone or "auto")
         yield self.labelled("guild.ask.language", self.language, "guild.ask.language_more")
         yield self.labelled("guild.ask.tone", self.tone)
 
@@ -77,7 +88,7 @@ class VoiceForm(Form):
         return [(say(f"guild.{name}.{each}", self.locale), each) for each in named]
 
     def changes(self) -> dict[str, Any]:
-        language, tone = (_chosen(menu, "auto") for menu in (self.language, self.tone))
+        language, tone = (chosen(menu, "auto") for menu in (self.language, self.tone))
         return {"language": language if language in LANGUAGES else "", "tone": tone if tone in TONES else ""}
 
 
@@ -121,32 +132,39 @@ class QuietForm(Form):
         has = decided.has_quiet_hours
         hours = [(f"{hour:02}:00", str(hour * 60)) for hour in range(24)]
         never = (say("guild.never", self.locale), "never")
-        self.since = _menu("since", [never, *hours], str(decided.quiet_from) if has else "never")
-        self.until = _menu("until", hours, str(decided.quiet_until if has else 7 * 60))
-        usual = decided.utc_offset if has else 480 if self.locale.startswith("zh") else 0
-        zones = [(f"UTC{offset_name(minutes)}", str(minutes)) for minutes in OFFSETS]
-        self.zone = _menu("zone", zones, str(usual))
+        self.since = menu("since", [never, *hours], str(decided.quiet_from) if has else "never")
+        self.until = menu("until", hours, str(decided.quiet_until if has else 7 * 60))
+        self.zone = zone_menu(decided, self.locale)
         yield self.labelled("guild.ask.quiet_from", self.since)
         yield self.labelled("guild.ask.quiet_until", self.until)
         yield self.labelled("guild.ask.zone", self.zone)
 
     def changes(self) -> dict[str, Any]:
-        since = _chosen(self.since, "never")
+        since = chosen(self.since, "never")
         if since == "never":
             return {"quiet_from": 0, "quiet_until": 0}
-        until, zone = int(_chosen(self.until, "0")), int(_chosen(self.zone, "0"))
+        until, zone = int(chosen(self.until, "0")), int(chosen(self.zone, "0"))
         return {"quiet_from": int(since), "quiet_until": until, "utc_offset": zone}
 
 
-def _menu(name: str, choices: list[tuple[str, str]], now: str) -> discord.ui.Select[Any]:
+def menu(name: str, choices: list[tuple[str, str]], now: str) -> discord.ui.Select[Any]:
     options = [
         discord.SelectOption(label=label, value=value, default=value == now) for label, value in choices
     ]
     return discord.ui.Select(custom_id=name, options=options)
 
 
-def _chosen(menu: discord.ui.Select[Any], otherwise: str) -> str:
+def chosen(menu: discord.ui.Select[Any], otherwise: str) -> str:
     return menu.values[0] if menu.values else otherwise
+
+
+def zone_menu(decided: GuildSettings, locale: str) -> discord.ui.Select[Any]:
+    """The server's time zone; where nothing needed it yet, a guess."""
+    usual = 480 if locale.startswith("zh") else 0
+    if decided.has_quiet_hours or decided.digest:
+        usual = decided.utc_offset
+    zones = [(f"UTC{offset_name(minutes)}", str(minutes)) for minutes in OFFSETS]
+    return menu("zone", zones, str(usual))
 
 
 def offset_name(minutes: int) -> str:

@@ -14,12 +14,13 @@ import discord
 from discord import app_commands
 
 from bot.answering import Answering, guarded
+from bot.digest_form import DigestForm, LeftOutForm, digest_line
 from bot.guild_forms import Form, LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
 from bot.guilds import Guilds
 from bot.installs import in_servers
 from bot.translator import words
 from bot.wording import say
-from engine import GuildSettings
+from engine import GuildSettings, left_out
 
 MOST_CHANNELS = 25
 KINDS = [discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.forum]
@@ -53,9 +54,10 @@ def page(
     for what in ("channels", "home", "report"):
         view.add_item(ChannelMenu(what, locale, decided))
     summaries = "summaries_off" if decided.summaries else "summaries_on"
-    for action in ("voice", "limit", "words", "quiet", summaries):
+    for action in ("voice", "limit", "words", "quiet", summaries, "digest", "left_out"):
         view.add_item(SettingsButton(action, locale))
-    return settings_text(decided, locale, can_read), view
+    digest = say("guild.digest", locale, value=digest_line(decided, interaction.guild, locale, can_read))
+    return f"{settings_text(decided, locale, can_read)}\n- {digest}", view
 
 
 def settings_text(decided: GuildSettings, locale: str, can_read: bool) -> str:
@@ -151,7 +153,7 @@ class ChannelMenu(
 
 class SettingsButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"moyou-settings:(?P<action>voice|limit|words|quiet|summaries_on|summaries_off)",
+    template=r"moyou-settings:(?P<action>voice|limit|words|quiet|digest|left_out|summaries_on|summaries_off)",
 ):
     """Opens a form, or switches summaries."""
 
@@ -177,9 +179,16 @@ class SettingsButton(
             if self.action.startswith("summaries"):
                 await decide(interaction, summaries=self.action == "summaries_on")
                 return
+            if self.action == "left_out":
+                guild = interaction.guild_id or 0
+                count = await answering.journal(left_out, str(guild))
+                await interaction.response.send_modal(
+                    LeftOutForm(guild, count, str(interaction.locale), answering)
+                )
+                return
             forms: dict[str, type[Form]] = {
-                "voice": VoiceForm, "limit": LimitForm, "words": WordsForm, "quiet": QuietForm
-            }  # fmt: skip
+                each.name: each for each in (VoiceForm, LimitForm, WordsForm, QuietForm, DigestForm)
+            }
             decided = await guilds.of(interaction.guild_id)
             form = forms[self.action](decided, str(interaction.locale), answering, decide)
             await interaction.response.send_modal(form)

@@ -17,7 +17,7 @@ from typing import Any
 
 import discord
 
-from engine import GuildSettings, JournalThread, guild_settings, set_guild_settings
+from engine import GuildSettings, JournalThread, begin_digests, guild_settings, set_guild_settings
 
 NOTHING_DECIDED = GuildSettings()
 
@@ -51,7 +51,11 @@ class Guilds:
 
     async def change(self, guild_id: int, **changes: Any) -> GuildSettings:
         """The decisions with some of them replaced, kept from now on."""
-        settings = dataclasses.replace(await self.of(guild_id), **changes)
+        before = await self.of(guild_id)
+        settings = dataclasses.replace(before, **changes)
+        if settings.has_digest and not _same_digest(before, settings, self._clock()):
+            # what was due before the decision is not made up for
+            await self._journal(begin_digests, str(guild_id), settings.digest_due(self._clock()))
         await self._journal(set_guild_settings, str(guild_id), settings)
         self._known[guild_id] = settings
         return settings
@@ -83,3 +87,11 @@ class Guilds:
             return True
         settings = await self.of(message.guild.id)
         return settings.may_speak(*self.places(message.channel.id)) and not settings.is_quiet(self._clock())
+
+
+def _same_digest(before: GuildSettings, after: GuildSettings, now: float) -> bool:
+    return (
+        before.has_digest
+        and before.digest_channels == after.digest_channels
+        and before.digest_due(now) == after.digest_due(now)
+    )

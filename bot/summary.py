@@ -1,119 +1,144 @@
-"""`/summary` and "summarise from here": a channel's messages as points, private, each with its jump links.
+"""`/summary` and "summarise from here": messages or a file as points, for who asks, each with its jump links.
 
-Knows: which messages are asked for (the last ones, hours, since the asker's own last one, from one on,
-other channels), within the asker's rights and the bot's, and how far reading has come.
-Does not know: how points are chosen (the engine) or shown (`bot.summary_text`). Nothing of it goes into
-the journal.
+Knows: what was asked for (the last messages, hours, since the asker's own last one, from one on, other
+channels, a file), who will see the answer, how far reading has come.
+Does not know: how messages are read (`bot.summary_reading`) and points chosen (the engine) or shown
+(`bot.summary_text`). Nothing of it goes into the journal.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime
-import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import discord
 
+from bot import logs
 from bot.answering import Answering, asker_of
-from bot.context import masked
+from bot.attachments import LARGEST_LOG, LOG_SUFFIXES, shown, text_of
 from bot.splitting import split
+from bot.summary_places import CHANNELS, Readable, all_may_read, named, rights_to_read
+from bot.summary_reading import MOST, Reading, Span
 from bot.summary_text import summary_text
 from bot.wording import say
-from engine import Message, NothingToSummarize
+from engine import NothingToSummarize
 
-MOST = 10_000
-"""Messages that are read, at most: a hundred calls to Discord, which the library spaces out."""
-PAGE = 500
-"""Messages after which a line says how far reading has come."""
+EVERY = 5.0
+"""Seconds between two lines that say how far reading has come: Discord takes no more edits than that."""
+USUAL = 100
+"""Messages that are read where neither a number nor a time is given."""
 MENU_POINTS = 5
 POINTS = {"short": 3, "normal": 5, "long": 10}
-CHANNELS = 5
-"""Channels that are read together, at most."""
 PATIENCE = datetime.timedelta(minutes=13)
 """Reading stops in time to answer: an interaction's token lives 15 minutes."""
 
-_COMMAND = re.compile(r"[!/.?$%&+;>~-]{1,2}[A-Za-z一-鿿]\S*(\s|$)")
-_CHANNEL = re.compile(r"<#(\d{15,20})>")
-
-Channel = discord.abc.Messageable
-
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Which messages of a channel: at most `count`, the newest ones or from `after` on.
+class Asked:
+    """What a summary is asked of: `count` messages, None for all within the bounds, and so many `points`.
 
-    `mine`: those after the asker's own last message.
+    `hours`: only so old ones. `since_mine`: only what came after the asker's last message. `since`: begin
+    with this message. `channels`: mentions of others to read. `private`: only the asker sees it.
     """
 
-    count: int
-    after: discord.abc.SnowflakeTime | None = None
-    mine: int | None = None
+    count: int | None = None
+    points: int = MENU_POINTS
+    hours: int = 0
+    since_mine: bool = False
+    since: discord.Message | None = None
+    channels: str = ""
+    private: bool = True
+
+    def span(self, interaction: discord.Interaction[Any], places: int) -> Span:
+        """Which messages that is of each of so many places."""
+        share = MOST // places
+        after: discord.abc.SnowflakeTime | None = None
+        if self.since is not None:
+            after = discord.Object(self.since.id - 1)
+        elif self.hours:
+            after = interaction.created_at - datetime.timedelta(hours=self.hours)
+        mine = interaction.user.id if self.since_mine else None
+        # a beginning without a number means all from there on
+        usual = USUAL if after is None and mine is None else share
+        return Span(min(self.count or usual, share), after, mine=mine)
 
 
-def asked(filled: Mapping[str, str]) -> dict[str, Any]:
-    """What `/summary`'s options say, as `summarize_channel` takes it."""
-    hours = int(filled.get("hours") or 0)
-    since_mine = filled.get("since") == "mine"
-    whole = bool(hours or since_mine)
-    return {
-        # a time without a number means all of it
-        "count": MOST if whole and not filled.get("count") else int(filled.get("count") or 100),
-        "points": int(filled.get("points") or POINTS.get(filled.get("length", ""), MENU_POINTS)),
-        "hours": hours,
-        "since_mine": since_mine,
-        "channels": filled.get("channels", ""),
-    }
+def asked(filled: Mapping[str, str], *, private: bool = True) -> Asked:
+    """What `/summary`'s options say."""
+    return Asked(
+        count=int(filled["count"]) if filled.get("count") else None,
+        points=int(filled.get("points") or POINTS.get(filled.get("length", ""), MENU_POINTS)),
+        hours=int(filled.get("hours") or 0),
+        since_mine=filled.get("since") == "mine",
+        channels=filled.get("channels", ""),
+        private=private,
+    )
 
 
 async def summarize_channel(
-    interaction: discord.Interaction[Any],
-    answering: Answering,
-    *,
-    count: int,
-    points: int,
-    since: discord.Message | None = None,
-    hours: int = 0,
-    since_mine: bool = False,
-    channels: str = "",
+    interaction: discord.Interaction[Any], answering: Answering, wanted: Asked
 ) -> None:
-    """Answers the interaction, privately, with the points of the last `count` messages.
-
-    `since`: begin with this message instead, at most `count` from there. `hours`: only so old ones.
-    `since_mine`: only what came after the asker's last message. `channels`: mentions of others to read.
-    """
+    """Answers the interaction with the points of the channels' messages."""
     locale = str(interaction.locale)
     refusal = why_not(interaction, answering)
-    places: list[Channel] = []
+    places: list[Readable] = []
     if not refusal:
-        places, refusal = _places(interaction, channels)
+        places, refusal = await _places(interaction, wanted)
     if refusal:
         await interaction.response.send_message(say(refusal, locale, count=CHANNELS), ephemeral=True)
         return
-    await interaction.response.defer(thinking=True, ephemeral=True)
-    after: discord.abc.SnowflakeTime | None = None
-    if since is not None:
-        after = discord.Object(since.id - 1)
-    elif hours:
-        after = interaction.created_at - datetime.timedelta(hours=hours)
-    span = Span(min(count, MOST), after, interaction.user.id if since_mine else None)
-    until = interaction.created_at + PATIENCE
-    messages: list[Message] = []
-    links: dict[str, str] = {}
-    for place in places:
-        found = await read(place, span, locale, _Progress(interaction, len(messages), until))
-        base = f"https://discord.com/channels/{interaction.guild_id or '@me'}/{getattr(place, 'id', 0)}"
-        links |= {message.id: f"{base}/{message.id}" for message in found}
-        messages += found
+    await answering.may_summarize(asker_of(interaction))
+    await interaction.response.defer(thinking=True, ephemeral=wanted.private)
+    reading = Reading(interaction.created_at + PATIENCE, locale, _progress(interaction))
+    span = wanted.span(interaction, len(places))
+    try:
+        for place in places:
+            await reading.read(place, span)
+    except discord.Forbidden:
+        await interaction.edit_original_response(content=say("summary.i_may_not_read", locale))
+        return
+    messages = await reading.messages(answering.journal, interaction.guild_id)
     if not messages:
         raise NothingToSummarize()
-    messages.sort(key=lambda message: message.minute)
-    summary = await answering.summarize(messages, asker_of(interaction), points=points)
-    parts = split(summary_text(summary, links, locale))
+    summary = await answering.summarize(messages, asker_of(interaction), points=wanted.points)
+    text = summary_text(summary, reading.links, locale, private=wanted.private, more=reading.more)
+    await _answer(interaction, text, wanted.private)
+
+
+async def summarize_file(
+    interaction: discord.Interaction[Any], answering: Answering, file: discord.Attachment, wanted: Asked
+) -> None:
+    """Answers the interaction with the points of a log or an article that came with it."""
+    locale = str(interaction.locale)
+    await answering.may_summarize(asker_of(interaction))
+    await interaction.response.defer(thinking=True, ephemeral=wanted.private)
+    text = await text_of(file, suffixes=LOG_SUFFIXES, largest=LARGEST_LOG)
+    messages = await asyncio.to_thread(logs.read, text, file.filename)
+    if not messages:
+        raise NothingToSummarize()
+    recent = messages[-min(wanted.count or MOST, MOST) :]
+    summary = await answering.summarize(recent, asker_of(interaction), points=wanted.points)
+    text = summary_text(
+        summary,
+        {},
+        locale,
+        private=wanted.private,
+        more=wanted.count is None and len(recent) < len(messages),
+        file=shown(file.filename),
+    )
+    await _answer(interaction, text, wanted.private)
+
+
+async def _answer(interaction: discord.Interaction[Any], text: str, private: bool) -> None:
+    parts = split(text)
     await interaction.edit_original_response(content=parts[0])
     for part in parts[1:]:
-        await interaction.followup.send(part, ephemeral=True, suppress_embeds=True)
+        await interaction.followup.send(part, ephemeral=private, suppress_embeds=True)
 
 
 def why_not(interaction: discord.Interaction[Any], answering: Answering) -> str:
@@ -122,92 +147,41 @@ def why_not(interaction: discord.Interaction[Any], answering: Answering) -> str:
         return ""  # in direct messages Discord gives the words to both sides
     if not answering.settings.message_content:
         return "summary.needs_intent"
-    if not interaction.permissions.read_message_history:
+    if not rights_to_read(interaction.channel, interaction.permissions):
         return "summary.you_may_not_read"
-    if not interaction.app_permissions.read_message_history:
+    if not rights_to_read(interaction.channel, interaction.app_permissions):
         return "summary.i_may_not_read"
     return ""
 
 
-def _places(interaction: discord.Interaction[Any], mentions: str) -> tuple[list[Channel], str]:
+async def _places(interaction: discord.Interaction[Any], wanted: Asked) -> tuple[list[Any], str]:
     """The channels to read, and the key of what is wrong with them."""
-    here = interaction.channel
-    if not mentions.strip():
-        return ([here], "") if isinstance(here, Channel) else ([], "summary.no_channel")
-    wanted = list(dict.fromkeys(map(int, _CHANNEL.findall(mentions))))
-    guild, asker = interaction.guild, interaction.user
-    if not wanted or guild is None or not isinstance(asker, discord.Member):
+    here, guild = interaction.channel, interaction.guild
+    if not wanted.channels.strip():
+        return ([here], "") if isinstance(here, discord.abc.Messageable) else ([], "summary.no_channel")
+    if guild is None or not isinstance(interaction.user, discord.Member):
         return [], "summary.no_channel"
-    if len(wanted) > CHANNELS:
-        return [], "summary.too_many_channels"
-    found: list[Channel] = []
-    for identity in wanted:
-        place = guild.get_channel_or_thread(identity)
-        if not isinstance(place, discord.TextChannel | discord.Thread | discord.VoiceChannel):
-            return [], "summary.no_channel"
-        # what the asker may not see is not told apart from what is not there
-        if not _may_read(place, asker):
-            return [], "summary.no_channel"
-        if not _may_read(place, guild.me):
-            return [], "summary.i_may_not_read"
-        found.append(place)
-    return found, ""
+    places, refusal = await named(guild, interaction.user, wanted.channels)
+    if wanted.private or refusal:
+        return places, refusal
+    # others would read here what they may not read there
+    is_open = isinstance(here, Readable) and all(all_may_read(place, here) for place in places)
+    return (places, "") if is_open else ([], "summary.only_for_you")
 
 
-def _may_read(
-    place: discord.TextChannel | discord.Thread | discord.VoiceChannel, who: discord.Member
-) -> bool:
-    if isinstance(place, discord.Thread) and place.is_private() and place.owner_id != who.id:
-        # who is in a private thread is not known here, except that moderators may read it
-        return place.permissions_for(who).manage_threads
-    rights = place.permissions_for(who)
-    return rights.view_channel and rights.read_message_history
+def _progress(
+    interaction: discord.Interaction[Any], clock: Callable[[], float] = time.monotonic
+) -> Callable[[int], Any]:
+    """Says now and then how far reading has come, in the answer that is still to be written."""
+    last = clock()
 
+    async def progress(count: int) -> None:
+        nonlocal last
+        if clock() - last < EVERY:
+            return
+        last = clock()
+        text = say("summary.reading", str(interaction.locale), count=count)
+        with contextlib.suppress(discord.HTTPException):  # the summary itself is what matters
+            await interaction.edit_original_response(content=text)
 
-class _Progress:
-    """Says how far reading has come, in the answer that is still to be written."""
-
-    def __init__(self, interaction: discord.Interaction[Any], before: int, until: datetime.datetime) -> None:
-        self._interaction, self._before, self._until = interaction, before, until
-        self._next = PAGE
-
-    async def at(self, count: int) -> bool:
-        """Whether there is time for more."""
-        if count >= self._next:
-            self._next += PAGE
-            text = say("summary.reading", str(self._interaction.locale), count=self._before + count)
-            await self._interaction.edit_original_response(content=text)
-        return discord.utils.utcnow() < self._until
-
-
-async def read(channel: Channel, span: Span, locale: str, progress: _Progress | None = None) -> list[Message]:
-    """What people wrote, oldest first, masked; bots, commands and empty messages are left out."""
-    found: list[discord.Message] = []
-    # without a beginning the newest come first, so that they are those that are read
-    forward = span.after is not None and span.mine is None
-    async for each in channel.history(limit=span.count, after=span.after, oldest_first=forward):
-        if span.mine is not None and each.author.id == span.mine:
-            break
-        found.append(each)
-        if progress is not None and not await progress.at(len(found)):
-            break
-    if not forward:
-        found.reverse()
-    return [
-        message
-        for each in found
-        if each.type in (discord.MessageType.default, discord.MessageType.reply) and not each.author.bot
-        for message in [_message(each, locale)]
-        if message.text and not _COMMAND.match(message.text)
-    ]
-
-
-def _message(message: discord.Message, locale: str) -> Message:
-    reference = message.reference
-    return Message(
-        id=str(message.id),
-        author=message.author.display_name,
-        text=masked(message.content, locale),
-        minute=message.created_at.timestamp() / 60,
-        reply_to=str(reference.message_id) if reference is not None and reference.message_id else None,
-    )
+    return progress

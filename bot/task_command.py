@@ -20,7 +20,7 @@ from bot.choosing import chosen, suggestions
 from bot.feedback import deliver
 from bot.installs import anywhere, in_servers
 from bot.long_input import LongText
-from bot.summary import asked, summarize_channel
+from bot.summary import asked, summarize_channel, summarize_file
 from bot.threads import open_thread
 from bot.translator import by_locale, words
 from bot.wording import language, language_of, say
@@ -40,11 +40,12 @@ def task_command(task: Task, answering: Answering) -> app_commands.Command[Any, 
 
     async def run(interaction: discord.Interaction[Any], **values: Any) -> None:
         async with guarded(answering, interaction, f"command {task.name}"):
-            private = (values.pop(PRIVATE, None) if PRIVATE in extras else None) or task.private
+            wished = values.pop(PRIVATE, None) if PRIVATE in extras else None
+            private = task.private if wished is None else wished
             file = values.pop(FILE, None) if FILE in extras else None
             given = {name: str(value) for name, value in values.items() if value is not None}
             if task.source == "messages":
-                await _summarize(interaction, answering, task, given)
+                await _summarize(interaction, answering, task, given, private=private, file=file)
             else:
                 await _run(interaction, answering, task, given, private=private, file=file)
 
@@ -58,8 +59,9 @@ def task_command(task: Task, answering: Answering) -> app_commands.Command[Any, 
     )
     described = {option.name: by_locale(option.description) for option in task.options}
     renamed = {option.name: by_locale(option.names, option.name) for option in task.options}
+    of_messages = "summary." if task.source == "messages" else ""
     for name in extras:
-        described[name] = words(f"option.{name}.description")
+        described[name] = words(f"option.{of_messages}{name}.description")
         renamed[name] = words(f"option.{name}", name)
     choices = {
         option.name: [app_commands.Choice(name=by_locale(c.names), value=c.value) for c in option.choices]
@@ -96,10 +98,9 @@ def is_typed(option: Option) -> bool:
 
 def extras_of(task: Task) -> dict[str, Any]:
     """The options of ours that a task's command has, with their types."""
-    if task.source != "text":
-        return {}
-    wanted: dict[str, Any] = {} if task.private else {PRIVATE: bool}
-    if any(takes_long(option) for option in task.options):
+    reads = task.source == "messages"  # private unless its asker shows it
+    wanted: dict[str, Any] = {} if task.private and not reads else {PRIVATE: bool}
+    if reads or any(takes_long(option) for option in task.options):
         wanted[FILE] = discord.Attachment
     room = MOST_OPTIONS - len(task.options)
     free = [name for name in wanted if task.option(name) is None]
@@ -201,7 +202,16 @@ async def write(
 
 
 async def _summarize(
-    interaction: discord.Interaction[Any], answering: Answering, task: Task, given: Mapping[str, str]
+    interaction: discord.Interaction[Any],
+    answering: Answering,
+    task: Task,
+    given: Mapping[str, str],
+    *,
+    private: bool,
+    file: discord.Attachment | None,
 ) -> None:
-    filled = task.validate(Request(task.name, options=given)).options
-    await summarize_channel(interaction, answering, **asked(filled))
+    wanted = asked(task.validate(Request(task.name, options=given)).options, private=private)
+    if file is not None:
+        await summarize_file(interaction, answering, file, wanted)
+    else:
+        await summarize_channel(interaction, answering, wanted)

@@ -36,6 +36,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "文本文件（.txt 或 .md，1 MB 以内），代替打字",
         "A text file (.txt or .md, up to 1 MB) in place of typing",
     ),
+    "option.summary.private.description": (
+        "默认只给你看；选 False 就发在频道里",
+        "Only you see it unless you choose False",
+    ),
+    "option.summary.file.description": (
+        "改为总结这个文件：聊天记录或文章（.txt .md .json .csv，10 MB 以内）",
+        "Summarise this file instead: a chat log or an article (.txt .md .json .csv, up to 10 MB)",
+    ),
     # --- menus
     "menu.why": ("为什么这么回？", "Why this reply?"),
     "menu.report": ("举报给管理者", "Report to moderators"),

@@ -38,8 +38,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.not_found": ("这里没有这一页。", "There is no such page here."),
     "console.wrong_method": ("这一页不能这样打开。", "This page cannot be opened this way."),
     "console.too_large": (
-        "内容超过 1 MB，太长了；请分几次来。",
-        "That is more than 1 MB; send it in several parts.",
+        "内容超过 10 MB，太长了；请分几次来。",
+        "That is more than 10 MB; send it in several parts.",
     ),
     "console.bad_request": (
         "这个请求读不懂，请换个写法。",
@@ -201,10 +201,15 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "console.upload": ("或者上传文件", "Or upload a file"),
     "console.upload_hint": (
-        "纯文本或 JSON 行，UTF-8，不超过 1 MB。",
-        "Plain text or JSON lines, UTF-8, up to 1 MB.",
+        "纯文本、Markdown、CSV、JSON，或 Discord 等导出的聊天记录；不超过 10 MB。",
+        "Text, Markdown, CSV, JSON, or a channel exported from Discord and the like; up to 10 MB.",
     ),
-    "console.not_utf8": ("请存成 UTF-8 的纯文本", "save it as plain text in UTF-8"),
+    "console.count_hint": (
+        "只读最后多少段，不填就全读",
+        "Read only so many of the last passages; all when left out",
+    ),
+    "console.point": ("要点 {number}", "Point {number}"),
+    "console.kind_count": ("{kind} {count}", "{kind} {count}"),
     "console.summarise": ("摘要", "Summarise"),
     "console.no_title": ("要点", "Points"),
     "console.read_all": ("读了 {count} 段。", "Passages read: {count}."),

@@ -52,9 +52,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "summary.kind.decision": ("决定", "decision"),
     "summary.kind.question": ("待定", "open"),
     "summary.kind.action": ("待办", "to do"),
-    "summary.read_openly": ("读了 {count} 条消息", "{count} messages read"),
-    "summary.read": ("读了 {count} 条消息 · 只有你能看到", "{count} messages read · only you see this"),
+    "summary.read": ("读了 {count} 条消息", "{count} messages read"),
+    "summary.read_file": ("读了 {file} 里的 {count} 段", "{count} passages of {file} read"),
+    "summary.private": ("只有你能看到", "only you see this"),
+    "summary.more": ("太多了，没有全读", "there is more, which was not read"),
     "summary.quiet": ("这段时间没什么特别的事。", "Nothing much happened."),
+    "summary.only_for_you": (
+        "能看到这里的人不都能读那些频道，所以这份摘要只能给你一个人看；请去掉“仅自己可见：否”。",
+        "Not everybody who sees this channel may read those, so their summary can only be private.",
+    ),
     "summary.colon": ("：", ": "),
     # --- verse
     "verse.form.wujue": ("五绝", "wujue 五绝"),
@@ -201,7 +207,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "- 我写的回复和大家的 👍 👎 会保留，用来改进；你的编号只以散列形式保存。"
         "👎 之后写的话和举报时写的话，跟着评价保留给管理者看，直到你让我忘记你。\n"
         "- 你的话从不用来训练模型，也不离开运行墨友的这台机器。\n"
-        "- 总结不保留。\n"
+        "- 总结不保留。选了“什么都别保留”的人，他的话也不进总结。\n"
         "{state}",
         "**Moyou and privacy**\n"
         "- I read a message only when it mentions me, replies to me, is sent to me, has a command, or "
@@ -211,7 +217,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "What you write after a 👎 or in a report stays with it for moderators, until you have me forget "
         "you.\n"
         "- Your words never train a model and never leave the machine that runs Moyou.\n"
-        "- Summaries are not kept.\n"
+        "- Summaries are not kept, and what you say is left out of them while nothing of yours is kept.\n"
         "{state}",
     ),
     "privacy.keeps": ("现在：按上面说的保留。", "Now: kept as said above."),

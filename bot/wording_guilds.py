@@ -77,6 +77,62 @@ WORDS: dict[str, tuple[str, str]] = {
         "每人限额要填 0 到 {most} 的整数，没有改动。",
         "The daily limit is a whole number from 0 to {most}; nothing was changed.",
     ),
+    # --- digests, and whom summaries leave out
+    "guild.button.digest": ("定时摘要", "Digest"),
+    "guild.button.left_out": ("摘要不读谁", "Left out of summaries"),
+    "guild.unchanged": ("{reason}没有改动。", "{reason} Nothing was changed."),
+    "guild.digest": ("定时摘要：{value}", "Digest: {value}"),
+    "guild.digest_value": (
+        "{day} {at}（UTC{offset}），读 {channels}，发到 {to}",
+        "{day} at {at} (UTC{offset}), of {channels}, in {to}",
+    ),
+    "guild.digest_waits": (
+        "那时是安静时间，等它过了再发",
+        "that is within the quiet hours; it comes after them",
+    ),
+    "guild.digest.never": ("不要", "none"),
+    "guild.digest.daily": ("每天", "every day"),
+    "guild.digest.0": ("每周一", "on Mondays"),
+    "guild.digest.1": ("每周二", "on Tuesdays"),
+    "guild.digest.2": ("每周三", "on Wednesdays"),
+    "guild.digest.3": ("每周四", "on Thursdays"),
+    "guild.digest.4": ("每周五", "on Fridays"),
+    "guild.digest.5": ("每周六", "on Saturdays"),
+    "guild.digest.6": ("每周日", "on Sundays"),
+    "guild.ask.digest": ("哪天发", "When"),
+    "guild.ask.digest_more": (
+        "到时把这些频道聊过的事发一份摘要，每期一次。除了发出的时间，什么都不留。",
+        "A summary of what was said since the last one. Nothing is kept but when it was sent.",
+    ),
+    "guild.ask.digest_read": ("读哪些频道", "Which channels it tells of"),
+    "guild.ask.digest_to": ("发到哪个频道", "Where it is written"),
+    "guild.ask.digest_at": ("几点", "At which hour"),
+    "guild.ask.left_out": ("从现在起摘要不读这些人的话", "Leave these members out of summaries"),
+    "guild.ask.left_out_more": ("现在不读的有 {count} 人", "Left out now: {count}"),
+    "guild.ask.back": ("重新读这些人的话", "Read these members again"),
+    "guild.left_out_noted": ("记下了，从下一份摘要起。", "Noted; it holds from the next summary on."),
+    "digest.head": ("**{channels} 摘要** · {span}", "**Digest of {channels}** · {span}"),
+    "digest.not_now": (
+        "定时摘要这次没法写：{reason}管理者可以用 /settings 更改。",
+        "The digest cannot be written this time. {reason} A moderator can change it with /settings.",
+    ),
+    "digest.incomplete": (
+        "要选好读哪些频道、发到哪个频道。",
+        "Pick the channels it tells of and the one it is written in.",
+    ),
+    "digest.you_may_not_read": (
+        "这些频道里有你读不到历史消息的。",
+        "You may not read the history of all these channels yourself.",
+    ),
+    "digest.may_not_write": ("我不能在 {channels} 发言。", "I may not write in {channels}."),
+    "digest.may_not_read": (
+        "我读不到 {channels} 的历史消息，请给我“读取消息历史记录”。",
+        "I may not read the history of {channels}; grant me Read Message History there.",
+    ),
+    "digest.not_for_all": (
+        "能看到摘要的人不都能读 {channels}，请换一个频道来发。",
+        "Not everybody who would see the digest may read {channels}; have it written somewhere else.",
+    ),
     # --- the first message in a server
     "guild.welcome": (
         "大家好，我是墨友，住在这里的写作伙伴。\n"

@@ -56,6 +56,9 @@ from engine.errors import (
 from engine.guild_settings import (
     BLOCKED_WORD,
     BLOCKED_WORDS,
+    DAILY,
+    DIGEST_CHANNELS,
+    DIGEST_DAYS,
     LANGUAGES,
     TONES,
     GuildSettings,
@@ -79,6 +82,15 @@ from engine.journal_guilds import (
 )
 from engine.journal_reports import REPORT, Report, reports
 from engine.journal_rows import Fact, Forgotten, JudgedText, Place
+from engine.journal_summaries import (
+    Claim,
+    begin_digests,
+    claim_digest,
+    digest_sent,
+    leave_out,
+    left_out,
+    silent_in,
+)
 from engine.journal_thread import JournalThread
 from engine.prompt import load_tasks
 from engine.reading import text_in
@@ -113,6 +125,9 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "BLOCKED_WORD",
     "BLOCKED_WORDS",
+    "DAILY",
+    "DIGEST_CHANNELS",
+    "DIGEST_DAYS",
     "LANGUAGES",
     "REPORT",
     "TONES",
@@ -126,6 +141,7 @@ __all__ = [
     "BlockedWord",
     "Busy",
     "Choice",
+    "Claim",
     "Counts",
     "DailyLimit",
     "Decoding",
@@ -184,10 +200,15 @@ __all__ = [
     "UnknownTask",
     "WrongChannel",
     "answers_since",
+    "begin_digests",
     "blocked_words_in",
+    "claim_digest",
+    "digest_sent",
     "forget_guild",
     "forget_left_guilds",
     "guild_settings",
+    "leave_out",
+    "left_out",
     "load_tasks",
     "locale_of",
     "mask",
@@ -199,6 +220,7 @@ __all__ = [
     "set_guild_settings",
     "set_told",
     "settle_reactions",
+    "silent_in",
     "simplify",
     "spoke_in",
     "standing_reactions",

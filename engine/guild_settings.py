@@ -24,9 +24,14 @@ from engine import text
 LANGUAGES = ("", "zh-CN", "zh-TW", "en")
 TONES = ("", "steady", "lively")
 DAY = 24 * 60
+DAILY = "daily"
+DIGEST_DAYS = (DAILY, *map(str, range(7)))
+"""When digests come: every day, or once a week, on Monday (0) to Sunday (6)."""
+DIGEST_CHANNELS = 5
+"""Channels that one digest reads, at most."""
 BLOCKED_WORDS, BLOCKED_WORD = 200, 60
 """How many words may be blocked, and how long one may be."""
-_TEXTS = ("channels", "home_channels", "blocked_words")
+_TEXTS = ("channels", "home_channels", "blocked_words", "digest_channels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class GuildSettings:
     it; it may speak there in any case. `report_channel`: where moderators read reports. `language`: of
     its own sentences, "" follows each person. `tone`: see Request. `daily_limit`: answers a member may get
     a day, 0: as many as they like. `quiet_from`, `quiet_until`: minutes of the day at `utc_offset` minutes
-    east of Greenwich; the same: no quiet hours.
+    east of Greenwich; the same: no quiet hours. `digest`: one of DIGEST_DAYS, or "" for none; it comes at
+    `digest_at`, a minute of that day, tells of `digest_channels` and is written in `digest_to`.
     """
 
     channels: tuple[str, ...] = ()
@@ -51,6 +57,10 @@ class GuildSettings:
     quiet_from: int = 0
     quiet_until: int = 0
     utc_offset: int = 0
+    digest: str = ""
+    digest_at: int = 9 * 60
+    digest_channels: tuple[str, ...] = ()
+    digest_to: str = ""
 
     def may_speak(self, *channels: str) -> bool:
         """`channels`: the channel and, for a thread, the one it hangs on."""
@@ -65,7 +75,10 @@ class GuildSettings:
 
     def is_quiet(self, now: float) -> bool:
         """`now`: seconds since 1970. The hours may run over midnight."""
-        minute = (int(now // 60) + self.utc_offset) % DAY
+        return self.is_quiet_at((int(now // 60) + self.utc_offset) % DAY)
+
+    def is_quiet_at(self, minute: int) -> bool:
+        """`minute`: of the server's day."""
         if self.quiet_from <= self.quiet_until:
             return self.quiet_from <= minute < self.quiet_until
         return minute >= self.quiet_from or minute < self.quiet_until
@@ -74,6 +87,22 @@ class GuildSettings:
         """When today began there, in seconds since 1970."""
         local = int(now) + self.utc_offset * 60
         return float(local - local % (DAY * 60) - self.utc_offset * 60)
+
+    @property
+    def has_digest(self) -> bool:
+        return self.summaries and bool(self.digest and self.digest_channels and self.digest_to)
+
+    @property
+    def digest_period(self) -> int:
+        """Seconds from one digest to the next."""
+        return (1 if self.digest == DAILY else 7) * DAY * 60
+
+    def digest_due(self, now: float) -> int:
+        """When the latest digest up to `now` was due, in seconds since 1970."""
+        local = int(now) + self.utc_offset * 60
+        # 1970 began on a Thursday
+        offset = self.digest_at * 60 + (0 if self.digest == DAILY else (int(self.digest) - 3) * DAY * 60)
+        return local - (local - offset) % self.digest_period - self.utc_offset * 60
 
     def blocked_in(self, words: str) -> str:
         """The first blocked word that stands in a text, "" when there is none.

@@ -388,6 +388,7 @@ class Journal:
             self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
             generations = self._db.execute("DELETE FROM generations WHERE person = ?", who).rowcount
             self._db.execute("DELETE FROM people WHERE person = ? AND keep = 1", who)
+            self._db.execute("DELETE FROM left_out WHERE person = ?", who)
             self._db.table("deletions").insert(
                 {"at": self._clock(), "generations": generations, "facts": facts}
             )

@@ -35,6 +35,8 @@ def guild_settings(journal: Journal, guild: str, channels: Collection[str]) -> G
         channels=tuple(known.get(each, each) for each in settings.channels),
         home_channels=tuple(known[each] for each in settings.home_channels if each in known),
         report_channel=known.get(settings.report_channel, ""),
+        digest_channels=tuple(known[each] for each in settings.digest_channels if each in known),
+        digest_to=known.get(settings.digest_to, ""),
     )
 
 
@@ -45,6 +47,8 @@ def set_guild_settings(journal: Journal, guild: str, settings: GuildSettings) ->
         channels=tuple(_hashed(journal, each) for each in settings.channels),
         home_channels=tuple(_hashed(journal, each) for each in settings.home_channels),
         report_channel=_hashed(journal, settings.report_channel),
+        digest_channels=tuple(_hashed(journal, each) for each in settings.digest_channels),
+        digest_to=_hashed(journal, settings.digest_to),
     )
     now = journal._clock()
     journal._write(
@@ -101,6 +105,8 @@ def _forget(journal: Journal, which: str, values: dict[str, Any], *, in_unions: 
         for table in ("words", "messages"):
             run(f"DELETE FROM {table} WHERE generation IN {theirs}", values)
         generations = run(f"DELETE FROM generations WHERE id IN {theirs}", values).rowcount
+        for table in ("left_out", "digests"):
+            run(f"DELETE FROM {table} WHERE guild IN {which}", values)
         gone = run(f"DELETE FROM guilds WHERE guild IN {which}", values).rowcount
         if generations or facts:
             row = {"at": journal._clock(), "generations": generations, "facts": facts}

@@ -91,4 +91,16 @@ def _unite(journal: Journal) -> Merged:
         "settings = iif(excluded.at > guilds.at, excluded.settings, guilds.settings), "
         "at = max(excluded.at, guilds.at), seen = max(excluded.seen, guilds.seen)"
     )
+    run(
+        "INSERT INTO left_out (guild, person, out, at) SELECT guild, person, out, at FROM other.left_out "
+        "WHERE true ON CONFLICT (guild, person) DO UPDATE SET out = excluded.out, at = excluded.at "
+        "WHERE excluded.at > left_out.at"
+    )
+    run(
+        "INSERT INTO digests (guild, due, previous, claimed, sent) "
+        "SELECT guild, due, previous, claimed, sent FROM other.digests "
+        "WHERE true ON CONFLICT (guild) DO UPDATE SET due = excluded.due, previous = excluded.previous, "
+        "claimed = excluded.claimed, sent = excluded.sent "
+        "WHERE (excluded.due, excluded.sent) > (digests.due, digests.sent)"
+    )
     return Merged(generations, facts)

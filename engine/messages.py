@@ -1,6 +1,7 @@
 """A channel's messages from JSON lines, for `summarize` on the command line.
 
-Knows: the format {"id", "author", "text", "minute" or "time", "reply_to"?} and how to complain about it.
+Knows: the format {"id", "author", "text", "minute" or "time", "reply_to"?, "reactions"?, "replies"?} and how
+to complain about it.
 Does not know: how messages are summarised, or where else they come from.
 """
 
@@ -61,7 +62,16 @@ def _message(row: Mapping[str, Any], position: int) -> tuple[Message, Identity]:
     reply_to = row.get("reply_to")
     minute = _minute(row, position)
     answered = None if reply_to is None else str(reply_to)
-    return Message(str(identity), texts["author"], texts["text"], minute, answered), identity
+    reactions, replies = _count(row, "reactions"), _count(row, "replies")
+    message = Message(str(identity), texts["author"], texts["text"], minute, answered, reactions, replies)
+    return message, identity
+
+
+def _count(row: Mapping[str, Any], key: str) -> int:
+    value = row.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _BadKey(f"{key} must be a whole number from 0 on")
+    return value
 
 
 def _minute(row: Mapping[str, Any], position: int) -> float:

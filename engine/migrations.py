@@ -135,6 +135,22 @@ def guilds(db: Database) -> None:
     db.table("generations").create_index(["guild"])
 
 
+@MIGRATIONS(name="0005_summaries")
+def summaries(db: Database) -> None:
+    """Whom the moderators of a server leave out of summaries, and when its digests were due and sent."""
+    db.table("left_out").create(
+        {"guild": str, "person": str, "out": int, "at": float},
+        pk=("guild", "person"),
+        not_null={"out", "at"},
+    )
+    db.table("left_out").create_index(["person"])
+    db.table("digests").create(
+        {"guild": str, "due": int, "previous": int, "claimed": float, "sent": float},
+        pk="guild",
+        not_null={"due", "previous", "claimed", "sent"},
+    )
+
+
 def known() -> tuple[str, ...]:
     """The names of all steps, in order."""
     with Database(memory=True, execute_plugins=False) as empty:

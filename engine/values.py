@@ -174,13 +174,20 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to be summarised. `minute` is a time in minutes from any origin."""
+    """One message to be summarised. `minute` is a time in minutes from any origin.
+
+    `reactions`: how many reactions of people stand under it. `replies`: how many answers it got that are
+    not among the messages themselves, such as those in a thread that was opened on it; answers that name
+    it by `reply_to` come on top.
+    """
 
     id: str
     author: str
     text: str
     minute: float = 0.0
     reply_to: str | None = None
+    reactions: int = 0
+    replies: int = 0
 
 
 PointKind = Literal["", "decision", "question", "action"]

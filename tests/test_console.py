@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -354,8 +355,11 @@ async def test_points_lead_to_their_sources(place: Served, visitor: Visitor) -> 
     assert answer.status == 200
     links = re.findall(r'href="#(passage-\d+)" data-source', visitor.page)
     assert links == ["passage-1", "passage-2"]
-    for link in links:
+    for number, link in enumerate(links, 1):
         assert re.search(rf'<li id="{link}" tabindex="-1" class="cited">', visitor.page)
+        # and back
+        assert re.search(rf'<li id="point-{number}" tabindex="-1">', visitor.page)
+        assert visitor.page.count(f'href="#point-{number}" data-source') == 1
     assert "小刚" in visitor.page
     assert [message.author for message in place.engine.summarized[0]] == ["小明", "小红", "小刚"]
     assert (await place.journal(Journal.counts)).generations == 0
@@ -371,11 +375,18 @@ async def test_a_file_is_read_and_one_that_is_no_text_is_said(place: Served, vis
     await visitor.part("/write/summary", form)
     assert len(place.engine.summarized) == 2, "an empty file field is what browsers send without a file"
     form = FormData({"points": "5"}, quote_fields=False)
-    form.add_field("upload", "火锅".encode("gb18030"), filename="<b>.txt", content_type="text/plain")
+    form.add_field("upload", b"\x00" * 5000, filename="<b>.txt", content_type="text/plain")
     answer = await visitor.part("/write/summary", form)
     assert answer.status == 400
     assert "UTF-8" in visitor.page
     assert "&lt;b&gt;.txt" in visitor.page
+    rows = [{"content": line, "author": {"name": "小明", "isBot": line == "嘀"}} for line in (LOG, "嘀")]
+    for content in (LOG.encode("gb18030"), LOG.encode("utf-16"), json.dumps({"messages": rows}).encode()):
+        form = FormData({"points": "5"})
+        form.add_field("upload", content, filename="log.json", content_type="application/json")
+        await visitor.part("/write/summary", form)
+        assert "火锅" in visitor.page
+        assert "嘀" not in visitor.page
 
 
 async def test_only_the_last_messages_are_read_when_asked_for(place: Served, visitor: Visitor) -> None:

@@ -258,6 +258,8 @@ async def test_a_point_scrolls_to_its_source(browser: Browser, place: Served) ->
     )
     await browser.until(inside)
     assert await browser.run("document.activeElement.id") == "passage-9"
+    await browser.click(".messages .shown .back")
+    assert await browser.run("document.activeElement.id") == "point-9"
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

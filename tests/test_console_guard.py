@@ -14,6 +14,7 @@ import pytest
 from aiohttp import FormData
 
 from bot import console
+from bot.console import BODY_LIMIT
 from bot.console.guard import POLICY, Guard, accepted_locale
 from bot.settings import Settings
 from engine import BadSetting
@@ -125,13 +126,13 @@ async def test_posts_from_elsewhere_are_refused(place: Served, visitor: Visitor)
         assert answer.status == 403, "a form token belongs to one visitor"
 
 
-async def test_more_than_a_megabyte_is_said(visitor: Visitor) -> None:
+async def test_more_than_ten_megabytes_is_said(visitor: Visitor) -> None:
     headers = {**SAME, "Content-Type": "application/x-www-form-urlencoded"}
-    answer = await visitor.post("/chat", io.BytesIO(b"text=" + b"a" * 1024 * 1024), headers=headers)
+    answer = await visitor.post("/chat", io.BytesIO(b"text=" + b"a" * BODY_LIMIT), headers=headers)
     assert answer.status == 413
-    assert "1 MB" in visitor.page
+    assert "10 MB" in visitor.page
     form = FormData({"points": "5"})
-    form.add_field("upload", io.BytesIO(b"a" * 1024 * 1024), filename="a.txt", content_type="text/plain")
+    form.add_field("upload", io.BytesIO(b"a" * BODY_LIMIT), filename="a.txt", content_type="text/plain")
     assert (await visitor.part("/write/summary", form)).status == 413
 
 

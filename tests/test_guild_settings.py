@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import BLOCKED_WORD, BLOCKED_WORDS, GuildSettings, blocked_words_in
+from engine import BLOCKED_WORD, BLOCKED_WORDS, DAILY, DIGEST_DAYS, GuildSettings, blocked_words_in
 
 MINUTES = st.integers(0, 24 * 60 - 1)
 
@@ -109,6 +109,7 @@ def test_what_a_moderator_types_becomes_words() -> None:
         channels=st.lists(st.text()).map(tuple),
         home_channels=st.lists(st.text()).map(tuple),
         blocked_words=st.lists(st.text()).map(tuple),
+        digest_channels=st.lists(st.text()).map(tuple),
         summaries=st.booleans(),
         daily_limit=st.integers(0, 999),
         quiet_from=MINUTES,
@@ -116,6 +117,45 @@ def test_what_a_moderator_types_becomes_words() -> None:
 )
 def test_they_survive_being_stored(settings: GuildSettings) -> None:
     assert GuildSettings.from_json(settings.to_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("digest", "minute", "offset", "now", "due"),
+    [
+        ("daily", 540, 0, at(9), at(9)),
+        ("daily", 540, 0, at(8, 59), at(9) - 86_400),
+        ("daily", 540, 480, at(1), at(1)),  # nine in Beijing
+        ("daily", 0, -210, at(3, 29), at(3, 30) - 86_400),
+        ("4", 540, 0, at(12), at(9)),  # 27 November 2026 is a Friday
+        ("4", 540, 0, at(8), at(9) - 7 * 86_400),
+        ("3", 540, 0, at(12), at(9) - 86_400),
+        ("6", 540, 0, at(12), at(9) - 5 * 86_400),
+    ],
+)
+def test_when_a_digest_was_due(digest: str, minute: int, offset: int, now: float, due: float) -> None:
+    settings = GuildSettings(digest=digest, digest_at=minute, utc_offset=offset)
+    assert settings.digest_due(now) == due
+
+
+@given(st.sampled_from(DIGEST_DAYS), MINUTES, st.integers(-720, 840), st.integers(1_000_000, 4_000_000_000))
+def test_of_each_period_one_digest_is_due_at_the_hour_of_the_server(
+    digest: str, minute: int, offset: int, now: int
+) -> None:
+    settings = GuildSettings(digest=digest, digest_at=minute, utc_offset=offset)
+    due = settings.digest_due(now)
+    assert 0 <= now - due < settings.digest_period
+    assert settings.digest_due(due) == due
+    assert settings.digest_due(due - 1) == due - settings.digest_period
+    local = datetime.datetime.fromtimestamp(due + offset * 60, datetime.UTC)
+    assert local.hour * 60 + local.minute == minute
+    assert digest in (DAILY, str(local.weekday()))
+
+
+def test_a_digest_needs_all_it_is_made_of() -> None:
+    whole = GuildSettings(digest="daily", digest_channels=("1",), digest_to="2")
+    assert whole.has_digest
+    for lack in ({"digest": ""}, {"digest_channels": ()}, {"digest_to": ""}, {"summaries": False}):
+        assert not dataclasses.replace(whole, **lack).has_digest
 
 
 def test_a_name_that_came_later_is_passed_over() -> None:

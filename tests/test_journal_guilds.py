@@ -40,6 +40,9 @@ DECIDED = GuildSettings(
     blocked_words=("脏话",),
     quiet_from=60,
     daily_limit=5,
+    digest="4",
+    digest_channels=("1", "3"),
+    digest_to="2",
 )
 
 
@@ -63,7 +66,9 @@ def journal(tmp_path: Path, clock: Clock) -> Iterator[Journal]:
 
 def test_a_server_decides_and_its_ids_are_nowhere_in_the_file(journal: Journal) -> None:
     guild, channel = "123456789012345678", "876543210987654321"
-    decided = dataclasses.replace(DECIDED, channels=(channel,), report_channel=channel)
+    decided = dataclasses.replace(
+        DECIDED, channels=(channel,), report_channel=channel, digest_channels=(channel,), digest_to=channel
+    )
     assert guild_settings(journal, guild, []) == GuildSettings()
     set_guild_settings(journal, guild, decided)
     assert guild_settings(journal, guild, [channel, "3", "4"]) == decided
@@ -81,6 +86,7 @@ def test_a_channel_that_is_gone_is_no_home_and_opens_no_other(journal: Journal) 
     set_guild_settings(journal, "100", DECIDED)
     left = guild_settings(journal, "100", ["7"])
     assert (left.home_channels, left.report_channel) == ((), "")
+    assert (left.digest_channels, left.digest_to) == ((), "")
     assert not left.may_speak("7")
     # and what is kept once more is the same
     set_guild_settings(journal, "100", left)

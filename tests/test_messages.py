@@ -48,6 +48,12 @@ def test_without_times_messages_are_a_minute_apart() -> None:
     assert [message.minute for message in read_messages(lines, "log")[0]] == [0.0, 1.0, 2.0]
 
 
+def test_reactions_and_answers_elsewhere_are_counted() -> None:
+    lines = ['{"id": 1, "text": "b", "reactions": 4, "replies": 2}']
+    [message] = read_messages(lines, "log")[0]
+    assert (message.reactions, message.replies) == (4, 2)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -59,6 +65,8 @@ def test_without_times_messages_are_a_minute_apart() -> None:
         ('{"id": 2, "author": null}', "line 2: author must be a string"),
         ('{"id": 2, "text": "a", "time": "soon"}', "line 2: 'soon' is no time"),
         ('{"id": 2, "text": "a", "minute": []}', "line 2: minute must be a number"),
+        ('{"id": 2, "text": "a", "reactions": -1}', "line 2: reactions must be a whole number"),
+        ('{"id": 2, "text": "a", "replies": true}', "line 2: replies must be a whole number"),
         ('{"id": 1, "text": "a"}', "line 2: the id 1 was there before"),
     ],
 )
@@ -71,7 +79,7 @@ def test_a_wrong_line_is_named(line: str, reason: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["id", "author", "text", "minute", "time", "reply_to"]),
+        st.sampled_from(["id", "author", "text", "minute", "time", "reply_to", "reactions"]),
         st.text() | st.none() | st.integers() | st.floats(),
     )
 )

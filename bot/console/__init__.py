@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from bot.attachments import LARGEST_LOG
 from bot.console import about, chat, health, replies, writing
 from bot.console.conversation import Conversations
 from bot.console.faults import sentences
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["build"]
 
-BODY_LIMIT = 1024 * 1024
-"""Bytes of a post."""
+BODY_LIMIT = LARGEST_LOG + 65_536
+"""Bytes of a post: the largest log, and what stands around it in a form."""
 LEAST_IDLE = 3600.0
 """Seconds a conversation stays open at least, however short the journal keeps words."""
 

@@ -1,7 +1,7 @@
 """Summaries of what is pasted or uploaded: each point with the passages it came from.
 
 Knows: where a posted text stands, how points and passages are tied for the page.
-Does not know: how texts are read (`paste`) or summarised (`engine`). Nothing of it is kept.
+Does not know: how texts are read (`bot.logs`) or summarised (`engine`). Nothing of it is kept.
 """
 
 from __future__ import annotations
@@ -9,37 +9,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from bot.console import paste
+from bot import logs
 from bot.console.faults import Fault, fault_of
-from bot.console.fields import fields_of
+from bot.console.fields import Field, fields_of
 from bot.console.state import CONSOLE, VISITOR, Console, Visitor
+from bot.summary import POINTS
+from bot.summary_reading import MOST
+from bot.summary_text import KINDS
 from bot.wording import say
-from engine import BadFile, BadInput, Message, MoyouError, NothingToSummarize, Request, Summary, Task, Topic
+from engine import BadInput, Message, MoyouError, NothingToSummarize, Request, Summary, Task, Topic, text_in
 
 OPTIONS = ("count", "length", "points")
 """Those of the task that a text has; the others speak of a channel."""
-POINTS = {"short": 3, "normal": 5, "long": 10}
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One message or passage as shown: `anchor` is its place in the page, `number` what people see."""
+    """One message or passage as shown: `anchor` is its place in the page, `number` what people see,
+    `points` the numbers of the points that come from it."""
 
     anchor: str
     number: int
     author: str
     text: str
-    cited: bool
+    points: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPoint:
+    """`number` is its place among all points, from 1 on."""
+
+    number: int
     text: str
     author: str
     kind: str
@@ -59,13 +66,13 @@ async def post(request: web.Request, task: Task) -> web.Response:
     console, visitor = request.app[CONSOLE], request[VISITOR]
     values: dict[str, str] = {}
     try:
-        values, pasted, name = await _posted(request, visitor.locale)
+        values, pasted, name = await _posted(request)
         options = {option.name: values[option.name] for option in task.options if values.get(option.name)}
         asked = task.validate(Request(task.name, options=options, locale=visitor.locale))
-        messages = await asyncio.to_thread(paste.read, pasted, name)
+        messages = await asyncio.to_thread(logs.read, pasted, name)
         if not messages:
             raise NothingToSummarize()
-        count = int(asked.options.get("count") or len(messages))
+        count = min(int(asked.options.get("count") or MOST), MOST)
         points = int(
             asked.options.get("points") or POINTS.get(asked.options.get("length", ""), POINTS["normal"])
         )
@@ -76,9 +83,10 @@ async def post(request: web.Request, task: Task) -> web.Response:
             raise
         return page(console, visitor, task, values=values, fault=fault_of(error, visitor.locale))
     shown = _shown(summary, recent, len(messages))
+    # thousands of passages take a while to lay out: not on the event loop
     if visitor.part:
-        return console.pages.answer("_summary.html", visitor, **shown)
-    return page(console, visitor, task, values=values, shown=shown)
+        return await asyncio.to_thread(console.pages.answer, "_summary.html", visitor, **shown)
+    return await asyncio.to_thread(page, console, visitor, task, values=values, shown=shown)
 
 
 def page(
@@ -92,24 +100,32 @@ def page(
 ) -> web.Response:
     values = values or {}
     shown_options = tuple(option for option in task.options if option.name in OPTIONS)
-    # a pasted text is meant to be read whole, other than a channel
-    whole = {option.name: str(option.maximum) for option in task.options if option.name == "count"}
     return console.pages.answer(
         "summary.html",
         visitor,
         status=fault.status if fault else 200,
         task=task,
-        fields=fields_of(
-            dataclasses.replace(task, options=shown_options), visitor.locale, {**whole, **values}
-        ),
+        fields=[
+            _of_a_text(field, visitor.locale)
+            for field in fields_of(dataclasses.replace(task, options=shown_options), visitor.locale, values)
+        ],
         pasted=values.get("pasted", ""),
         fault=fault,
         **(shown or {"summary": None}),
     )
 
 
-async def _posted(request: web.Request, locale: str) -> tuple[dict[str, str], str, str]:
-    """The form's fields, the text to summarise, and the name of its file. Raises BadFile, BadInput."""
+def _of_a_text(field: Field, locale: str) -> Field:
+    """A field of the task as it is meant for a text, which is read whole, other than a channel."""
+    if field.name != "count":
+        return field
+    hint = say("console.count_hint", locale)
+    hint = say("console.number_hint", locale, hint=hint, low=field.minimum, high=field.maximum)
+    return dataclasses.replace(field, hint=hint)
+
+
+async def _posted(request: web.Request) -> tuple[dict[str, str], str, str]:
+    """The form's fields, the text to summarise, and the name of its file. Raises FileNotText, BadInput."""
     try:
         form = await request.post()
     except ValueError as error:
@@ -127,33 +143,42 @@ async def _posted(request: web.Request, locale: str) -> tuple[dict[str, str], st
     if not content.strip():
         return values, values.get("pasted", ""), ""
     name = upload.filename[:100]
-    try:
-        return values, content.decode("utf-8"), name
-    except UnicodeDecodeError as error:
-        raise BadFile(file=name, reason=say("console.not_utf8", locale)) from error
+    return values, await asyncio.to_thread(text_in, content, name), name
 
 
 def _shown(summary: Summary, messages: Sequence[Message], everything: int) -> dict[str, Any]:
-    cited = {source for point in summary.points for source in point.sources}
+    topics = summary.topics or (Topic("", summary.points),)
+    points = [point for topic in topics for point in topic.points]
+    cited: dict[str, list[int]] = {}
+    for number, point in enumerate(points, 1):
+        for source in point.sources:
+            cited.setdefault(source, []).append(number)
     passages = {
-        message.id: Passage(f"passage-{number}", number, message.author, message.text, message.id in cited)
+        message.id: Passage(
+            f"passage-{number}", number, message.author, message.text, tuple(cited.get(message.id, ()))
+        )
         for number, message in enumerate(messages, 1)
     }
-    topics = [
-        ShownTopic(
-            topic.title if len(summary.topics) > 1 else "",
-            tuple(
-                ShownPoint(
-                    point.text, point.author, point.kind, tuple(passages[one] for one in point.sources)
-                )
-                for point in topic.points
-            ),
-        )
-        for topic in summary.topics or (Topic("", summary.points),)
-    ]
+    numbers = itertools.count(1)
     return {
         "summary": summary,
-        "topics": topics,
+        "topics": [
+            ShownTopic(
+                topic.title if len(topics) > 1 else "",
+                tuple(
+                    ShownPoint(
+                        next(numbers),
+                        point.text,
+                        point.author,
+                        point.kind,
+                        tuple(passages[one] for one in point.sources),
+                    )
+                    for point in topic.points
+                ),
+            )
+            for topic in topics
+        ],
+        "kinds": [(kind, count) for kind in KINDS if (count := sum(p.kind == kind for p in points))],
         "messages": list(passages.values()),
         "read": len(messages),
         "all": everything,

@@ -197,7 +197,7 @@ document.addEventListener("click", async (event) => {
   const passage = document.getElementById(source.hash.slice(1));
   if (!passage) return;
   event.preventDefault();
-  document.querySelectorAll(".messages .shown").forEach((other) => other.classList.remove("shown"));
+  document.querySelectorAll(".summary .shown").forEach((other) => other.classList.remove("shown"));
   passage.classList.add("shown");
   passage.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
   passage.focus({ preventScroll: true });

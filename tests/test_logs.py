@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.console.paste import read
+from bot.logs import read
 from engine import BadFile, Message
 
 

@@ -1,10 +1,11 @@
-"""Reads what people paste or upload to be summarised: a chat log or an article.
+"""Reads what people paste, upload or attach to be summarised: a chat log or an article.
 
-Knows: the shapes chat logs come in (JSON lines, `name: text`, a name and a time above the text) and
-how an article is cut into passages. Does not know: summaries, uploads, pages.
+Knows: the shapes chat logs come in (exports, JSON lines, `name: text`, a name and a time above the text)
+and how an article is cut into passages. Does not know: summaries, uploads, pages, Discord; what exports
+call their fields (`bot.log_exports`).
 
-Whatever it is given, no line is lost: each one that is not blank stands in some message, unless it
-is the line that names who speaks and when.
+Of a log or an article that was pasted no line is lost: each one that is not blank stands in some message,
+unless it is the line that names who speaks and when.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
+from bot.log_exports import exporter_text, is_message, messages_of, table
 from engine import BadFile, Message
 
 _CLOCK = (
@@ -46,9 +48,16 @@ _PASSAGE = 30
 """Characters a passage of an article has at least, unless its paragraph ends."""
 
 
+_MARKS = re.compile(r"^\s*(?:#{1,6}\s+|>\s?|(?:[-*+]|\d{1,3}[.)])\s+|(?:[-*_]\s?){3,}$|```.*$)+")
+_LINKED = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\s]{1,500}\)")
+_STRONG = re.compile(r"(\*\*|__|``?)(?=\S)(.{1,300}?)(?<=\S)\1")
+"""Markdown: what stands before a line, links and pictures, bold and code."""
+
+
 def read(text: str, file: str = "") -> list[Message]:
-    """The messages of a text, oldest first, each with an id of its own. `minute` counts from the
-    first time named, or is the place in the text where no times are.
+    """The messages of a text, oldest first, each with its place from 1 on as its id. `minute` counts from
+    the first time named, or is the place in the text where no times are. Of a file named .md marks are
+    left out.
 
     Raises BadFile for a text that is JSON lines in part, naming the line.
     """
@@ -56,7 +65,12 @@ def read(text: str, file: str = "") -> list[Message]:
     if text.lstrip()[:1] in ("{", "["):
         records = list(_records(text, file))
         if records:
-            return _messages_of(records)
+            return messages_of(records)
+    exported = exporter_text(text) or table(text)
+    if exported:
+        return messages_of(exported)
+    if PurePosixPath(file.lower()).suffix in (".md", ".markdown"):
+        text = "\n".join(map(_unmarked, text.split("\n")))
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     headed = sum(1 for line in lines if _match(_HEADED, line))
     said = sum(1 for line in lines if _match(_SAID, line) and not _match(_HEADED, line))
@@ -90,7 +104,7 @@ def _records(text: str, file: str) -> Iterator[dict[str, Any]]:
     if isinstance(whole, dict):
         whole = whole.get("messages", [whole])
     if isinstance(whole, list):
-        yield from (row for row in whole if _has_text(row))
+        yield from (row for row in whole if is_message(row))
         return
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -102,50 +116,14 @@ def _records(text: str, file: str) -> Iterator[dict[str, Any]]:
             if rows:
                 raise BadFile(file=file or "JSON", reason=f"line {number} is not JSON") from error
             return
-        if _has_text(row):
+        if is_message(row):
             rows.append(row)
     yield from rows
 
 
-def _has_text(row: object) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("text", row.get("content")), str)
-
-
-def _messages_of(records: list[dict[str, Any]]) -> list[Message]:
-    messages: list[Message] = []
-    ids: dict[str, str] = {}
-    for place, row in enumerate(records):
-        text = _characters(str(row.get("text", row.get("content")))).strip()
-        if not text:
-            continue
-        author = row.get("author", "")
-        if isinstance(author, dict):
-            author = author.get("name", "")
-        identity = str(len(messages) + 1)
-        reply = row.get("reply_to")
-        messages.append(
-            Message(
-                id=identity,
-                author=_characters(str(author or "")),
-                text=text,
-                minute=_minute(row.get("minute", row.get("time", row.get("timestamp"))), place),
-                reply_to=None if reply is None else ids.get(str(reply)),
-            )
-        )
-        ids[str(row.get("id", identity))] = identity
-    return messages
-
-
-def _minute(value: object, otherwise: float) -> float:
-    """Minutes: a number as it is; a time of ISO 8601 since 1970; else `otherwise`."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12:
-        return float(value)
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value).timestamp() / 60
-        except (ValueError, OverflowError, OSError):
-            return otherwise
-    return otherwise
+def _unmarked(line: str) -> str:
+    line = _LINKED.sub(r"\1", _MARKS.sub("", line))
+    return _STRONG.sub(r"\2", line)
 
 
 def _log(lines: list[str], named: tuple[re.Pattern[str], ...]) -> list[Message]:
