@@ -6,7 +6,8 @@ Does not know: Discord, locales, models (a caller may pass an encoder of texts).
 
 Extractive by construction: a point's text is a message's text, a sentence of it, or neighbouring
 messages of one author joined by a space, and it names the messages. A statement that was overturned
-later is no point; one that may have been is a point only beside what overturned it.
+later is no point; one that may have been is a point only beside what overturned it, and a proposal only
+beside what came of it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.summary_brief import choose_briefly, pieces
-from engine.summary_overturned import overturned
+from engine.summary_overturned import outcomes, overturned
 from engine.summary_signals import (
     KINDS,
     NAMES,
@@ -43,7 +44,7 @@ _NEAR = 2  # units on either side that count as neighbours
 _LENGTH = 0.3  # the power of its length that a unit's worth is divided by under a budget of characters
 _QUIET = 0.75  # a log whose best unit has less salience has no news: between idle chatter and real logs
 _FLOOR = 0.12  # a point of less salience would only fill the number
-_BUDGET_FLOOR = 0.4  # and under a budget of characters, where short remarks would fill what is left
+_BUDGET_FLOOR = 0.6  # and under a budget of characters, where short remarks would fill what is left
 _REMARK = 0.7  # share of its worth that a unit of fewer than _WORDS words keeps there
 _WORDS = 3
 _NOISE = 0.2  # a unit that is likelier noise is no point
@@ -113,8 +114,10 @@ def _of_channel(
     rows = np.sort(np.argsort(-said, kind="stable")[:_READ])
     table = np.zeros((len(candidates), len(NAMES)))
     table[rows] = signals(candidates, messages, terms, rows)
+    # by the number of points what ranks best is asked, by a budget of characters what is likely a point
+    asked = [2, 1] if characters is None else [0, 1]
     worth, noise = np.zeros(len(candidates)), np.ones(len(candidates))
-    worth[rows], noise[rows] = salience(table[rows], scorer["plain"])
+    worth[rows], noise[rows] = salience(table[rows], scorer["plain"])[asked]
     latents = None
     if encode is not None:
         best = np.sort(np.argsort(-worth, kind="stable")[: min(_ENCODED, len(rows))])
@@ -122,7 +125,7 @@ def _of_channel(
         latents = np.zeros((len(candidates), vectors.shape[1]))
         latents[best] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         wider = np.hstack([table[best], likeness([texts[row] for row in best], encode)])
-        worth[best], noise[best] = salience(wider, scorer["latent"])
+        worth[best], noise[best] = salience(wider, scorer["latent"])[asked]
     if worth.max() < _QUIET:
         return Summary("", (), len(messages), quiet=True)
     floor = _FLOOR if characters is None else _BUDGET_FLOOR
@@ -133,7 +136,8 @@ def _of_channel(
     allowed[np.setdiff1d(np.arange(len(candidates)), likely)] = False
     found = overturned(candidates, messages, terms, likely.tolist())
     allowed[[row for row, by in found.items() if by.sure]] = False
-    corrected = {row: by.row for row, by in found.items() if not by.sure}
+    corrected = outcomes(candidates, worth, likely.tolist(), found)
+    corrected |= {row: by.row for row, by in found.items() if not by.sure}
     chosen = choose(candidates, terms, worth, allowed, points, characters, latents, corrected)
     return _made(messages, candidates, chosen, terms=terms, encode=encode)
 
@@ -150,7 +154,8 @@ def choose(
 ) -> list[int]:
     """Rows of the chosen units, best first: greedy by worth less likeness to those chosen before.
 
-    `corrected` names for a statement the later one that overturns it, which has to be chosen first.
+    `corrected` names for a statement the later one that overturns it, or a proposal's outcome: it has to be
+    chosen first.
     """
     lengths = np.array([len(unit.text) for unit in candidates])
     likeness_ = np.zeros(len(candidates))
@@ -196,7 +201,7 @@ def _made(
     if not chosen:
         return Summary("", (), len(messages), quiet=True)
     terms = terms or Terms([unit.text for unit in candidates])
-    wanted = [i for row in chosen for i in candidates[row].messages]
+    wanted = [candidates[row].messages[0] for row in chosen]
     labels = _conversations(messages, encode, wanted) if len({m.author for m in messages}) > 2 else None
     groups: dict[int, list[int]] = {}
     for row in sorted(chosen):

@@ -1,4 +1,5 @@
-"""Which statements were overturned later: corrections, other figures, a reply that contradicts.
+"""Which statements were overturned later: corrections, other figures, a reply that contradicts, and what
+came of a proposal.
 
 Knows: the cues of corrections in Chinese and English, figures and days by their kind, which message
 answers which. In doubt a statement counts as overturned: it can still be read in its channel, but it
@@ -14,13 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.summary_signals import Terms
+from engine.summary_signals import Numbers, Terms
 from engine.summary_units import Unit, cues
 from engine.values import Message
 
 _LOOK_BACK = 40  # units in which an overturned statement is looked for
 _CLOSE = 12  # units in which one shared word is enough
 _NEXT = 3  # units in which none is needed
+_OUTCOME = 8  # units in which the outcome of a proposal is looked for
+_MINUTES = 30  # in which it is
+_WORTHY = 0.3  # what an outcome is worth at least
 _FACTS = {
     "clock": re.compile(
         r"\d{1,2}[:：]\d\d|\d{1,2} ?(?:点|时|am|pm|a\.m|p\.m|o'clock)|[一二三四五六七八九十两]{1,2}点",
@@ -44,6 +48,8 @@ _PLAINLY = re.compile(cues()["corrections"]["plainly"], re.IGNORECASE)
 _WITHDRAWN = re.compile(cues()["corrections"]["withdrawn"], re.IGNORECASE)
 _PROPOSED = re.compile(cues()["corrections"]["proposed"], re.IGNORECASE)
 _REPLY_OVERTURNS = re.compile(cues()["corrections"]["reply"], re.IGNORECASE)
+_REVISES = re.compile(cues()["corrections"]["revises"], re.IGNORECASE)
+_INTENDS = re.compile(cues()["corrections"]["intends"], re.IGNORECASE)
 _DROPPED = cues()["corrections"]["dropped"]
 
 
@@ -78,8 +84,10 @@ def overturned(
             and not _asks(candidates[target].text)
         ):
             found[target] = Correction(row, sure=True)
+        if not _OVERTURNS.search(unit.text):
+            continue
         plainly = bool(_PLAINLY.search(unit.text))
-        if not _OVERTURNS.search(unit.text) or (_asks(unit.text) and not plainly):
+        if _asks(unit.text) and not plainly:
             continue
         withdrawn = bool(_WITHDRAWN.search(unit.text))
         for earlier in range(max(0, row - _LOOK_BACK), row):
@@ -101,10 +109,37 @@ def overturned(
                 or (plainly and gap <= _NEXT and _clash(facts[earlier], facts[row], named=True))
                 or (withdrawn and gap <= _CLOSE and _PROPOSED.search(other.text))
                 or (gap <= _CLOSE and any(_dropped(word, unit.text) for word in named))
+                or (own and gap <= _CLOSE and named and _REVISES.search(unit.text))
             ):
                 found[earlier] = Correction(row, sure=False)
     # what was itself overturned is no correction of anything
     return {row: by for row, by in found.items() if by.row not in found or not found[by.row].sure}
+
+
+def outcomes(
+    candidates: Sequence[Unit], worth: Numbers, rows: Collection[int], but: Collection[int] = ()
+) -> dict[int, int]:
+    """For the proposals among `rows` the worthiest of what was said soon after: what came of them.
+
+    A proposal alone reads as if it had been settled. `but`: rows that are neither, because they were
+    overturned. `worth` (units,).
+    """
+    found = {}
+    for row in rows:
+        if row in but or not _INTENDS.search(candidates[row].text):
+            continue
+        latest = candidates[row].minute + _MINUTES
+        later = [
+            place
+            for place in range(row + 1, min(len(candidates), row + 1 + _OUTCOME))
+            if place not in but
+            and worth[place] > _WORTHY
+            and candidates[place].minute <= latest
+            and not _asks(candidates[place].text)
+        ]
+        if later:
+            found[row] = max(later, key=lambda place: float(worth[place]))
+    return found
 
 
 class _Facts:
@@ -149,7 +184,7 @@ def _old_and_new(facts: Mapping[str, frozenset[str]], text: str) -> bool:
     known |= {bare.group() for fact in known if (bare := re.match(r"\d{2,}(?=[号日点人]|$)", fact))}
     for fact in map(re.escape, known):
         before = rf"(?:不是|别按|not (?:at |on |the )?|from |原来|原定|之前)\s?{fact}(?!\d)"
-        after = rf"(?<!\d){fact}.{{0,3}}(?:改|换|推|取消|不行|不走|作废|(?:is |was )?(?:off|out|cancel))"
+        after = rf"(?<!\d){fact}(?!\d).{{0,3}}(?:改|换|推|取消|不行|不走|作废|(?:is |was )?(?:off|out|cancel))"
         if re.search(f"{before}|{after}", text, re.IGNORECASE):
             return True
     return False

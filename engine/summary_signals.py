@@ -250,15 +250,17 @@ def _unit(vectors: Numbers) -> Numbers:
 
 @cache
 def weights() -> dict[str, Numbers]:
-    """For "plain" (NAMES) and "latent" (LATENT_NAMES): rows for a point and for noise, bias at the end."""
+    """For "plain" (NAMES) and "latent" (LATENT_NAMES): rows for a point, noise and rank, bias at the end."""
     saved = json.loads((resources.files("engine.facts") / "summary-weights.json").read_text("utf-8"))
     return {
-        kind: np.array([[saved[kind][of][name] for name in (*names, "bias")] for of in ("point", "noise")])
+        kind: np.array(
+            [[saved[kind][of][name] for name in (*names, "bias")] for of in ("point", "noise", "rank")]
+        )
         for kind, names in (("plain", NAMES), ("latent", LATENT_NAMES))
     }
 
 
-def salience(table: Numbers, weights_: Numbers) -> tuple[Numbers, Numbers]:
-    """(units,) twice: the probability that a person makes a point of a unit, and that it is noise."""
-    point, noise = (1 / (1 + np.exp(-(table @ row[:-1] + row[-1]))) for row in weights_)
-    return np.asarray(point), np.asarray(noise)
+def salience(table: Numbers, weights_: Numbers) -> Numbers:
+    """(3, units): the probability that a person makes a point of a unit; that it is noise; and that it is
+    a point by what is best among others."""
+    return np.asarray(1 / (1 + np.exp(-(table @ weights_[:, :-1].T + weights_[:, -1])))).T
