@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.summary_brief import choose_briefly, pieces
+from engine.summary_log import Labels
 from engine.summary_overturned import outcomes, overturned
 from engine.summary_signals import (
     KINDS,
@@ -33,7 +34,7 @@ from engine.summary_signals import (
     terms_of,
     weights,
 )
-from engine.summary_threads import Labels, threads
+from engine.summary_threads import threads
 from engine.summary_units import Unit, cues, units, words_of
 from engine.text import whole_characters
 from engine.values import Message, Point, PointKind, Summary, Topic

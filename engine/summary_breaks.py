@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.summary_log import Log, unit_rows
+from engine.summary_log import Labels, Log, unit_rows
 from engine.summary_signals import Numbers
 from engine.summary_units import cues
 
@@ -96,6 +96,7 @@ SAID = (
     "new_words_long",
 )
 BOUNDARY = (*NEAR, *SAID)
+Rows = Sequence[int] | Labels
 _UNKNOWN = 20  # messages since an author's last one who has not spoken before
 
 
@@ -134,7 +135,7 @@ def _near(log: Log, row: int, usual: float) -> list[float]:
         log.agrees[row - 1],
         log.authors[row] in log.authors[max(0, row - 3) : row],
         log.authors[row] == log.authors[row - 1],
-        log.mentions[max(0, row - 4) : row, row].any(),
+        bool(log.mentions[max(0, row - 4) : row, row].any()),
         log.likeness[row, before].max(),
         log.grams[row, before].max(),
         log.likeness[before, after].max(),
@@ -179,14 +180,14 @@ class _Said:
             pause >= 3,
             pause >= 7,
             pause >= 15,
-            count > 6 and gap >= self._sorted[-3],
-            count > 12 and gap >= self._sorted[-6],
+            count > 6 and gap >= float(self._sorted[-3]),
+            count > 12 and gap >= float(self._sorted[-6]),
             float(np.searchsorted(self._sorted, gap, "right")) / count,
             math.log1p(log.gaps[row + 1] if row + 1 < count else 5.0),
             math.log1p(float(earlier.mean()) if len(earlier) else 1.0),
             math.log1p(gap) - math.log1p(float(earlier_more.mean()) if len(earlier_more) else 1.0),
-            log.empty[row],
-            log.empty[row - 1],
+            bool(log.empty[row]),
+            bool(log.empty[row - 1]),
             float(log.empty[max(0, row - 3) : row].mean()),
             len(company & joining) / len(company | joining),
             newcomer,
@@ -212,7 +213,7 @@ class _Said:
             _across(log.words, before[:6], after),
             _across(log.latents, before[:6], after),
             any(parent == row for parent in log.parents[row + 1 : row + 8]),
-            log.mentions[max(0, row - 6) : row, row].any(),
+            bool(log.mentions[max(0, row - 6) : row, row].any()),
             len(text) > 25,
             len(text) > 50,
             min(len(text), 100) / 100,
@@ -223,9 +224,7 @@ class _Said:
             new_after * (not log.short[row]),
         ]
 
-    def _words(
-        self, row: int, before: Sequence[int], after: Sequence[int]
-    ) -> tuple[float, float, float, float]:
+    def _words(self, row: int, before: Labels, after: Labels) -> tuple[float, float, float, float]:
         """Shares of words here and from here on that were not just said; how many were said long ago."""
         weights, has = self._log.weights, self._has
         just = has[before].any(0) if len(before) else np.zeros(has.shape[1], bool)
@@ -242,7 +241,7 @@ class _Said:
         )
 
 
-def _across(vectors: Numbers | None, before: Sequence[int], after: Sequence[int]) -> float:
+def _across(vectors: Numbers | None, before: Rows, after: Rows) -> float:
     """Cosine of the sums of these rows; rows that are not there count for nothing."""
     if vectors is None:
         return 0.0

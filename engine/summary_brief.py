@@ -32,7 +32,7 @@ _START = re.compile(r"[，。！？；!?;,\n…：:]+[”」』）]*")
 _ASIDE = re.compile(r"详见|https?:|@")
 _COMMA = re.compile(r"(?<=[,;:])\s+|(?<=[，；：])")
 _WORDS = re.compile(r"[㐀-鿿]|[^\W㐀-鿿]+(?:'[a-z]+)?")
-_PIECE = 12  # words
+_PIECE = 10  # words
 _SPAN_FADES = 20.0  # characters
 
 

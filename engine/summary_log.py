@@ -55,7 +55,9 @@ class Log:
         self.asks = [bool(_ASKS.search(text)) for text in texts]
         self.agrees = [bool(AGREE.match(text)) for text in texts]
         self.short = [len(bag) <= 1 for bag in self.bags]
-        self.empty = np.array([not bag or is_noise(text) for bag, text in zip(self.bags, texts, strict=True)], bool)
+        self.empty = np.array(
+            [not bag or is_noise(text) for bag, text in zip(self.bags, texts, strict=True)], bool
+        )
         place = {message.id: row for row, message in enumerate(messages)}
         # only an earlier message can be answered
         self.parents = [
@@ -97,10 +99,12 @@ def _word_vectors(texts: Sequence[str]) -> Numbers:
     places = [sorted(set(shipped().places(plain(text)))) for text in texts]
     spread = Counter(word for one in places for word in one)
     found = np.zeros((len(texts), shipped().size))
+    known = sorted(spread)
+    vectors = dict(zip(known, shipped().word_vectors(known), strict=True))
     for row, one in enumerate(places):
         if one:
             weight = [math.log(51 + word) / 10 * math.log((1 + len(texts)) / spread[word]) for word in one]
-            found[row] = np.array(weight) @ shipped().word_vectors(one)
+            found[row] = np.array(weight) @ np.stack([vectors[word] for word in one])
     return found
 
 
@@ -111,5 +115,3 @@ def unit_rows(vectors: Vectors) -> Numbers:
 
 def _centred(vectors: Vectors) -> Numbers:
     return np.asarray(vectors - vectors.mean(0), float)
-
-

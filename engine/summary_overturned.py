@@ -184,7 +184,9 @@ def _old_and_new(facts: Mapping[str, frozenset[str]], text: str) -> bool:
     known |= {bare.group() for fact in known if (bare := re.match(r"\d{2,}(?=[号日点人]|$)", fact))}
     for fact in map(re.escape, known):
         before = rf"(?:不是|别按|not (?:at |on |the )?|from |原来|原定|之前)\s?{fact}(?!\d)"
-        after = rf"(?<!\d){fact}(?!\d).{{0,3}}(?:改|换|推|取消|不行|不走|作废|(?:is |was )?(?:off|out|cancel))"
+        after = (
+            rf"(?<!\d){fact}(?!\d).{{0,3}}(?:改|换|推|取消|不行|不走|作废|(?:is |was )?(?:off|out|cancel))"
+        )
         if re.search(f"{before}|{after}", text, re.IGNORECASE):
             return True
     return False

@@ -83,7 +83,9 @@ _SURE = 1e-3  # no chance is nearer to 0 or 1
 
 def pairs(log: Log, breaks: Numbers) -> Numbers:
     """(N, N, PAIR) for an earlier row and a later column; `breaks` (N,) are probabilities of a boundary."""
-    bursts = np.mean([_bursts(log, np.cumsum(np.arange(len(breaks)) * (breaks > cut) > 0)) for cut in _CUTS], axis=0)
+    bursts = np.mean(
+        [_bursts(log, np.cumsum(np.arange(len(breaks)) * (breaks > cut) > 0)) for cut in _CUTS], axis=0
+    )
     return np.concatenate([_messages(log, breaks), bursts], axis=-1)
 
 

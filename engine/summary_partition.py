@@ -17,6 +17,8 @@ Labels = npt.NDArray[np.int64]
 
 _SIZES = (0.0, 0.3)  # what the logarithm of two groups' sizes takes from their likeness: both are tried
 _SWEEPS = 20
+_ONE = 0.75  # mean probability from which all is one conversation,
+_APART = 0.3  # unless a partition expects so much: no index tells one group from chance
 
 
 class _Expected(NamedTuple):
@@ -25,7 +27,7 @@ class _Expected(NamedTuple):
     pairs: float
     together: float
 
-    def index(self, both: Numbers | float, joined: Numbers | float) -> Numbers:
+    def rand(self, both: Numbers | float, joined: Numbers | float) -> Numbers:
         """`joined` pairs of a partition, `both` their probabilities' sum. 0 for one group, or all alone."""
         expected = np.asarray(joined) * self.together / max(self.pairs, 1e-9)
         most = (np.asarray(joined) + self.together) / 2
@@ -42,7 +44,9 @@ def partition(same: Numbers) -> Labels:
     expected = _Expected(count * (count - 1) / 2, float(chance.sum()) / 2)
     starts = [_agglomerated(chance, expected, size) for size in _SIZES]
     found = [_moved(chance, expected, labels) for _, labels in starts]
-    return max(found, key=lambda one: one[0])[1]
+    index, labels = max(found, key=lambda one: one[0])
+    one_talk = index < _APART and expected.together >= _ONE * expected.pairs
+    return np.zeros(count, np.int64) if one_talk else labels
 
 
 def _agglomerated(chance: Numbers, expected: _Expected, size: float) -> tuple[float, Labels]:
@@ -69,7 +73,7 @@ def _agglomerated(chance: Numbers, expected: _Expected, size: float) -> tuple[fl
         between[one], between[:, one] = summed, summed
         sizes[one] += sizes[other]
         labels[labels == other] = one
-        index = float(expected.index(both, joined))
+        index = float(expected.rand(both, joined))
         if index > best:
             best, found = index, labels.copy()
     return best, found
@@ -82,14 +86,14 @@ def _moved(chance: Numbers, expected: _Expected, labels: Labels) -> tuple[float,
     sizes = member.sum(0)
     both = float((chance @ member * member).sum()) / 2
     joined = float((sizes * (sizes - 1)).sum()) / 2
-    best = float(expected.index(both, joined))
+    best = float(expected.rand(both, joined))
     for _ in range(_SWEEPS):
         moved = False
         for row in range(len(labels)):
             own = int(member[row].argmax())
             linked = chance[row] @ member
             others = sizes - member[row]
-            index = expected.index(both - linked[own] + linked, joined - others[own] + others)
+            index = expected.rand(both - linked[own] + linked, joined - others[own] + others)
             place = int(index.argmax())
             if index[place] > best + 1e-9:
                 both += float(linked[place] - linked[own])

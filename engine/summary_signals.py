@@ -30,6 +30,7 @@ from engine.text import STOP_WORDS
 from engine.values import Message
 
 Numbers = npt.NDArray[np.float64]
+_AT_ONCE = 64  # texts whose n-grams are summed together
 _WINDOW = 40  # units on either side that count as the conversation around one
 
 _PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in cues()["cues"].items()}
@@ -240,8 +241,13 @@ def _kinds(encode: Encoder) -> Numbers:
 
 
 def meanings(texts: Sequence[str]) -> Numbers:
-    """The encoder that is always there: `engine.meaning`."""
-    return np.asarray(shipped().vectors([plain(text) for text in texts]), np.float64)
+    """The encoder that is always there: `engine.meaning`. In parts, which stay in the processor's cache."""
+    plain_texts = [plain(text) for text in texts]
+    parts = [
+        shipped().vectors(plain_texts[start : start + _AT_ONCE])
+        for start in range(0, len(plain_texts), _AT_ONCE)
+    ]
+    return np.asarray(np.concatenate(parts or [np.zeros((0, shipped().size))]), np.float64)
 
 
 def _unit(vectors: Numbers) -> Numbers:

@@ -129,5 +129,3 @@ def _blocks(messages: Sequence[Message]) -> list[tuple[int, int]]:
     if start < len(messages):
         found.append((start, len(messages)))
     return found
-
-

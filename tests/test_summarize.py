@@ -14,7 +14,7 @@ from engine.channel_logs import read_logs
 from engine.summarize import summarize
 from engine.summary_bench import sources_of
 from engine.summary_signals import Terms
-from engine.summary_training import TrainingLog, held_out
+from engine.summary_training import TrainingLog, fit_only_scorer, held_out
 from engine.values import Message
 
 WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"
@@ -223,7 +223,7 @@ def test_held_out_recall_on_annotated_channels() -> None:
         for name in ("channel-zh.jsonl", "channel-en.jsonl")
         for log in read_logs(WRITTEN / name)
     ]
-    fitted = held_out(logs)
+    fitted = held_out(logs, fit_only_scorer)
     chosen = {
         one.log.name: sources_of(
             summarize(one.messages, characters=one.log.budget, scorer=fitted[one.log.name].scorer)
@@ -234,3 +234,26 @@ def test_held_out_recall_on_annotated_channels() -> None:
     noise = sum(len(chosen[one.log.name] & one.log.noise) for one in logs)
     assert sum(recall) / len(recall) >= 0.75
     assert noise <= 0.04 * sum(map(len, chosen.values()))
+
+
+def test_a_proposal_is_a_point_only_beside_what_came_of_it() -> None:
+    messages = log(
+        "甲: 我想周六下午三点在河边公园办读书会，带上垫子和水",
+        "乙: 河边公园那天有比赛，地方不够",
+        "丙: 读书会定在周日上午十点，图书馆三楼，一共十六个位置",
+        "甲: 好",
+    )
+    for points in (1, 2, 3):
+        sources = {source for point in summarize(messages, points=points).points for source in point.sources}
+        assert "1" not in sources or "3" in sources
+
+
+def test_an_old_figure_is_not_the_start_of_another() -> None:
+    # 1.x is not the 10 that becomes 12
+    messages = log(
+        "甲: 1.x用户升级前请先导出备份，否则附件可能丢失",
+        "乙: 发布先推迟，10点改12点，大家别说10点了",
+        "丙: 收到",
+    )
+    sources = {source for point in summarize(messages, points=3).points for source in point.sources}
+    assert {"1", "2"} <= sources
