@@ -247,7 +247,7 @@ def meanings(texts: Sequence[str]) -> Numbers:
         shipped().vectors(plain_texts[start : start + _AT_ONCE])
         for start in range(0, len(plain_texts), _AT_ONCE)
     ]
-    return np.asarray(np.concatenate(parts or [np.zeros((0, shipped().size))]), np.float64)
+    return np.asarray(np.concatenate(parts or [shipped().vectors([])]), np.float64)
 
 
 def _unit(vectors: Numbers) -> Numbers:

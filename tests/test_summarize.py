@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from engine import summary_units
 from engine.channel_logs import read_logs
-from engine.summarize import summarize
+from engine.summarize import choose, summarize
 from engine.summary_bench import sources_of
+from engine.summary_overturned import outcomes
 from engine.summary_signals import Terms
 from engine.summary_training import TrainingLog, fit_only_scorer, held_out
 from engine.values import Message
@@ -236,16 +237,21 @@ def test_held_out_recall_on_annotated_channels() -> None:
     assert noise <= 0.04 * sum(map(len, chosen.values()))
 
 
-def test_a_proposal_is_a_point_only_beside_what_came_of_it() -> None:
+def test_a_proposal_waits_for_what_came_of_it() -> None:
     messages = log(
         "甲: 我想周六下午三点在河边公园办读书会，带上垫子和水",
         "乙: 河边公园那天有比赛，地方不够",
         "丙: 读书会定在周日上午十点，图书馆三楼，一共十六个位置",
-        "甲: 好",
     )
-    for points in (1, 2, 3):
-        sources = {source for point in summarize(messages, points=points).points for source in point.sources}
-        assert "1" not in sources or "3" in sources
+    found = summary_units.units(messages)
+    worth = np.array([0.9, 0.4, 0.8])
+    assert outcomes(found, worth, [0, 1, 2]) == {0: 2}
+    assert outcomes(found, worth, [0, 1, 2], but=[2]) == {0: 1}
+    allowed = np.ones(3, bool)
+    terms = Terms([unit.text for unit in found])
+    assert choose(found, terms, worth, allowed, 1, None)[0] == 0
+    assert choose(found, terms, worth, allowed, 1, None, corrected={0: 2}) == [2]
+    assert choose(found, terms, worth, allowed, 2, None, corrected={0: 2})[0] == 2
 
 
 def test_an_old_figure_is_not_the_start_of_another() -> None:
