@@ -267,6 +267,19 @@ async def missed_reaction(line: Line) -> None:
     assert await standing(line, 1) == [1.0]
 
 
+async def old_thread(line: Line) -> None:
+    """A private thread that the client does not know any more, summarised for somebody in it."""
+    line.server.gateway.line.session.intents |= MESSAGE_CONTENT
+    guild, channel = line.server.guild["id"], line.server.channel["id"]
+    thread = {**payloads.thread(guild, channel, payloads.snowflake(), "密谈"), "type": 12}
+    line.server.archived[thread["id"]] = thread
+    said = payloads.message(thread["id"], line.alice, "明天八点开会", guild_id=guild)
+    line.server.messages[said["id"]] = said
+    response = await shown(line, await use(line, "summary", channels=f"<#{thread['id']}>"))
+    assert "开会" in response["content"]
+    line.engine.asked.append(Request("summary", "is made without the writer"))
+
+
 WHILE_IT_RUNS: list[tuple[str, str, Deed]] = [
     ("POST", MESSAGES, mention),
     ("POST", r"/channels/\d+/typing", slow_mention),
@@ -288,6 +301,8 @@ WHILE_IT_RUNS: list[tuple[str, str, Deed]] = [
     ("POST", MESSAGES, report),
     ("POST", MESSAGES, welcome),
     ("GET", MESSAGES, summary),
+    ("GET", r"/channels/\d+", old_thread),
+    ("GET", r"/channels/\d+/thread-members/\d+", old_thread),
     ("GET", MESSAGES, missed_reaction),
     ("GET", MESSAGES + r"/\d+", missed_reaction),
     ("GET", MESSAGES + r"/\d+/reactions/.*", missed_reaction),
@@ -302,7 +317,7 @@ WHILE_IT_RUNS: list[tuple[str, str, Deed]] = [
 async def test_limits_while_it_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str, deed: Deed
 ) -> None:
-    settings = Settings(message_content=deed is summary)
+    settings = Settings(message_content=deed in (summary, old_thread))
     async with connected(tmp_path, monkeypatch, settings) as line:
         line.server.limit_next(method, path, WAIT)
         await deed(line)

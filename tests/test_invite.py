@@ -18,6 +18,8 @@ from tests.discord_world import World, world
 MESSAGES = r"/channels/(\d+)/messages"
 NEEDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", MESSAGES): ("view_channel", "send_messages", "send_messages_in_threads", "attach_files"),
+    ("GET", r"/channels/(\d+)"): ("view_channel",),
+    ("GET", r"/channels/(\d+)/thread-members/(\d+)"): ("view_channel",),
     ("GET", MESSAGES): ("view_channel", "read_message_history"),
     ("GET", MESSAGES + r"/(\d+)"): ("view_channel", "read_message_history"),
     ("GET", MESSAGES + r"/(\d+)/reactions/([^/]+)"): ("view_channel", "read_message_history"),

@@ -27,6 +27,8 @@ ROUTES: dict[tuple[str, str], str] = {
     ("GET", "/gateway/bot"): "_gateway_bot",
     ("PUT", r"/applications/\d+/commands"): "_put_commands",
     ("PUT", r"/applications/\d+/guilds/\d+/commands"): "_put_commands",
+    ("GET", r"/channels/(\d+)"): "_get_channel",
+    ("GET", r"/channels/(\d+)/thread-members/(\d+)"): "_get_thread_member",
     ("POST", r"/channels/(\d+)/messages"): "_post_message",
     ("GET", r"/channels/(\d+)/messages"): "_get_messages",
     ("GET", r"/channels/(\d+)/messages/(\d+)"): "_get_message",
@@ -42,7 +44,9 @@ ROUTES: dict[tuple[str, str], str] = {
 """Method and path of each route, and the method below that answers it; the last one is Discord's CDN."""
 OF_TESTS = (
     ("DELETE", "/channels/.*"),
+    ("PATCH", r"/channels/\d+"),
     ("POST", r"/channels/\d+/threads"),
+    ("PUT", r"/channels/\d+/thread-members/\d+"),
     ("PUT", r"/channels/\d+/permissions/\d+"),
 )
 """What tests do by the bot's own library, as moderators would; the bot's code does none of it."""
@@ -82,6 +86,7 @@ class Routes:
         self.followups: dict[str, list[dict[str, Any]]] = {}
         self.reacted: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
         self.attached: dict[str, bytes] = {}
+        self.archived: dict[str, dict[str, Any]] = {}
         self.shards = 1
         self._nonces: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -128,6 +133,18 @@ class Routes:
             for command in call.body
         ]
         return json_response(self.commands)
+
+    async def _get_channel(self, call: Call, channel: str) -> web.Response:
+        known = [*self.guild["channels"], *self.guild["threads"], *self.archived.values()]
+        found = next((each for each in known if each["id"] == channel), None)
+        if found is None:
+            return json_response({"message": "Unknown Channel", "code": 10003}, 404)
+        return json_response(found)
+
+    async def _get_thread_member(self, call: Call, thread: str, person: str) -> web.Response:
+        """Whoever is asked for is in the thread."""
+        joined = "2024-01-01T00:00:00.000000+00:00"
+        return json_response({"id": thread, "user_id": person, "join_timestamp": joined, "flags": 0})
 
     async def _post_message(self, call: Call, channel: str) -> web.Response:
         nonce = (channel, str(call.body.get("nonce")))
