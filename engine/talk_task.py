@@ -58,32 +58,29 @@ class _Asking:
         What may not is no draft: `why` shows every draft.
         """
         condition = self.decoder.condition(self.tags, self.context, prototype)
-        rows = self.decoder.sample(condition, z, seed, sampling)
+        here, nowhere = (self.decoder.condition(self.tags, parts) for parts in (self.context, ()))
+        beside = [nowhere, here] if prototype else [nowhere]
+        rows = self.decoder.sample(condition, z, seed, sampling, beside=beside)
         safe = safety.safe([row.text for row in rows])
         kept = [
             number
             for number, (row, ok) in enumerate(zip(rows, safe, strict=True))
             if row.text.strip() and ok and not self._copies(row.text, prototype)
         ]
-        rows, z = [rows[number] for number in kept], z[kept]
-        return list(zip(rows, z.tolist(), self._fit(rows, z), strict=True))
+        return [(rows[number], z[number].tolist(), _fit(rows[number])) for number in kept]
 
     def _copies(self, words: str, prototype: str) -> bool:
         return self.known is not None and self.known.copies(words, f"{self.source}\n{prototype}")
 
-    def _fit(self, rows: Sequence[Row], z: torch.Tensor) -> list[float]:
-        """How much more likely each text is here than anywhere: nats a token over no context.
 
-        This is what keeps replies that would suit every asking from winning (Li et al. 2016).
-        """
-        if not rows:
-            return []
-        tokens = [row.tokens for row in rows]
-        nowhere, here = (self.decoder.condition(self.tags, parts) for parts in ((), self.context))
-        gain = self.decoder.log_probabilities(here, z, tokens) - self.decoder.log_probabilities(
-            nowhere, z, tokens
-        )
-        return [float(x) for x in gain / torch.tensor([len(t) + 1 for t in tokens])]
+def _fit(row: Row) -> float:
+    """How much more likely a text is here than anywhere: nats a token over no context.
+
+    This is what keeps replies that would suit every asking from winning (Li et al. 2016).
+    """
+    # The last is here without a prototype, which is no part of what was asked.
+    nowhere, here = row.under[1], row.under[2 if len(row.under) > 2 else 0]
+    return (here - nowhere) / (len(row.tokens) + 1)
 
 
 def write(

@@ -32,7 +32,8 @@ VARY_DISTANCE = 0.45  # of the latents that vary tries, in units of the prior
 class Engine:
     """One for a process. `models` is looked in before the shipped weights; `tuned` holds what tuning made.
 
-    `workers` threads write, at most `queue` requests wait, each for `deadline` seconds at most.
+    `workers` requests are written side by side, at most `queue` are accepted, each for `deadline` seconds
+    at most. Servers take turns (`on_behalf_of`).
     Raises PromptBroken.
     """
 
@@ -42,8 +43,8 @@ class Engine:
         models: Path | None = None,
         tuned: Path | None = None,
         prompts: Path | None = None,
-        workers: int = 1,
-        queue: int = 64,
+        workers: int = 32,
+        queue: int = 512,
         deadline: float = 30.0,
         book: bool = True,
     ) -> None:

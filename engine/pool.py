@@ -1,0 +1,109 @@
+"""Batches of several models, stepped by whichever thread waits for one of their rows.
+
+Knows: who leads, fair turns between groups, rows that nobody wants any more, how many rows at most.
+Does not know: what the rows are for, worker threads, event loops.
+
+No thread of its own: the first to wait leads, steps all batches until its own rows are written, and leaves
+the lead to another that waits. So one core decodes, whoever asks, and nothing has to be started or ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from engine import ticket
+from engine.batching import Asked, Batch
+from engine.fair import FairQueue
+from engine.ticket import GivenUp, Ticket
+
+MOST_ROWS = 512
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    batch: Batch
+    asked: Asked
+    ticket: Ticket
+    done: bool = False
+    error: BaseException | None = None
+
+
+class Pool:
+    """`most`: rows in flight, beyond which requests wait; one request may have more."""
+
+    def __init__(self, most: int = MOST_ROWS) -> None:
+        self._most = most
+        self._changed = threading.Condition()
+        self._waiting: FairQueue[_Work] = FairQueue()
+        self._flying: list[_Work] = []
+        self._led = False
+
+    def write(self, batch: Batch, asked: Asked) -> None:
+        """Returns when all rows of `asked` are written. Raises GivenUp, or what a plan or pull raised."""
+        mine = ticket.current()
+        work = _Work(batch, asked, mine)
+        with mine.aside():
+            with self._changed:
+                self._waiting.put(mine.group, work)
+                while self._led and not work.done:
+                    self._changed.wait()
+                leads = not work.done
+                self._led |= leads
+            if leads:
+                try:
+                    self._lead(work)
+                finally:
+                    with self._changed:
+                        self._led = False
+                        self._changed.notify_all()
+        if work.error is not None:
+            raise work.error
+
+    def _lead(self, own: _Work) -> None:
+        while not own.done:
+            with self._changed:
+                gone = self._waiting.drop(lambda work: work.ticket.over)
+                joining = self._admitted()
+            self._end(gone, GivenUp())
+            for work in joining:
+                self._flying.append(work)
+                work.batch.join(work.asked)
+            given_up = [work for work in self._flying if work.ticket.over]
+            for work in given_up:
+                work.batch.leave(work.asked)
+            self._end(given_up, GivenUp())
+            for batch in {id(work.batch): work.batch for work in self._flying}.values():
+                self._step(batch)
+
+    def _admitted(self) -> list[_Work]:
+        rows = sum(len(work.asked) for work in self._flying)
+        found: list[_Work] = []
+        while self._waiting and (rows == 0 or rows + len(self._waiting.first().asked) <= self._most):
+            found.append(self._waiting.take())
+            rows += len(found[-1].asked)
+        return found
+
+    def _step(self, batch: Batch) -> None:
+        try:
+            batch.step()
+        except BaseException as error:
+            # What went wrong may be any row's: all of the batch are told, and it begins anew.
+            concerned = [work for work in self._flying if work.batch is batch]
+            for work in concerned:
+                batch.leave(work.asked)
+            self._end(concerned, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for work in [work for work in self._flying if work.batch is batch and work.asked.done]:
+            self._end([work], work.asked.error)
+
+    def _end(self, ended: list[_Work], error: BaseException | None) -> None:
+        if not ended:
+            return
+        self._flying = [work for work in self._flying if work not in ended]
+        with self._changed:
+            for work in ended:
+                work.done, work.error = True, error
+            self._changed.notify_all()
