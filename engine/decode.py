@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -28,9 +29,23 @@ from engine.model import Encoded
 from engine.pool import Pool
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 
-__all__ = ["Decoder", "Plan", "Row", "Sampling", "Words", "latents", "near"]
+__all__ = ["Decoder", "Plan", "Row", "Sampling", "Wanted", "Words", "latents", "near"]
 
 FLOAT32 = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rows for one condition: len(z) of them (z is (N, Z)), each with its own plan and pull where they are
+    given. `beside`: other conditions; `Row.under` says how likely a text is under each."""
+
+    condition: Sequence[int]
+    z: Tensor
+    seed: int
+    sampling: Sampling
+    plans: Sequence[Plan] | None = None
+    pulls: Sequence[Words] | None = None
+    beside: Sequence[Sequence[int]] = ()
 
 
 class State(NamedTuple):
@@ -156,38 +171,45 @@ class Decoder:
         pulls: Sequence[Words] | None = None,
         beside: Sequence[Sequence[int]] = (),
     ) -> list[Row]:
-        """Decode len(z) rows (z is (N, Z)), each with its own plan and pull where they are given.
+        """The rows of one `Wanted`."""
+        return self.sample_together([Wanted(condition, z, seed, sampling, plans, pulls, beside)])[0]
 
-        `beside`: other conditions; `Row.under` says how likely the text is under each. Waits until all rows
-        are written; other threads' rows are written beside them. Raises GivenUp.
+    def sample_together(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
+        """The rows of each, which take no longer than the longest of them.
+
+        Waits until all are written; other threads' rows are written beside them. Raises GivenUp.
         """
-        if sampling.arithmetic == FLOAT32:
-            rows = self._sample_alone(condition, z, seed, sampling, plans, pulls)
-            if beside:
-                texts = [row.tokens for row in rows]
-                under = [self.log_probabilities(each, z, texts).tolist() for each in (condition, *beside)]
-                for row, *each in zip(rows, *under, strict=True):
-                    row.under = tuple(each)
-            return rows
-        batch, others = self.batch, [self.encode(each, 1) for each in beside]
-        asked = batch.ask(self.encode(condition, 1), z, seed, sampling, plans, pulls, others)
-        self._pool.write(batch, asked)
-        for row in asked.rows:
-            row.text = self.vocabulary.decode(row.tokens)
-        return asked.rows
+        if any(each.sampling.arithmetic == FLOAT32 for each in wanted):
+            return [self._sample_alone(each) for each in wanted]
+        encoded: dict[tuple[int, ...], Encoded] = {}
+        for each in wanted:
+            for condition in map(tuple, (each.condition, *each.beside)):
+                if condition not in encoded:
+                    encoded[condition] = self.encode(condition, 1)
+        batch = self.batch
+        asked = [
+            batch.ask(
+                encoded[tuple(each.condition)],
+                each.z,
+                each.seed,
+                each.sampling,
+                each.plans,
+                each.pulls,
+                [encoded[tuple(other)] for other in each.beside],
+            )
+            for each in wanted
+        ]
+        self._pool.write(batch, *asked)
+        for one in asked:
+            for row in one.rows:
+                row.text = self.vocabulary.decode(row.tokens)
+        return [one.rows for one in asked]
 
     @torch.inference_mode()
-    def _sample_alone(
-        self,
-        condition: Sequence[int],
-        z: Tensor,
-        seed: int,
-        sampling: Sampling,
-        plans: Sequence[Plan] | None,
-        pulls: Sequence[Words] | None,
-    ) -> list[Row]:
+    def _sample_alone(self, wanted: Wanted) -> list[Row]:
         """In float32, as all was written before rows were batched: replies of that time replay exactly."""
-        count = len(z)
+        condition, z, sampling, seed = wanted.condition, wanted.z, wanted.sampling, wanted.seed
+        plans, pulls, count = wanted.plans, wanted.pulls, len(z)
         encoded = self.encode(condition, count)
         draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r + 1])) for r in range(count)]
         uniform = np.stack([draw.random(sampling.max_tokens) for draw in draws])
@@ -221,6 +243,12 @@ class Decoder:
             row.text = self.vocabulary.decode(row.tokens)
             row.relaxed = plans[r].relaxed if plans else ()
             row.attention = (attention[r] / max(1, len(row.tokens) + 1)).tolist()
+        if wanted.beside:
+            texts = [row.tokens for row in rows]
+            conditions = (condition, *wanted.beside)
+            under = [self.log_probabilities(each, z, texts).tolist() for each in conditions]
+            for row, *each in zip(rows, *under, strict=True):
+                row.under = tuple(each)
         return rows
 
     def _next(self, row: Row, plan: Plan | None, logits: Tensor, sampling: Sampling, uniform: float) -> int:

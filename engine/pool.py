@@ -10,6 +10,7 @@ the lead to another that waits. So one core decodes, whoever asks, and nothing h
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine import ticket
@@ -29,6 +30,10 @@ class _Work:
     error: BaseException | None = None
 
 
+def _all_done(works: Sequence[_Work]) -> bool:
+    return all(work.done for work in works)
+
+
 class Pool:
     """`most`: rows in flight, beyond which requests wait; one request may have more."""
 
@@ -39,29 +44,31 @@ class Pool:
         self._flying: list[_Work] = []
         self._led = False
 
-    def write(self, batch: Batch, asked: Asked) -> None:
-        """Returns when all rows of `asked` are written. Raises GivenUp, or what a plan or pull raised."""
+    def write(self, batch: Batch, *asked: Asked) -> None:
+        """Returns when all rows of all `asked` are written. Raises GivenUp, or what a plan or pull raised."""
         mine = ticket.current()
-        work = _Work(batch, asked, mine)
+        works = [_Work(batch, each, mine) for each in asked]
         with mine.aside():
             with self._changed:
-                self._waiting.put(mine.group, work)
-                while self._led and not work.done:
+                for work in works:
+                    self._waiting.put(mine.group, work)
+                while self._led and not _all_done(works):
                     self._changed.wait()
-                leads = not work.done
+                leads = not _all_done(works)
                 self._led |= leads
             if leads:
                 try:
-                    self._lead(work)
+                    self._lead(works)
                 finally:
                     with self._changed:
                         self._led = False
                         self._changed.notify_all()
-        if work.error is not None:
-            raise work.error
+        for work in works:
+            if work.error is not None:
+                raise work.error
 
-    def _lead(self, own: _Work) -> None:
-        while not own.done:
+    def _lead(self, own: Sequence[_Work]) -> None:
+        while not _all_done(own):
             with self._changed:
                 gone = self._waiting.drop(lambda work: work.ticket.over)
                 joining = self._admitted()

@@ -15,7 +15,7 @@ import torch
 
 from engine import judge, safety, text
 from engine.book import Book
-from engine.decode import Decoder, Row, Sampling
+from engine.decode import Decoder, Row, Sampling, Wanted
 from engine.errors import NothingGood
 from engine.passages import Passages
 from engine.task import CONTEXT, Task
@@ -50,24 +50,25 @@ class _Asking:
     source: str
     known: Passages | None
 
-    def sample(
-        self, z: torch.Tensor, seed: int, sampling: Sampling, prototype: str = ""
+    def wanted(self, z: torch.Tensor, seed: int, sampling: Sampling, prototype: str = "") -> Wanted:
+        condition = self.decoder.condition(self.tags, self.context, prototype)
+        here, nowhere = (self.decoder.condition(self.tags, parts) for parts in (self.context, ()))
+        beside = [nowhere, here] if prototype else [nowhere]
+        return Wanted(condition, z, seed, sampling, beside=beside)
+
+    def kept(
+        self, rows: Sequence[Row], z: torch.Tensor, prototype: str = ""
     ) -> list[tuple[Row, list[float], float]]:
         """Rows that may be sent, each with its latent and how well it fits here.
 
         What may not is no draft: `why` shows every draft.
         """
-        condition = self.decoder.condition(self.tags, self.context, prototype)
-        here, nowhere = (self.decoder.condition(self.tags, parts) for parts in (self.context, ()))
-        beside = [nowhere, here] if prototype else [nowhere]
-        rows = self.decoder.sample(condition, z, seed, sampling, beside=beside)
         safe = safety.safe([row.text for row in rows])
-        kept = [
-            number
-            for number, (row, ok) in enumerate(zip(rows, safe, strict=True))
+        return [
+            (row, latent, _fit(row))
+            for row, latent, ok in zip(rows, z.tolist(), safe, strict=True)
             if row.text.strip() and ok and not self._copies(row.text, prototype)
         ]
-        return [(rows[number], z[number].tolist(), _fit(rows[number])) for number in kept]
 
     def _copies(self, words: str, prototype: str) -> bool:
         return self.known is not None and self.known.copies(words, f"{self.source}\n{prototype}")
@@ -102,24 +103,24 @@ def write(
     spoken = text.locale_of(request.text, request.locale)
     tags = (*TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en")
     asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known)
-    drafts = [
-        _judged(asking, row, "generated", latent, fit=fit)
-        for row, latent, fit in asking.sample(z, seed, sampling)
-    ]
     found: list[tuple[str, float]] = []
     if book is not None:
         asked = context[-1] if context and CONTEXT not in task.condition else request.text
         found = book.nearest(asked, request.context, task.name, _BOOK_DRAFTS)
         safe = safety.safe([words for words, _ in found])
         found = [pair for pair, ok in zip(found, safe, strict=True) if ok]
-    for words, likeness in found:
-        drafts.append(_judged(asking, Row(text=words), "book", (), likeness=likeness))
-    if decoder.edits:
-        for number, (words, likeness) in enumerate(found[:_PROTOTYPES]):
-            drafts += [
-                _judged(asking, row, "edited", latent, fit=fit, likeness=likeness)
-                for row, latent, fit in asking.sample(z[:_EDITS], seed + number + 1, sampling, words)
-            ]
+    edited = found[:_PROTOTYPES] if decoder.edits else []
+    wanted = [asking.wanted(z, seed, sampling)]
+    for number, (words, _) in enumerate(edited):
+        wanted.append(asking.wanted(z[:_EDITS], seed + number + 1, sampling, words))
+    written, *edits = decoder.sample_together(wanted)
+    drafts = [_judged(asking, row, "generated", at, fit=fit) for row, at, fit in asking.kept(written, z)]
+    drafts += [_judged(asking, Row(text=words), "book", (), likeness=likeness) for words, likeness in found]
+    for (words, likeness), rows in zip(edited, edits, strict=True):
+        drafts += [
+            _judged(asking, row, "edited", at, fit=fit, likeness=likeness)
+            for row, at, fit in asking.kept(rows, z[:_EDITS], words)
+        ]
     drafts = list({draft.text: draft for draft in reversed(drafts)}.values())[::-1]
     if not drafts:
         raise NothingGood()
