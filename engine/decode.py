@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from engine import products
-from engine.batching import Batch, Plan, Row, Sampling, Words
+from engine.batching import Asked, Batch, Plan, Row, Sampling, Words
 from engine.checkpoint import Checkpoint
 from engine.condition_meaning import meant_by
 from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
@@ -181,13 +181,21 @@ class Decoder:
         """
         if any(each.sampling.arithmetic == FLOAT32 for each in wanted):
             return [self._sample_alone(each) for each in wanted]
+        batch = self.batch
+        asked = self._pool.read(lambda: self._asked(batch, wanted))
+        self._pool.write(batch, *asked)
+        for one in asked:
+            for row in one.rows:
+                row.text = self.vocabulary.decode(row.tokens)
+        return [one.rows for one in asked]
+
+    def _asked(self, batch: Batch, wanted: Sequence[Wanted]) -> list[Asked]:
         encoded: dict[tuple[int, ...], Encoded] = {}
         for each in wanted:
             for condition in map(tuple, (each.condition, *each.beside)):
                 if condition not in encoded:
                     encoded[condition] = self.encode(condition, 1)
-        batch = self.batch
-        asked = [
+        return [
             batch.ask(
                 encoded[tuple(each.condition)],
                 each.z,
@@ -199,11 +207,6 @@ class Decoder:
             )
             for each in wanted
         ]
-        self._pool.write(batch, *asked)
-        for one in asked:
-            for row in one.rows:
-                row.text = self.vocabulary.decode(row.tokens)
-        return [one.rows for one in asked]
 
     @torch.inference_mode()
     def _sample_alone(self, wanted: Wanted) -> list[Row]:
