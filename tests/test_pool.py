@@ -74,7 +74,7 @@ def write(pool: Pool, batch: Steps, asked: Needs, ticket: Ticket | None = None) 
 
 def until(condition: object) -> None:
     assert callable(condition)
-    for _ in range(2000):
+    for _ in range(10_000):
         if condition():
             return
         time.sleep(0.002)
@@ -141,7 +141,7 @@ def test_what_nobody_wants_leaves_the_batch(leads: bool) -> None:
         futures = {}
         for ticket, asked in order if leads else order[::-1]:
             futures[ticket] = threads.submit(write, pool, batch, asked, ticket)
-            until(lambda: pool._led)
+            until(lambda: batch.begun)
         until(lambda: len(pool._waiting) == 1)
         gone.give_up()
         batch.gate.set()
@@ -178,8 +178,10 @@ def test_a_step_that_fails_fails_all_of_its_batch_and_nobody_after() -> None:
     step, batch.step = batch.step, fail  # type: ignore[method-assign]
     batch.gate.clear()
     with ThreadPoolExecutor(2) as threads:
-        futures = [threads.submit(write, pool, batch, Needs(1)) for _ in range(2)]
-        until(lambda: pool._led and len(pool._waiting) == 1)
+        futures = [threads.submit(write, pool, batch, Needs(1))]
+        until(lambda: batch.begun)
+        futures.append(threads.submit(write, pool, batch, Needs(1)))
+        until(lambda: len(pool._waiting) == 1)
         batch.step = step  # type: ignore[method-assign]
         batch.gate.set()
         failed = [future for future in futures if future.exception(10) is error]
