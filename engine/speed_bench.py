@@ -72,8 +72,9 @@ class Ours:
 
     def write(self, conversations: int, drafts: int, tokens: int) -> None:
         batch, asked = self.decoder.batch, []
+        words = len(self.decoder.vocabulary) - BEGIN - 1
         for number in range(conversations):
-            condition = [BEGIN + 1 + (number * 31 + place) % 5000 for place in range(PROMPT)]
+            condition = [BEGIN + 1 + (number * 31 + place) % words for place in range(PROMPT)]
             z = decode.latents(number, drafts, self.decoder.latent_size)
             sampling = Sampling(max_tokens=tokens)
             pulls = [Endless() for _ in z]
