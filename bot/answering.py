@@ -34,6 +34,7 @@ from engine import (
     ShuttingDown,
     Summary,
     Task,
+    on_behalf_of,
 )
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,11 @@ class Asker:
 
     person: str
     place: Place
+
+    @property
+    def group(self) -> str:
+        """Whose fair share of the engine it takes: the server's, or the person's own."""
+        return self.place.guild or self.person
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,7 @@ class Answering:
 
     async def summarize(self, messages: Sequence[Message], asker: Asker, **options: Any) -> Summary:
         """The engine's summary of what its reader's server lets be summarised."""
-        with self.metrics.answering("summary"):
+        with self.metrics.answering("summary"), on_behalf_of(asker.group):
             if self._admission is not None:
                 messages = await self._admission.readable(messages, asker.place)
             return await self.engine.summarize(messages, **options)
@@ -152,7 +158,8 @@ class Answering:
     async def _admitted(
         self, request: Request, asker: Asker, write: Callable[[Request], Awaitable[Reply]]
     ) -> Reply:
-        with self.metrics.answering(request.task if request.task in self.engine.tasks else "unknown"):
+        known = request.task if request.task in self.engine.tasks else "unknown"
+        with self.metrics.answering(known), on_behalf_of(asker.group):
             if self._admission is None:
                 return await write(request)
             return await self._admission.write(request, asker.person, asker.place, write)

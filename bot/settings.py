@@ -34,8 +34,8 @@ DEFAULTS: Mapping[str, str] = {
     "MOYOU_CONSOLE_TOKEN": "",
     "MOYOU_KEEP_WORDS_HOURS": "24",
     "MOYOU_KEEP_LEFT_DAYS": "30",
-    "MOYOU_WORKERS": "1",
-    "MOYOU_QUEUE": "64",
+    "MOYOU_WORKERS": "32",
+    "MOYOU_QUEUE": "512",
     "MOYOU_DEADLINE": "30",
     "MOYOU_MEMBER_PACE": "20",
     "MOYOU_GUILD_PACE": "120",
@@ -79,8 +79,8 @@ class Settings:
     console_token: str = dataclasses.field(default="", repr=False)
     keep_words_hours: float = 24.0
     keep_left_days: float = 30.0
-    workers: int = 1
-    queue: int = 64
+    workers: int = 32
+    queue: int = 512
     deadline: float = 30.0
     member_pace: int = 20
     guild_pace: int = 120
@@ -139,7 +139,7 @@ class Settings:
             console_token=reader.read("MOYOU_CONSOLE_TOKEN", _console_token),
             keep_words_hours=reader.read("MOYOU_KEEP_WORDS_HOURS", _number(0, 720)),
             keep_left_days=reader.read("MOYOU_KEEP_LEFT_DAYS", _number(0, 3650)),
-            workers=reader.read("MOYOU_WORKERS", _whole(1, 64)),
+            workers=reader.read("MOYOU_WORKERS", _whole(1, 256)),
             queue=reader.read("MOYOU_QUEUE", _whole(1, 10_000)),
             deadline=reader.read("MOYOU_DEADLINE", _number(1, 600)),
             member_pace=reader.read("MOYOU_MEMBER_PACE", _whole(0, 10_000)),

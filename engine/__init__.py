@@ -96,6 +96,7 @@ from engine.prompt import load_tasks
 from engine.reading import text_in
 from engine.task import Choice, Decoding, Option, Task
 from engine.text import locale_of, mask, sentences, simplify, token_count, whole_characters
+from engine.ticket import on_behalf_of
 from engine.values import (
     Draft,
     FormCheck,
@@ -213,6 +214,7 @@ __all__ = [
     "locale_of",
     "mask",
     "note_guilds",
+    "on_behalf_of",
     "react_once",
     "reports",
     "sent_in",

@@ -1,4 +1,4 @@
-"""python -m engine bench summary: what summaries are worth, beside other people's summarisers.
+"""python -m engine bench: how fast Moyou writes, and what its summaries are worth, beside other programs.
 
 Knows: the command, its options and what it prints.
 Does not know: how anything is measured; numeric libraries are imported when the command runs.
@@ -21,9 +21,31 @@ PARTS = ("channels", "dialogsum", "lcsts", "speed", "hostile")
 _QUICK = 100
 
 
-@click.group(cls=Group)
-def bench() -> None:
-    """Measure Moyou against its bars and other people's programs."""
+@click.group(cls=Group, invoke_without_command=True)
+@click.option("--quick", is_flag=True, help="Three minutes: fewer repeats, a smaller burst.")
+@click.option("--model", default="talk", help="The model that writes.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw throughput.")
+@as_json
+@click.pass_context
+def bench(context: click.Context, quick: bool, model: str, picture: Path | None, as_json: bool) -> None:
+    """Measure Moyou against its bars and other people's programs.
+
+    By itself: how fast it writes, beside `transformers` and CTranslate2 (the extra `bench`) and beside what
+    the machine could do.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from engine import speed_bench, speed_report
+
+    found = []
+    for measured in speed_bench.speed(model, quick):
+        found.append(measured)
+        if as_json:
+            emit(measured.values())
+    if not as_json:
+        print(speed_report.table(found))
+    if picture is not None:
+        speed_report.picture(speed_bench.curve(model, quick), picture)
 
 
 @bench.command()

@@ -37,13 +37,14 @@ from engine import (
     verse_check,
     verse_task,
 )
-from engine.decode import Decoder, Row, Sampling
+from engine.decode import FLOAT32, Decoder, Row, Sampling
 from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import AnotherModel, ModelBroken, NothingGood, SetupError
 from engine.facing import Facing
 from engine.latents import LatentEncoder
 from engine.novelty import Bloom
 from engine.passages import Passages
+from engine.pool import Pool
 from engine.talk_task import TAG, words_of
 from engine.task import Task
 from engine.tuned import CurrentReward
@@ -58,6 +59,8 @@ _CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to s
 _WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperature
 _REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
+
+_SAMPLED = ("temperature", "nucleus", "max_tokens", "no_repeat")  # of a task's decoding
 
 PROSE_MODEL = "talk"
 """Whose latents say what prose is like."""
@@ -80,6 +83,7 @@ class Composer:
         self._passages: dict[str, Passages | None] = {}
         self._translators: dict[str, translate.Translator] = {}
         self._reward = CurrentReward(tuned) if tuned is not None else None
+        self._pool = Pool()
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
 
@@ -87,7 +91,8 @@ class Composer:
         """Raises ModelMissing or ModelBroken."""
         with self._lock:
             if name not in self._decoders:
-                self._decoders[name] = Decoder(checkpoint.load(folder_of(name, self._models)))
+                found = checkpoint.load(folder_of(name, self._models))
+                self._decoders[name] = Decoder(found, self._pool)
             return self._decoders[name]
 
     def latents(self) -> LatentEncoder | None:
@@ -192,7 +197,9 @@ class Composer:
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
         decoding = dict(again.decoding if again else decoding or self._decoding(task, request))
-        sampling = Sampling(**{f.name: decoding[f.name] for f in dataclasses.fields(Sampling)})
+        # A reply that does not say how it was computed is older than the choice.
+        sampled = {name: decoding[name] for name in _SAMPLED}
+        sampling = Sampling(**sampled, arithmetic=decoding.get("arithmetic", FLOAT32))
         drafts, extra = self._drafts(task, request, model, decoder, seed, decoding, sampling)
         if again is not None:
             return self._once_more(again, drafts, extra, began)
@@ -275,8 +282,9 @@ class Composer:
         return dataclasses.replace(written, **values, **extra(written.chosen))
 
     def _decoding(self, task: Task, request: Request) -> dict[str, Any]:
-        values = {f.name: getattr(task.decoding, f.name) for f in dataclasses.fields(Sampling)}
+        values: dict[str, Any] = {name: getattr(task.decoding, name) for name in _SAMPLED}
         values["temperature"] *= _WARMTH.get(request.tone, 1.0)
+        values["arithmetic"] = Sampling().arithmetic
         if task.dial:
             return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
         here = {"drafts": task.decoding.drafts, "spread": task.decoding.spread}

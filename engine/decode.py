@@ -1,6 +1,6 @@
 """Sample texts from a checkpoint: seeded, masked, one row a latent.
 
-Knows: nucleus sampling (Holtzman et al. 2020), no-repeat n-grams, verse plans, log-probabilities.
+Knows: conditions, latents, one step of a model, log-probabilities; that rows of many callers share a batch.
 Does not know: tasks, judges, which draft will be sent.
 
 All randomness comes from a counter-based generator (Philox) fixed by the seed and the row, so that
@@ -11,69 +11,41 @@ does not depend on how many rows are decoded beside it.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine import products
+from engine.batching import Asked, Batch, Plan, Row, Sampling, Words
 from engine.checkpoint import Checkpoint
 from engine.condition_meaning import meant_by
 from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
 from engine.model import Encoded
+from engine.pool import Pool
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
+
+__all__ = ["Decoder", "Plan", "Row", "Sampling", "Wanted", "Words", "latents", "near"]
+
+FLOAT32 = "float32"
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """temperature > 0; nucleus in (0, 1]; no_repeat is the n-gram size that may not come twice (0: off)."""
+class Wanted:
+    """Rows for one condition: len(z) of them (z is (N, Z)), each with its own plan and pull where they are
+    given. `beside`: other conditions; `Row.under` says how likely a text is under each."""
 
-    temperature: float = 0.8
-    nucleus: float = 0.9
-    max_tokens: int = 60
-    no_repeat: int = 3
-
-
-class Plan(Protocol):
-    """A form that text must keep, such as `verse.VersePlan`. One a row; it is used up by decoding."""
-
-    @property
-    def done(self) -> bool: ...
-    @property
-    def at_line_end(self) -> bool: ...
-    @property
-    def relaxed(self) -> tuple[str, ...]: ...
-    def mask(self) -> Tensor: ...
-    def advance(self, token: int) -> None: ...
-
-
-class Words(Protocol):
-    """What draws a text towards given words, such as `pull.Pull`. It holds no state."""
-
-    def bias(self, written: Sequence[int]) -> Mapping[int, float]: ...
-
-
-@dataclass(slots=True)
-class Row:
-    """One decoded row. `log_probability` is log p(y|x,z) in nats by the model itself, no mask, T = 1.
-
-    `finished`: it ended by <end> or by its plan rather than by the token limit. `attention` (X,) is
-    the mean weight of each condition token.
-    """
-
-    tokens: list[int] = field(default_factory=list)
-    text: str = ""
-    log_probability: float = 0.0
-    finished: bool = False
-    relaxed: tuple[str, ...] = ()
-    attention: list[float] = field(default_factory=list)
-
-    @property
-    def fluency(self) -> float:
-        """The mean log-probability of a token, 0 at -7 nats and 1 at -2 and above."""
-        return min(1.0, max(0.0, (self.log_probability / (len(self.tokens) + 1) + 7) / 5))
+    condition: Sequence[int]
+    z: Tensor
+    seed: int
+    sampling: Sampling
+    plans: Sequence[Plan] | None = None
+    pulls: Sequence[Words] | None = None
+    beside: Sequence[Sequence[int]] = ()
 
 
 class State(NamedTuple):
@@ -111,10 +83,14 @@ def near(latent: Sequence[float], seed: int, rows: int, distance: float) -> Tens
 
 
 class Decoder:
-    """A checkpoint ready to write. Holds no state between calls; one thread at a time."""
+    """A checkpoint ready to write, for any number of threads: what they sample is one batch."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, pool: Pool | None = None) -> None:
+        """`pool`: whose turns the batch is stepped in; None: its own."""
         self.checkpoint = checkpoint
+        self._pool = pool or Pool()
+        self._lock = threading.Lock()
+        self._batch: Batch | None = None
         model = checkpoint.model
         self.model, self.vocabulary = model, checkpoint.vocabulary
         inputs, recurrent, *biases = (weight.detach() for weight in model.decoder.parameters())
@@ -177,7 +153,14 @@ class Decoder:
             logits = log_p
         return State(state.z, state.extra, hidden, cell), Step(log_p, logits, attention)
 
-    @torch.inference_mode()
+    @property
+    def batch(self) -> Batch:
+        """The rows in flight. Made when first wanted."""
+        with self._lock:
+            if self._batch is None:
+                self._batch = Batch(self.model, self.banned, products.able())
+            return self._batch
+
     def sample(
         self,
         condition: Sequence[int],
@@ -186,9 +169,50 @@ class Decoder:
         sampling: Sampling,
         plans: Sequence[Plan] | None = None,
         pulls: Sequence[Words] | None = None,
+        beside: Sequence[Sequence[int]] = (),
     ) -> list[Row]:
-        """Decode len(z) rows (z is (N, Z)), each with its own plan and pull where they are given."""
-        count = len(z)
+        """The rows of one `Wanted`."""
+        return self.sample_together([Wanted(condition, z, seed, sampling, plans, pulls, beside)])[0]
+
+    def sample_together(self, wanted: Sequence[Wanted]) -> list[list[Row]]:
+        """The rows of each, which take no longer than the longest of them.
+
+        Waits until all are written; other threads' rows are written beside them. Raises GivenUp.
+        """
+        if any(each.sampling.arithmetic == FLOAT32 for each in wanted):
+            return [self._sample_alone(each) for each in wanted]
+        batch = self.batch
+        asked = self._pool.read(lambda: self._asked(batch, wanted))
+        self._pool.write(batch, *asked)
+        for one in asked:
+            for row in one.rows:
+                row.text = self.vocabulary.decode(row.tokens)
+        return [one.rows for one in asked]
+
+    def _asked(self, batch: Batch, wanted: Sequence[Wanted]) -> list[Asked]:
+        encoded: dict[tuple[int, ...], Encoded] = {}
+        for each in wanted:
+            for condition in map(tuple, (each.condition, *each.beside)):
+                if condition not in encoded:
+                    encoded[condition] = self.encode(condition, 1)
+        return [
+            batch.ask(
+                encoded[tuple(each.condition)],
+                each.z,
+                each.seed,
+                each.sampling,
+                each.plans,
+                each.pulls,
+                [encoded[tuple(other)] for other in each.beside],
+            )
+            for each in wanted
+        ]
+
+    @torch.inference_mode()
+    def _sample_alone(self, wanted: Wanted) -> list[Row]:
+        """In float32, as all was written before rows were batched: replies of that time replay exactly."""
+        condition, z, sampling, seed = wanted.condition, wanted.z, wanted.sampling, wanted.seed
+        plans, pulls, count = wanted.plans, wanted.pulls, len(z)
         encoded = self.encode(condition, count)
         draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r + 1])) for r in range(count)]
         uniform = np.stack([draw.random(sampling.max_tokens) for draw in draws])
@@ -222,6 +246,12 @@ class Decoder:
             row.text = self.vocabulary.decode(row.tokens)
             row.relaxed = plans[r].relaxed if plans else ()
             row.attention = (attention[r] / max(1, len(row.tokens) + 1)).tolist()
+        if wanted.beside:
+            texts = [row.tokens for row in rows]
+            conditions = (condition, *wanted.beside)
+            under = [self.log_probabilities(each, z, texts).tolist() for each in conditions]
+            for row, *each in zip(rows, *under, strict=True):
+                row.under = tuple(each)
         return rows
 
     def _next(self, row: Row, plan: Plan | None, logits: Tensor, sampling: Sampling, uniform: float) -> int:

@@ -15,6 +15,7 @@ away from the first text and towards the second one step by step: the latent pro
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -141,7 +142,7 @@ class Dials:
         else:
             plans = None
             room = min(self.sampling.max_tokens, room)
-        sampling = Sampling(self.sampling.temperature, self.sampling.nucleus, room, self.sampling.no_repeat)
+        sampling = dataclasses.replace(self.sampling, max_tokens=room)
         return self.decoder.sample(self._condition(like), z, self.seed + salt, sampling, plans, pulls)
 
     def _noise(self, rows: int, size: int) -> Tensor:

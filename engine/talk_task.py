@@ -15,7 +15,7 @@ import torch
 
 from engine import judge, safety, text
 from engine.book import Book
-from engine.decode import Decoder, Row, Sampling
+from engine.decode import Decoder, Row, Sampling, Wanted
 from engine.errors import NothingGood
 from engine.passages import Passages
 from engine.task import CONTEXT, Task
@@ -50,40 +50,38 @@ class _Asking:
     source: str
     known: Passages | None
 
-    def sample(
-        self, z: torch.Tensor, seed: int, sampling: Sampling, prototype: str = ""
+    def wanted(self, z: torch.Tensor, seed: int, sampling: Sampling, prototype: str = "") -> Wanted:
+        condition = self.decoder.condition(self.tags, self.context, prototype)
+        here, nowhere = (self.decoder.condition(self.tags, parts) for parts in (self.context, ()))
+        beside = [nowhere, here] if prototype else [nowhere]
+        return Wanted(condition, z, seed, sampling, beside=beside)
+
+    def kept(
+        self, rows: Sequence[Row], z: torch.Tensor, prototype: str = ""
     ) -> list[tuple[Row, list[float], float]]:
         """Rows that may be sent, each with its latent and how well it fits here.
 
         What may not is no draft: `why` shows every draft.
         """
-        condition = self.decoder.condition(self.tags, self.context, prototype)
-        rows = self.decoder.sample(condition, z, seed, sampling)
         safe = safety.safe([row.text for row in rows])
-        kept = [
-            number
-            for number, (row, ok) in enumerate(zip(rows, safe, strict=True))
+        return [
+            (row, latent, _fit(row))
+            for row, latent, ok in zip(rows, z.tolist(), safe, strict=True)
             if row.text.strip() and ok and not self._copies(row.text, prototype)
         ]
-        rows, z = [rows[number] for number in kept], z[kept]
-        return list(zip(rows, z.tolist(), self._fit(rows, z), strict=True))
 
     def _copies(self, words: str, prototype: str) -> bool:
         return self.known is not None and self.known.copies(words, f"{self.source}\n{prototype}")
 
-    def _fit(self, rows: Sequence[Row], z: torch.Tensor) -> list[float]:
-        """How much more likely each text is here than anywhere: nats a token over no context.
 
-        This is what keeps replies that would suit every asking from winning (Li et al. 2016).
-        """
-        if not rows:
-            return []
-        tokens = [row.tokens for row in rows]
-        nowhere, here = (self.decoder.condition(self.tags, parts) for parts in ((), self.context))
-        gain = self.decoder.log_probabilities(here, z, tokens) - self.decoder.log_probabilities(
-            nowhere, z, tokens
-        )
-        return [float(x) for x in gain / torch.tensor([len(t) + 1 for t in tokens])]
+def _fit(row: Row) -> float:
+    """How much more likely a text is here than anywhere: nats a token over no context.
+
+    This is what keeps replies that would suit every asking from winning (Li et al. 2016).
+    """
+    # The last is here without a prototype, which is no part of what was asked.
+    nowhere, here = row.under[1], row.under[2 if len(row.under) > 2 else 0]
+    return (here - nowhere) / (len(row.tokens) + 1)
 
 
 def write(
@@ -105,24 +103,24 @@ def write(
     spoken = text.locale_of(request.text, request.locale)
     tags = (*TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en")
     asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known)
-    drafts = [
-        _judged(asking, row, "generated", latent, fit=fit)
-        for row, latent, fit in asking.sample(z, seed, sampling)
-    ]
     found: list[tuple[str, float]] = []
     if book is not None:
         asked = context[-1] if context and CONTEXT not in task.condition else request.text
         found = book.nearest(asked, request.context, task.name, _BOOK_DRAFTS)
         safe = safety.safe([words for words, _ in found])
         found = [pair for pair, ok in zip(found, safe, strict=True) if ok]
-    for words, likeness in found:
-        drafts.append(_judged(asking, Row(text=words), "book", (), likeness=likeness))
-    if decoder.edits:
-        for number, (words, likeness) in enumerate(found[:_PROTOTYPES]):
-            drafts += [
-                _judged(asking, row, "edited", latent, fit=fit, likeness=likeness)
-                for row, latent, fit in asking.sample(z[:_EDITS], seed + number + 1, sampling, words)
-            ]
+    edited = found[:_PROTOTYPES] if decoder.edits else []
+    wanted = [asking.wanted(z, seed, sampling)]
+    for number, (words, _) in enumerate(edited):
+        wanted.append(asking.wanted(z[:_EDITS], seed + number + 1, sampling, words))
+    written, *edits = decoder.sample_together(wanted)
+    drafts = [_judged(asking, row, "generated", at, fit=fit) for row, at, fit in asking.kept(written, z)]
+    drafts += [_judged(asking, Row(text=words), "book", (), likeness=likeness) for words, likeness in found]
+    for (words, likeness), rows in zip(edited, edits, strict=True):
+        drafts += [
+            _judged(asking, row, "edited", at, fit=fit, likeness=likeness)
+            for row, at, fit in asking.kept(rows, z[:_EDITS], words)
+        ]
     drafts = list({draft.text: draft for draft in reversed(drafts)}.values())[::-1]
     if not drafts:
         raise NothingGood()

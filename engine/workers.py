@@ -1,6 +1,6 @@
 """A bounded queue in front of worker threads: generation never runs on the event loop.
 
-Knows: waiting, deadlines, cancellation, an orderly end.
+Knows: waiting, fair turns between groups, deadlines, cancellation, an orderly end.
 Does not know: what the work is.
 """
 
@@ -8,33 +8,42 @@ from __future__ import annotations
 
 import asyncio
 import math
-import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from engine import ticket
 from engine.errors import QueueFull, ShuttingDown, TooSlow
+from engine.fair import FairQueue
+from engine.ticket import Ticket
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     work: Callable[[], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
-    deadline: float
+    ticket: Ticket
 
 
 class Workers:
-    """`count` threads and at most `size` jobs waiting. Threads start with the first job."""
+    """`count` threads and at most `size` jobs accepted and not finished. Threads start with the first job.
+
+    However many jobs are begun, one computes at a time; the others wait for rows that are written in one
+    batch (`pool`). More would only take Python's lock from one another and from the event loop.
+    """
 
     def __init__(self, count: int, size: int, deadline: float) -> None:
         self.count, self.size, self.deadline = count, size, deadline
-        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._jobs: FairQueue[_Job] = FairQueue()
+        self._changed = threading.Condition()
+        self._turn = threading.Semaphore()
         self._threads: list[threading.Thread] = []
+        self._idle = 0
         self._waiting = 0
         self._closed = False
 
@@ -47,40 +56,62 @@ class Workers:
     async def run(self, work: Callable[[], T], *, patient: bool = False) -> T:
         """The result of `work`, done on a worker thread.
 
-        Raises QueueFull at once, TooSlow when the deadline passes first, ShuttingDown. A caller that
-        is cancelled, or too late, costs no work if it had not begun. `patient` work has no deadline.
+        Groups (`ticket.on_behalf_of`) take turns. When the queue is full, the newest job of the group with
+        the most gives way to one of a group with fewer. Raises QueueFull at once, TooSlow when the deadline
+        passes first, ShuttingDown. A caller that is cancelled, or too late, costs no work if it had not
+        begun, and no more rows if it had. `patient` work has no deadline.
         """
         if self._closed:
             raise ShuttingDown()
+        loop, group = asyncio.get_running_loop(), ticket.group()
         if self._waiting >= self.size:
-            raise QueueFull(waiting=self._waiting)
-        self._start()
-        loop = asyncio.get_running_loop()
+            with self._changed:
+                displaced = self._jobs.displaced_by(group)
+            if displaced is None:
+                raise QueueFull(waiting=self._waiting)
+            self._finish(displaced, None, QueueFull(waiting=self._waiting))
         future: asyncio.Future[T] = loop.create_future()
         self._waiting += 1
         limit = None if patient else self.deadline
         last = math.inf if limit is None else time.monotonic() + limit
-        self._jobs.put(_Job(work, loop, future, last))
+        mine = Ticket(group, last, self._turn)
+        with self._changed:
+            self._jobs.put(group, _Job(work, loop, future, mine))
+            self._changed.notify()
+            if len(self._jobs) > self._idle and len(self._threads) < self.count:
+                self._start()
         try:
             async with asyncio.timeout(limit):
                 return await future
         except TimeoutError as error:
             raise TooSlow(seconds=self.deadline) from error
+        finally:
+            if not future.done() or future.cancelled():
+                mine.give_up()
 
     def _start(self) -> None:
-        while len(self._threads) < self.count:
-            name = f"moyou-worker-{len(self._threads)}"
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        name = f"moyou-worker-{len(self._threads)}"
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _next(self) -> _Job | None:
+        """Waits for a job; None once there is nothing to do and there will be nothing."""
+        with self._changed:
+            self._idle += 1
+            while not len(self._jobs) and not self._closed:
+                self._changed.wait()
+            self._idle -= 1
+            return self._jobs.take() if len(self._jobs) else None
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             result: Any = None
             error: Exception | None = None
-            if not job.future.cancelled() and time.monotonic() <= job.deadline:
+            if not job.future.cancelled() and not job.ticket.over:
                 try:
-                    result = job.work()
+                    with job.ticket.held():
+                        result = job.work()
                 except Exception as problem:  # noqa: BLE001  it belongs to whoever waits for the result
                     error = problem
             try:
@@ -91,13 +122,11 @@ class Workers:
     async def close(self) -> None:
         """Accepts no more; what has begun is finished, what waits gets ShuttingDown."""
         self._closed = True
-        try:
-            while (job := self._jobs.get_nowait()) is not None:
-                self._finish(job, None, ShuttingDown())
-        except queue.Empty:
-            pass
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._changed:
+            waiting = self._jobs.drop(lambda job: True)
+            self._changed.notify_all()
+        for job in waiting:
+            self._finish(job, None, ShuttingDown())
         for thread in self._threads:
             await asyncio.to_thread(thread.join, self.deadline)
         self._threads.clear()

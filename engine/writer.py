@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import text
+from engine import heap, text
 from engine.errors import Loading, NothingToSummarize, UnknownTask
 from engine.prompt import load_tasks
 from engine.task import Task
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
     from engine.compose import Composer
 
 FIXED: Origin = "fixed"
+SWITCH = 0.0005  # seconds that a thread may keep Python's lock while others want it
 VARY_DISTANCE = 0.45  # of the latents that vary tries, in units of the prior
 
 
 class Engine:
     """One for a process. `models` is looked in before the shipped weights; `tuned` holds what tuning made.
 
-    `workers` threads write, at most `queue` requests wait, each for `deadline` seconds at most.
+    `workers` requests are written side by side, at most `queue` are accepted, each for `deadline` seconds
+    at most. Servers take turns (`on_behalf_of`).
     Raises PromptBroken.
     """
 
@@ -42,11 +45,12 @@ class Engine:
         models: Path | None = None,
         tuned: Path | None = None,
         prompts: Path | None = None,
-        workers: int = 1,
-        queue: int = 64,
+        workers: int = 32,
+        queue: int = 512,
         deadline: float = 30.0,
         book: bool = True,
     ) -> None:
+        heap.share()
         self.tasks: dict[str, Task] = load_tasks(prompts)
         self._models, self._tuned, self._book = models, tuned, book
         self._workers = Workers(workers, queue, deadline)
@@ -68,6 +72,8 @@ class Engine:
 
     async def start(self) -> None:
         """Loads every model on a worker thread, so that the first reply comes quickly."""
+        # The event loop and the batch are short of Python's lock for moments only, if others give it up soon.
+        sys.setswitchinterval(SWITCH)
         self._loading = True
         try:
             await self._workers.run(self._load_all, patient=True)

@@ -23,6 +23,7 @@ from engine import (
     Summary,
     Task,
     load_tasks,
+    ticket,
 )
 
 POEM = ("白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼")
@@ -35,6 +36,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.tasks: Mapping[str, Task] = load_tasks()
         self.asked: list[Request] = []
+        self.groups: list[str] = []
         self.varied: list[Reply] = []
         self.summarized: list[Sequence[Message]] = []
         self.fail: BaseException | None = None
@@ -47,6 +49,7 @@ class FakeEngine:
         task = self.tasks[request.task]
         request = task.validate(request)
         self.asked.append(request)
+        self.groups.append(ticket.group())
         if self.gate is not None:
             await self.gate.wait()
         if self.seconds:

@@ -343,3 +343,10 @@ async def test_cancelling_the_event_itself_is_not_swallowed(tmp_path: Path) -> N
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
+
+
+async def test_what_is_asked_takes_the_share_of_its_server(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.send(w.channel, f"{w.me} 说说月亮")
+        await w.bob.slash(w.channel, "ask", question="月亮圆不圆")
+        assert w.engine.groups == [str(w.channel.guild.id)] * 2

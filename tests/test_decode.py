@@ -47,14 +47,17 @@ def test_the_same_seed_writes_the_same_text_in_two_processes(models: Path) -> No
     assert runs[0] == runs[1] != ""
 
 
-def test_stepping_agrees_with_teacher_forcing(talk: Decoder) -> None:
+@pytest.mark.parametrize(("arithmetic", "close"), [("float32", 1e-3), ("int8", 0.3)])
+def test_stepping_agrees_with_teacher_forcing(talk: Decoder, arithmetic: str, close: float) -> None:
     condition = talk.condition(["chat", "own"], ["今天第1次见面，你好吗？"])
     z = decode.latents(3, 4, talk.latent_size)
-    rows = talk.sample(condition, z, 3, Sampling(temperature=1.0, nucleus=1.0, max_tokens=12, no_repeat=0))
-    exact = talk.log_probabilities(condition, z, [row.tokens for row in rows])
-    for row, value in zip(rows, exact.tolist(), strict=True):
-        if row.finished:
-            assert row.log_probability == pytest.approx(value, abs=1e-3)
+    sampling = Sampling(1.0, 1.0, 12, no_repeat=0, arithmetic=arithmetic)
+    rows = talk.sample(condition, z, 3, sampling, beside=[condition[:1]])
+    for number, given_tokens in enumerate((condition, condition[:1])):
+        exact = talk.log_probabilities(given_tokens, z, [row.tokens for row in rows])
+        for row, value in zip(rows, exact.tolist(), strict=True):
+            assert row.under[number] == pytest.approx(value, abs=close)
+            assert not row.finished or row.log_probability == pytest.approx(row.under[0], abs=1e-3)
     assert any(row.finished or row.tokens for row in rows)
 
 

@@ -161,7 +161,7 @@ def test_the_file_is_read_and_the_environment_wins(tmp_path: Path) -> None:
         'MOYOU_PORT=1234\nMOYOU_LOCALE="en"\nMOYOU_DATA=$HOME/墨\nMOYOU_QUEUE=\n', encoding="utf-8"
     )
     settings = Settings.from_environment({"MOYOU_PORT": "4321", "MOYOU_LOCALE": " "}, file)
-    assert (settings.port, settings.locale, settings.queue) == (4321, "en", 64)
+    assert (settings.port, settings.locale, settings.queue) == (4321, "en", 512)
     assert settings.data == Path("$HOME/墨")
 
 

@@ -19,7 +19,7 @@ from bot.console.state import CONSOLE, PLACE_SURFACE, VISITOR, Console, Visitor
 from bot.doubt import doubt
 from bot.reasons import REASONS
 from bot.wording import in_characters_of, language, say
-from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request
+from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request, on_behalf_of
 
 LABEL = "console"
 """One label for both thumbs: the later press replaces the earlier one."""
@@ -131,12 +131,16 @@ async def write(console: Console, visitor: Visitor, request: Request, repeats: s
     engine looks for danger before it holds the request against its task, so it gets it unchecked.
     `repeats`: the reply whose request is given once more.
     """
-    return await _keep(console, visitor, request, await console.engine.write(request), repeats)
+    with on_behalf_of(visitor.person):
+        reply = await console.engine.write(request)
+    return await _keep(console, visitor, request, reply, repeats)
 
 
 async def vary(console: Console, visitor: Visitor, request: Request, near: Reply) -> Reply:
     """A reply near `near`, which answered the same request; kept as `write` keeps a repeat."""
-    return await _keep(console, visitor, request, await console.engine.vary(request, near), near.generation)
+    with on_behalf_of(visitor.person):
+        reply = await console.engine.vary(request, near)
+    return await _keep(console, visitor, request, reply, near.generation)
 
 
 async def _keep(console: Console, visitor: Visitor, request: Request, reply: Reply, repeats: str) -> Reply:

@@ -24,7 +24,18 @@ from bot.summary import POINTS
 from bot.summary_reading import MOST
 from bot.summary_text import KINDS
 from bot.wording import say
-from engine import BadInput, Message, MoyouError, NothingToSummarize, Request, Summary, Task, Topic, text_in
+from engine import (
+    BadInput,
+    Message,
+    MoyouError,
+    NothingToSummarize,
+    Request,
+    Summary,
+    Task,
+    Topic,
+    on_behalf_of,
+    text_in,
+)
 
 OPTIONS = ("count", "length", "points")
 """Those of the task that a text has; the others speak of a channel."""
@@ -77,7 +88,8 @@ async def post(request: web.Request, task: Task) -> web.Response:
             asked.options.get("points") or POINTS.get(asked.options.get("length", ""), POINTS["normal"])
         )
         recent = messages[-count:]
-        summary = await console.engine.summarize(recent, points=points)
+        with on_behalf_of(visitor.person):
+            summary = await console.engine.summarize(recent, points=points)
     except MoyouError as error:
         if visitor.part:
             raise

@@ -1,0 +1,118 @@
+"""What people would use instead: a GPT-2-shaped transformer in `transformers` and in CTranslate2.
+
+Knows: how such a model is sized, how each library writes with it. Does not know: ours, how time is taken.
+Weights are random: speed does not depend on them. Both sample from the nucleus as ours does, with a cache.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+WIDTH, HEADS, PLACES = 256, 4, 256
+PROMPT = 24
+"""Tokens of what is answered."""
+
+
+class Peer(Protocol):
+    """Something that writes."""
+
+    name: str
+
+    def write(self, conversations: int, drafts: int, tokens: int) -> None:
+        """`tokens` tokens in each of `drafts` rows for each conversation."""
+
+
+def sized(vocabulary: int, parameters: int) -> int:
+    """Layers of a GPT-2 of WIDTH with about as many parameters, one at least."""
+    rest = parameters - (vocabulary + PLACES) * WIDTH
+    return max(1, round(rest / (12 * WIDTH * WIDTH + 13 * WIDTH)))
+
+
+class Transformers:
+    """`transformers` in float32 with its cache."""
+
+    def __init__(self, vocabulary: int, parameters: int) -> None:
+        library = importlib.import_module("transformers")
+        config = library.GPT2Config(
+            vocab_size=vocabulary,
+            n_positions=PLACES,
+            n_embd=WIDTH,
+            n_layer=sized(vocabulary, parameters),
+            n_head=HEADS,
+            bos_token_id=0,
+            eos_token_id=0,
+            pad_token_id=0,
+        )
+        torch.manual_seed(0)
+        self.model: Any = library.GPT2LMHeadModel(config).eval()
+        self.name = f"transformers {library.__version__}"
+
+    @torch.inference_mode()
+    def write(self, conversations: int, drafts: int, tokens: int) -> None:
+        prompt = torch.randint(1, self.model.config.vocab_size, (conversations, PROMPT))
+        self.model.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            do_sample=True,
+            top_p=0.9,
+            top_k=0,
+            temperature=0.8,
+            num_return_sequences=drafts,
+            min_new_tokens=tokens,
+            max_new_tokens=tokens,
+            use_cache=True,
+        )
+
+
+class CTranslate2:
+    """The same weights in CTranslate2, int8, one thread."""
+
+    def __init__(self, model: Any) -> None:
+        library = importlib.import_module("ctranslate2")
+        loaders = importlib.import_module("ctranslate2.converters.transformers")
+        loader = loaders._MODEL_LOADERS["GPT2Config"]
+        spec = loader.get_model_spec(model)
+        self._words = [f"w{number}" for number in range(model.config.vocab_size)]
+        spec.register_vocabulary(self._words)
+        spec.config.bos_token = spec.config.eos_token = spec.config.unk_token = self._words[0]
+        spec.validate()
+        spec.optimize(quantization="int8")
+        self._folder = tempfile.TemporaryDirectory(prefix="moyou-peer-")
+        spec.save(self._folder.name)
+        self._generator = library.Generator(
+            str(Path(self._folder.name)), device="cpu", compute_type="int8", intra_threads=1, inter_threads=1
+        )
+        self.name = f"CTranslate2 {library.__version__} int8"
+
+    def write(self, conversations: int, drafts: int, tokens: int) -> None:
+        prompts: Sequence[list[str]] = [
+            [self._words[1 + (number * 31 + place) % 5000] for place in range(PROMPT)]
+            for number in range(conversations)
+        ]
+        self._generator.generate_batch(
+            [prompt for prompt in prompts for _ in range(drafts)],
+            include_prompt_in_result=False,
+            min_length=tokens,
+            max_length=tokens,
+            sampling_topk=0,
+            sampling_topp=0.9,
+            sampling_temperature=0.8,
+        )
+
+
+def peers(vocabulary: int, parameters: int) -> list[Peer]:
+    """Those that are installed (the extra `bench`)."""
+    try:
+        first = Transformers(vocabulary, parameters)
+    except ImportError:
+        return []
+    try:
+        return [first, CTranslate2(first.model)]
+    except ImportError:
+        return [first]

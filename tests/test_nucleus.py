@@ -1,0 +1,69 @@
+"""Draws from the nucleus without sorting: which tokens belong to it, how often each comes."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from engine import nucleus
+
+
+def logits(rows: int, seed: int, spread: float, forbidden: int = 0) -> Tensor:
+    draw = torch.Generator().manual_seed(seed)
+    found = torch.randn(rows, 2 * nucleus.WIDTH, generator=draw) * spread
+    for row in found:
+        row[torch.randperm(len(row), generator=draw)[:forbidden]] = -torch.inf
+    return found
+
+
+@given(
+    st.integers(1, 20),
+    st.integers(0, 2**31),
+    st.floats(0.0, 20.0),
+    st.integers(0, 127),
+    st.floats(1e-9, 1.0),
+    st.floats(0.0, 1.0, exclude_max=True),
+)
+def test_what_is_drawn_belongs_to_the_nucleus(
+    count: int, seed: int, spread: float, forbidden: int, share: float, uniform: float
+) -> None:
+    given_rows = logits(count, seed, spread, forbidden)
+    drawn = nucleus.draw(
+        given_rows, torch.full((count,), share), torch.full((count,), uniform, dtype=torch.float64)
+    )
+    for row, token in zip(given_rows, drawn.tolist(), strict=True):
+        assert torch.isfinite(row[token])
+        weights = row.double().softmax(0)
+        assert weights[weights > weights[token]].sum() < share + 1e-5
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
+def test_each_comes_as_often_as_its_weight_says(share: float) -> None:
+    row = logits(1, 5, 2.0)
+    weights = row[0].softmax(0)
+    order = weights.argsort(descending=True)
+    kept = order[: int((weights[order].cumsum(0) < share).sum()) + 1]
+    wanted = torch.zeros_like(weights)
+    wanted[kept] = weights[kept] / weights[kept].sum()
+    count = 20_000
+    uniform = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    drawn = nucleus.draw(row.expand(count, -1).contiguous(), torch.full((count,), share), uniform)
+    often = torch.bincount(drawn, minlength=len(weights)) / count
+    assert (often - wanted).abs().max() < 0.01
+    assert often[wanted == 0].sum() == 0
+
+
+def test_the_smallest_nucleus_is_the_heaviest_token() -> None:
+    rows = logits(30, 7, 1.0)
+    uniform = torch.linspace(0, 0.999, 30, dtype=torch.float64)
+    assert torch.equal(nucleus.draw(rows, torch.full((30,), 1e-9), uniform), rows.argmax(dim=1))
+
+
+@given(st.integers(2, 40), st.integers(0, 2**31), st.floats(0.05, 1.0))
+def test_a_rows_token_does_not_depend_on_its_neighbours(count: int, seed: int, share: float) -> None:
+    rows, shares = logits(count, seed, 3.0), torch.full((count,), share)
+    uniform = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    together = nucleus.draw(rows, shares, uniform)
+    alone = [nucleus.draw(rows[[r]], shares[[r]], uniform[[r]]) for r in range(count)]
+    assert torch.equal(together, torch.cat(alone))
