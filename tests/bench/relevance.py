@@ -5,14 +5,16 @@ sheet without their origin, how ratings are counted.
 Does not know: who rates. A rater sees sheet.jsonl and RULES.txt only, and writes ratings.jsonl with one
 {"id", "fits"} a row; key.json is for `score`.
 
-Half of the askings are new ones of known intents, half are of intents held back whole. Kinds: `sent`
-and `sent without book` are what Moyou would send, an abstaining sentence counts as not fitting; `edited`
-is the best edited draft, `book` the first of the book, `random` any reply of the book.
+Half of the askings are new ones of known intents, half are of intents held back whole. Kinds: `sent` is
+what Moyou would send, an abstaining sentence counts as not fitting; `free` is the best of what the model
+writes without the book, sent or not; `edited` is the best edited draft, `book` the first of the book,
+`random` any reply of the book.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import random
@@ -31,7 +33,7 @@ from engine.prompt import load_tasks
 from engine.text import locale_of
 from engine.values import Request
 
-KINDS = ("sent", "sent without book", "edited", "book", "random")
+KINDS = ("sent", "free", "edited", "book", "random")
 RULES = """Each row has something said to Moyou, a writing companion in a chat, and a reply.
 fits = true when all of this holds:
 1. It answers what was said: its topic, question, wish or mood. A reply that would suit nearly anything
@@ -76,13 +78,14 @@ def replies(
     task = load_tasks(None)["chat"]
     with_book = Composer(models, None, use_book=True, book=book)
     without = Composer(models, None, use_book=False)
+    never_silent = dataclasses.replace(task, decoding=dataclasses.replace(task.decoding, abstain=-1.0))
     draw = random.Random(seed)
     for number, (part, ask) in enumerate(asked):
         request = task.validate(Request("chat", ask, locale=locale_of(ask)))
         found: dict[str, str] = {}
-        for kind, composer in (("sent", with_book), ("sent without book", without)):
+        for kind, composer, how in (("sent", with_book, task), ("free", without, never_silent)):
             try:
-                reply = composer.compose(task, request, seed + number)
+                reply = composer.compose(how, request, seed + number)
             except NothingGood:
                 found[kind] = ""
                 continue

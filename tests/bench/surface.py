@@ -74,8 +74,9 @@ def report(kind: str, pairs: Sequence[Said]) -> dict[str, Any]:
 
 def sampled(decoder: Decoder, task: Task, asking: str, seed: int) -> Said:
     """One row, as the task decodes it."""
+    plain = Sampling()
     names = [field.name for field in dataclasses.fields(Sampling)]
-    sampling = Sampling(**{name: getattr(task.decoding, name) for name in names})
+    sampling = Sampling(**{name: getattr(task.decoding, name, getattr(plain, name)) for name in names})
     language = "zh" if locale_of(asking) == "zh-CN" else "en"
     condition = decoder.condition((task.name, "own", language), [simplify(clean(asking))])
     latents = task.decoding.spread * decode.latents(seed, 1, decoder.latent_size)
