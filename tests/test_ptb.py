@@ -202,7 +202,8 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(corpus: Path, tmp_p
     shape = {"embedding": 8, "hidden": 8, "latent": 2, "gamma": 0.5, "bag_of_words": 0.1}
     shape |= {"negatives": 3, "common": 2}
     recipe = ptb.Recipe(shape, batch=16, warm_epochs=1, epochs=2, anneal_epochs=1, free_bits=0.1)
-    given = ptb.Run(ptb.language_model_of(recipe), WORDS + len(words), splits, tmp_path / "words")
+    language = ptb.Recipe({**shape, "latent": 0})
+    given = ptb.Run(language, WORDS + len(words), splits, tmp_path / "words")
     weights = given.model.state_dict()
     whole = ptb.Run(recipe, WORDS + len(words), splits, tmp_path / "whole", given=weights)
     assert whole.train()
@@ -227,7 +228,7 @@ def test_the_command_trains_and_measures(
     out = tmp_path / "run"
     monkeypatch.setattr(
         "sys.argv",
-        ["ptb", f"--data={corpus}", f"--out={out}", *given, "--set=language_epochs=1", "--precision=fp32"],
+        ["ptb", f"--data={corpus}", f"--out={out}", *given, "--precision=fp32"],
     )
     ptb.main()
     report = json.loads(capsys.readouterr().out)
