@@ -201,7 +201,9 @@ def test_a_run_that_was_interrupted_ends_as_one_that_was_not(corpus: Path, tmp_p
     words, splits = ptb.read_words(corpus)
     shape = {"embedding": 8, "hidden": 8, "latent": 2, "gamma": 0.5, "bag_of_words": 0.1}
     shape |= {"negatives": 3, "common": 2}
-    recipe = ptb.Recipe(shape, batch=16, warm_epochs=1, epochs=2, anneal_epochs=1, free_bits=0.1)
+    recipe = ptb.Recipe(
+        shape, batch=16, warm_epochs=1, epochs=2, anneal_epochs=1, free_bits=0.1, averaging=0.7
+    )
     language = ptb.Recipe({**shape, "latent": 0})
     given = ptb.Run(language, WORDS + len(words), splits, tmp_path / "words")
     weights = given.model.state_dict()

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import copy
 import dataclasses
 import json
 import math
@@ -41,7 +42,10 @@ class Recipe:
 
     shape: dict[str, Any] = dataclasses.field(default_factory=dict)
     batch: int = 128
-    rate: float = 3e-3  # of Adam; falls to 1 % of it along a cosine
+    rate: float = 3e-3  # of Adam
+    lowest_rate: float = 0.01  # share of the rate at the end of a cosine; 1: the rate stays
+    weight_decay: float = 0.0  # of Adam, apart from the gradient
+    averaging: float = 0.0  # share of the old in the weights' running average, which is what is measured
     language: str = ""  # the recipe of a language model that the decoder starts from; "": from nothing
     warm_epochs: int = 0  # as an autoencoder, β 0; then the decoder is made anew
     warm_rate: float = 3e-3  # of Adam, for both
@@ -53,19 +57,27 @@ class Recipe:
     pause_at: int = 0  # stop after this many steps, as an interruption would; 0: never
 
 
-_LESS = {"input_dropout": 0.25, "output_dropout": 0.35, "weight_dropout": 0.1, "word_dropout": 0.0}
 RECIPES = {
     "language-model": Recipe(shape={"latent": 0}, epochs=14),
     "ours": Recipe(
-        shape=_LESS,
+        shape={
+            "input_dropout": 0.5,
+            "output_dropout": 0.5,
+            "weight_dropout": 0.2,
+            "word_dropout": 0.1,
+            "encoder_dropout": 0.3,
+        },
         batch=64,
-        rate=2.5e-3,
+        rate=1.5e-3,
+        lowest_rate=1.0,
+        weight_decay=0.1,
+        averaging=0.9995,
         language="language-model",
         warm_epochs=2,
         warm_rate=2.5e-3,
-        epochs=22,
-        anneal_epochs=4,
-        free_bits=0.26,
+        epochs=60,
+        anneal_epochs=3,
+        free_bits=0.3,
     ),
     "batch-norm": Recipe(shape={"gamma": 0.6, "bag_of_words": 0.2}),
 }
@@ -124,6 +136,7 @@ class Run:
         self.recipe, self.splits, self.out, self.given = recipe, splits, out, given
         torch.manual_seed(recipe.seed)
         self.model = SentenceVae(Shape(words, **recipe.shape), low)
+        self.average = copy.deepcopy(self.model)
         self.steps_an_epoch = math.ceil(len(splits["train"]) / recipe.batch)
         self.step, self.best = 0, math.inf
         self.history: list[dict[str, float]] = []
@@ -132,26 +145,29 @@ class Run:
         if (out / "state.pt").exists():
             state = torch.load(out / "state.pt", weights_only=True)
             self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             torch.set_rng_state(state["random"])
             self.step, self.best, self.history = state["step"], state["best"], state["history"]
 
     def new_optimizer(self) -> None:
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=self.recipe.rate, weight_decay=0.0, fused=True
+            self.model.parameters(), lr=self.recipe.rate, weight_decay=self.recipe.weight_decay, fused=True
         )
 
     def rate(self) -> float:
         """Of the next step; the autoencoder's part and what follows have a cosine each."""
         recipe, warm = self.recipe, self.recipe.warm_epochs * self.steps_an_epoch
-        step, steps, rate = self.step, warm, recipe.warm_rate
+        step, steps, rate, lowest = self.step, warm, recipe.warm_rate, 0.01
         if self.step >= warm:
-            step, steps, rate = self.step - warm, recipe.epochs * self.steps_an_epoch, recipe.rate
-        return rate_at(TrainingConfig(learning_rate=rate, lowest_rate=0.01), step, step / steps)
+            step, steps = self.step - warm, recipe.epochs * self.steps_an_epoch
+            rate, lowest = recipe.rate, recipe.lowest_rate
+        return rate_at(TrainingConfig(learning_rate=rate, lowest_rate=lowest), step, step / steps)
 
     def store(self) -> None:
         state = {
             "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
             "step": self.step,
@@ -197,6 +213,7 @@ class Run:
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
             self.optimizer.step()
             self.step += 1
+            self.follow(beta)
             sums.update(
                 {"loss": float(loss.detach()) * len(target), "words": int(lengths.sum()), "norm": float(norm)}
             )
@@ -209,10 +226,20 @@ class Run:
                 stored = time.monotonic()
         return True
 
+    def follow(self, beta: float) -> None:
+        """The average goes a part of the way to the weights; before β is 1 it is the weights."""
+        share = 1 - self.recipe.averaging if beta == 1 or not self.model.shape.latent else 1.0
+        if not self.recipe.averaging and self.step % self.steps_an_epoch:
+            return  # nobody looks before the epoch's end
+        for old, new in zip(
+            self.average.state_dict().values(), self.model.state_dict().values(), strict=True
+        ):
+            if old.is_floating_point():
+                old.lerp_(new, share)
+
     def validate(self, beta: float, sums: dict[str, Any]) -> None:
         """After an epoch: a line of the log, and best.pt where nothing at β 1 was better."""
-        found = validation(self.model, self.splits["valid"])
-        self.model.train()
+        found = validation(self.average, self.splits["valid"])
         line = {
             "epoch": self.step // self.steps_an_epoch,
             "beta": beta,
@@ -226,7 +253,7 @@ class Run:
             file.write(json.dumps({k: round(v, 4) for k, v in line.items()}) + "\n")
         if (beta == 1 or not self.model.shape.latent) and found["elbo"] < self.best:
             self.best = found["elbo"]
-            torch.save(self.model.state_dict(), self.out / "best.pt")
+            torch.save(self.average.state_dict(), self.out / "best.pt")
 
 
 def recipe_of(name: str, changes: Sequence[str]) -> Recipe:
