@@ -169,12 +169,16 @@ def test_a_dimension_within_its_free_bits_is_not_pressed() -> None:
     assert float((free - pressed).detach()) == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_a_decoder_from_a_language_model_begins_as_that_model() -> None:
-    language, model = tiny(latent=0), tiny(latent=3)
+@pytest.mark.parametrize("latent", [0, 3])
+def test_a_decoder_from_a_language_model_begins_as_that_model(latent: int) -> None:
+    language, model = tiny(latent=0), tiny(latent=latent)
+    with torch.no_grad():
+        language.bias.normal_()
+        language.decoder.bias.normal_()
     model.new_decoder(language.state_dict())
     target = torch.tensor([[3, 4, 5, END]])
     told = language.log_p(torch.zeros(1, 0), target)
-    torch.testing.assert_close(model.eval().log_p(torch.randn(1, 3), target), told)
+    torch.testing.assert_close(model.eval().log_p(torch.randn(1, latent), target), told)
 
 
 @pytest.fixture

@@ -145,7 +145,8 @@ class SentenceVae(nn.Module):
             self.first = nn.Linear(z, h, bias=False)
             self.bag = nn.Sequential(nn.Linear(z, h), nn.Tanh(), nn.Linear(h, h))
         if given:
-            nn.init.zeros_(self.first.weight)
+            if z:
+                nn.init.zeros_(self.first.weight)
             nn.init.zeros_(self.decoder.inputs)
             own = self.state_dict()
             for name, value in given.items():
