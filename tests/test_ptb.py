@@ -244,6 +244,16 @@ def test_the_command_trains_and_measures(
     assert (out / "language-model" / "best.pt").exists()
 
 
+def test_a_language_model_may_itself_start_from_one(corpus: Path, tmp_path: Path) -> None:
+    words, splits = ptb.read_words(corpus)
+    recipe = ptb.recipe_of("longer", ["embedding=4", "hidden=4", "latent=2"])
+    run = ptb.prepared(recipe, WORDS + len(words), splits, tmp_path)
+    assert run.step == 0
+    assert (tmp_path / "language-model-on" / "language-model" / "best.pt").exists()
+    assert run.given is not None
+    assert run.given["embed.weight"].shape == (WORDS + len(words), 4)
+
+
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the Penn Treebank does not lie beside the checkout")
 def test_the_published_split() -> None:
     words, splits = ptb.read_words(PUBLISHED)
