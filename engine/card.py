@@ -22,6 +22,7 @@ from typing import Any
 import click
 
 from engine import checkpoint, decode, english_writing, translate, verse_task
+from engine.corpus import language_tag
 from engine.english_forms import FORMS as ENGLISH_FORMS
 from engine.forms import FORMS
 from engine.novelty import Bloom
@@ -91,7 +92,8 @@ def samples(loaded: checkpoint.Checkpoint) -> list[tuple[str, str]]:
         else:
             task, context = _CONTEXTS[(seed - 1) % len(_CONTEXTS)]
             sampling = settings(task, tasks)
-            (row,) = writer.sample(writer.condition([task, "own"], context), z, seed, sampling)
+            condition = writer.condition([task, "own", language_tag(context[-1])], context)
+            (row,) = writer.sample(condition, tasks[task].decoding.spread * z, seed, sampling)
             found.append((f"{task}: {context[-1]}", row.text.replace("\n", " ")))
     return found
 
