@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import ctypes
 
-_ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # of malloc.h
+_LARGE = 4 << 20
+"""Bytes from which memory goes back to the system when it is freed: tables of a start, not a step's rows."""
 
 
 def share() -> None:
     """glibc gives busy threads heaps of their own, each of which keeps the most that it ever held: 32
     threads that write in turn held 380 MB so. Elsewhere this does nothing."""
     try:
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+        library = ctypes.CDLL(None)
+        library.mallopt(_ARENA_MAX, 1)
+        library.mallopt(_MMAP_THRESHOLD, _LARGE)
     except (OSError, AttributeError, TypeError):
         return

@@ -106,7 +106,8 @@ def test_a_killed_switch_leaves_the_old_or_the_new_version(models: Path) -> None
     code = (
         "import sys; from pathlib import Path; from engine.tuned import promote\n"
         "models, *names = sys.argv[1:]\n"
-        "print(flush=True)\n"
+        "for name in names: promote(Path(models), 'reward', name)\n"
+        "print(flush=True)\n"  # both were in force: there is something to go back to
         "while True:\n    for name in names: promote(Path(models), 'reward', name)"
     )
     command = [sys.executable, "-c", code, str(models), a, b]

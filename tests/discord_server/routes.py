@@ -48,6 +48,7 @@ OF_TESTS = (
     ("POST", r"/channels/\d+/threads"),
     ("PUT", r"/channels/\d+/thread-members/\d+"),
     ("PUT", r"/channels/\d+/permissions/\d+"),
+    ("GET", r"/guilds/\d+/members/\d+"),
 )
 """What tests do by the bot's own library, as moderators would; the bot's code does none of it."""
 CALLBACK_WITH_MESSAGE = (4, 5, 7)
