@@ -115,8 +115,8 @@ class MoyouClient(discord.AutoShardedClient):
     async def close(self) -> None:
         if not self.is_closed():
             await self.answering.drain(DRAIN)
-            await self.membership.close()
-            await self.digests.close()
+            await self.membership.tending.close()
+            await self.digests.tending.close()
         await super().close()
 
     async def on_ready(self) -> None:
@@ -124,8 +124,8 @@ class MoyouClient(discord.AutoShardedClient):
         if not self.guilds:
             log.info("Discord: nobody has asked it in yet; %s", invite_link(self.application_id or 0))
         self.answering.metrics.connected(len(self.guilds))
-        self.membership.tend()
-        self.digests.tend()
+        self.membership.tending.begin()
+        self.digests.tending.begin()
 
     async def on_resumed(self) -> None:
         self.answering.metrics.connected(len(self.guilds))

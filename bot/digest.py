@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import discord
 
 from bot.admission import unblocked
-from bot.answering import Answering, trace_of
+from bot.answering import Answering
 from bot.guilds import Guilds
 from bot.sending import MOST_PARTS
 from bot.splitting import split
@@ -25,6 +25,7 @@ from bot.summary import PATIENCE, POINTS
 from bot.summary_places import Readable, all_may_read, rights_to_read
 from bot.summary_reading import MOST, Reading, Span
 from bot.summary_text import summary_text
+from bot.tending import Tending
 from bot.wording import language, language_of, say
 from engine import Claim, GuildSettings, ShuttingDown, claim_digest, digest_sent
 
@@ -58,26 +59,8 @@ class Digests:
         self._client = client
         self._answering = answering
         self._guilds = guilds
-        self._tending: asyncio.Task[None] | None = None
+        self.tending = Tending("digests", EVERY, self.look)
         self._room = asyncio.Semaphore(AT_ONCE)
-
-    def tend(self) -> None:
-        """From now on, write what is due. May be called again."""
-        if self._tending is None or self._tending.done():
-            self._tending = asyncio.create_task(self._tend(), name="digests")
-
-    async def close(self) -> None:
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.wait({self._tending})
-
-    async def _tend(self) -> None:
-        while True:
-            try:
-                await self.look()
-            except Exception as error:  # noqa: BLE001  the next minute tries again
-                log.error("digests could not be looked after\n%s", trace_of(error))
-            await asyncio.sleep(EVERY)
 
     async def look(self) -> None:
         """Writes every digest that is due now and was not written yet."""

@@ -6,15 +6,15 @@ after Moyou left. Does not know: what belongs to a server (the journal does).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 
 import discord
 
-from bot.answering import Answering, trace_of
+from bot.answering import Answering
 from bot.guilds import Guilds
 from bot.shards import note_shards
+from bot.tending import Tending
 from bot.wording import language, say
 from engine import Task, forget_left_guilds, note_guilds
 
@@ -32,7 +32,7 @@ class Membership:
         self._client = client
         self._answering = answering
         self._guilds = guilds
-        self._tending: asyncio.Task[None] | None = None
+        self.tending = Tending("servers", EVERY, self.note)
 
     async def joined(self, guild: discord.Guild) -> None:
         """Says once what it does and keeps, where people will see it."""
@@ -53,24 +53,6 @@ class Membership:
     def left(self, guild_id: int) -> None:
         self._guilds.forget(guild_id)
         log.info("left a server; what it holds goes in %g days", self._answering.settings.keep_left_days)
-
-    def tend(self) -> None:
-        """From now on, note which servers we are in, and erase those left long ago. May be called again."""
-        if self._tending is None or self._tending.done():
-            self._tending = asyncio.create_task(self._tend(), name="servers")
-
-    async def close(self) -> None:
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.wait({self._tending})
-
-    async def _tend(self) -> None:
-        while True:
-            try:
-                await self.note()
-            except Exception as error:  # noqa: BLE001  the next hour tries again
-                log.error("servers could not be noted\n%s", trace_of(error))
-            await asyncio.sleep(EVERY)
 
     async def note(self) -> None:
         """We are in these servers now; everything of those left too long ago is erased."""
