@@ -109,14 +109,16 @@ class Composer:
     def warm(self, name: str) -> None:
         """Loads all that a first reply of this model needs. Raises ModelMissing or ModelBroken."""
         decoder = self.decoder(name)
+        if name == "translate":
+            self._translator(decoder)
+        else:
+            decoder.warm()  # a translator's beam takes no part in the batch
         if name == "verse":
             self._verse_rules(decoder)
             theme.imagery("月")
-        elif name == "translate":
-            self._translator(decoder)
         elif name == ENGLISH_MODEL:
             english_writing.rules_of(decoder)
-        else:
+        elif name != "translate":
             self._known_passages(decoder)
             if self._use_book:
                 self._the_book()

@@ -32,6 +32,7 @@ from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 __all__ = ["Decoder", "Plan", "Row", "Sampling", "Wanted", "Words", "latents", "near"]
 
 FLOAT32 = "float32"
+_WARM_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,15 @@ class Decoder:
         for tag in self.vocabulary.tags:
             banned[self.vocabulary.tag(tag)] = True
         self.banned = banned  # (V,) what no text holds
+
+    def warm(self) -> None:
+        """Writes a few tokens, so that kernels are timed and the step is compiled before anybody waits.
+
+        Compiling holds the interpreter for a tenth of a second, the event loop with it.
+        """
+        for _ in range(2):  # TorchScript compiles again after what it saw the first time
+            drawn = latents(0, _WARM_ROWS, self.latent_size)
+            self.sample(self.condition((), ()), drawn, 0, Sampling(max_tokens=3))
 
     @property
     def latent_size(self) -> int:

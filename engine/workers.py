@@ -31,9 +31,9 @@ class _Job:
 
 
 class Workers:
-    """`count` threads and at most `size` jobs accepted and not finished. Threads start with the first job.
+    """`count` threads and at most `size` jobs accepted and not finished.
 
-    However many jobs are begun, one computes at a time; the others wait for rows that are written in one
+    Threads start with `begin`, or as jobs come. However many jobs are begun, one computes at a time; the others wait for rows that are written in one
     batch (`pool`). More would only take Python's lock from one another and from the event loop.
     """
 
@@ -88,6 +88,13 @@ class Workers:
         finally:
             if not future.done() or future.cancelled():
                 mine.give_up()
+
+    def begin(self) -> None:
+        """Starts all threads. A start waits until its thread runs, which while others write takes an event
+        loop's tenth of a second."""
+        with self._changed:
+            while len(self._threads) < self.count and not self._closed:
+                self._start()
 
     def _start(self) -> None:
         name = f"moyou-worker-{len(self._threads)}"

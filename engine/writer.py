@@ -6,6 +6,7 @@ Does not know: Discord, the web, storage. It imports no numeric library until so
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import secrets
 import sys
@@ -76,6 +77,8 @@ class Engine:
         sys.setswitchinterval(SWITCH)
         self._loading = True
         try:
+            for workers in (self._workers, self._readers):
+                await asyncio.to_thread(workers.begin)
             await self._workers.run(self._load_all, patient=True)
         finally:
             self._loading = False

@@ -19,6 +19,18 @@ async def test_work_runs_beside_the_event_loop() -> None:
     await workers.close()
 
 
+async def test_threads_that_were_begun_are_all_there_is_to_start() -> None:
+    workers = Workers(3, 8, 5.0)
+    await asyncio.to_thread(workers.begin)
+    begun = list(workers._threads)
+    assert [thread.is_alive() for thread in begun] == [True] * 3
+    await asyncio.gather(*(workers.run(lambda: None) for _ in range(6)))
+    assert workers._threads == begun
+    await workers.close()
+    workers.begin()
+    assert workers._threads == []
+
+
 async def test_a_full_queue_says_so_at_once_and_recovers() -> None:
     workers = Workers(1, 2, 5.0)
     gate = threading.Event()
