@@ -33,8 +33,9 @@ class _Job:
 class Workers:
     """`count` threads and at most `size` jobs accepted and not finished.
 
-    Threads start with `begin`, or as jobs come. However many jobs are begun, one computes at a time; the others wait for rows that are written in one
-    batch (`pool`). More would only take Python's lock from one another and from the event loop.
+    Threads start with `begin`, or as jobs come. However many jobs are begun, one computes at a time; the
+    others wait for rows that are written in one batch (`pool`). More would only take Python's lock from one
+    another and from the event loop.
     """
 
     def __init__(self, count: int, size: int, deadline: float) -> None:
