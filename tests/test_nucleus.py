@@ -35,7 +35,8 @@ def test_what_is_drawn_belongs_to_the_nucleus(
     for row, token in zip(given_rows, drawn.tolist(), strict=True):
         assert torch.isfinite(row[token])
         weights = row.double().softmax(0)
-        assert weights[weights > weights[token]].sum() < share + 1e-5
+        above = weights > weights[token] * (1 + 1e-6)  # what float32 tells apart
+        assert weights[above].sum() < share + 1e-5
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 1.0])

@@ -54,7 +54,8 @@ def test_what_shares_less_than_an_ngram_is_left_alone(text: str, draft: str) -> 
         b[i : i + size] for i in range(len(b) - size + 1)
     }
     if not shared:
-        assert not Passages.build([text]).copies(draft)
+        # at the usual rate the filter itself is wrong once in some thousand such drafts
+        assert not Passages.build([text], 1e-12).copies(draft)
 
 
 def test_the_error_stays_below_the_rate() -> None:
