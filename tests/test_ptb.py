@@ -246,7 +246,7 @@ def test_the_command_trains_and_measures(
 
 def test_a_language_model_may_itself_start_from_one(corpus: Path, tmp_path: Path) -> None:
     words, splits = ptb.read_words(corpus)
-    recipe = ptb.recipe_of("longer", ["embedding=4", "hidden=4", "latent=2"])
+    recipe = ptb.recipe_of("ours", ["embedding=4", "hidden=4", "latent=2"])
     run = ptb.prepared(recipe, WORDS + len(words), splits, tmp_path)
     assert run.step == 0
     assert (tmp_path / "language-model-on" / "language-model" / "best.pt").exists()
