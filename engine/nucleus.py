@@ -54,7 +54,6 @@ def draw(log_weights: Tensor, nucleus: Tensor, uniform: Tensor) -> Tensor:
                 uniform[rest],
             )
             weights *= (weights - own).sign_().relu_()
-            uniform = torch.frac(uniform * 104729.0 + 0.6180339887498949)
             sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
             drawn, own = any_token(weights, sums, sums.cumsum(dim=1), uniform)
             token[left] = drawn
