@@ -46,13 +46,8 @@ def draw(log_weights: Tensor, nucleus: Tensor, uniform: Tensor) -> Tensor:
         for _ in range(60):  # each halves the tail, so there are never so many
             if rest.size(0) == 0:
                 break
-            left, weights, own, share, uniform = (
-                left[rest],
-                weights[rest],
-                own[rest],
-                share[rest],
-                uniform[rest],
-            )
+            left, weights, own, share = left[rest], weights[rest], own[rest], share[rest]
+            uniform = torch.frac(uniform[rest] * 104729.0 + 0.6180339887498949)
             weights *= (weights - own).sign_().relu_()
             sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
             drawn, own = any_token(weights, sums, sums.cumsum(dim=1), uniform)

@@ -121,7 +121,9 @@ async def own_share(server: DiscordServer, bot: Bot, people: int) -> list[float]
         began = time.perf_counter()
         await server.write(payloads.user(f"p{number}"), f"{ME} {WORDS[number % len(WORDS)]}")
         await server.until(lambda before=before: sent(server) > before, 60)
-        whole.append(1000 * (server.made("POST", MESSAGES)[-1].at - began + time.perf_counter() - time.monotonic()))
+        whole.append(
+            1000 * (server.made("POST", MESSAGES)[-1].at - began + time.perf_counter() - time.monotonic())
+        )
     engine = json.loads(await bot.says("?"))["engine"]
     return [all_of_it - part for all_of_it, part in zip(whole, engine, strict=True)]
 
@@ -131,9 +133,7 @@ async def at_once(server: DiscordServer, guilds: list[Mapping[str, Any]]) -> flo
     before, began = sent(server), time.perf_counter()
     for number, guild in enumerate(guilds):
         channel = guild["channels"][0]
-        await server.write(
-            payloads.user(f"q{number}"), f"{ME} {WORDS[number % len(WORDS)]}", channel=channel
-        )
+        await server.write(payloads.user(f"q{number}"), f"{ME} {WORDS[number % len(WORDS)]}", channel=channel)
     await server.until(lambda: sent(server) >= before + len(guilds), 900)
     return time.perf_counter() - began
 
