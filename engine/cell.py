@@ -60,10 +60,9 @@ class Cell(nn.Module):
                 self.register_buffer("worth", torch.ones(len(table), 1), persistent=False)
             else:
                 largest = table.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
-                whole = torch.round(table / largest * products.UNIT).to(torch.int8)
-                self.register_buffer("table", whole, persistent=False)
-                self.register_buffer("worth", largest / products.UNIT, persistent=False)
-            self.unit: float = 1.0 if "float32" in kernels else products.UNIT
+                whole = torch.round(table / largest * products.UNIT) + products.SHIFT
+                self.register_buffer("table", whole.to(torch.uint8), persistent=False)
+                self.register_buffer("worth", largest / products.UNIT * products.UNIT, persistent=False)
             self.bias: Tensor
             self.register_buffer("bias", torch.cat([model.bias, table.new_full((short,), -torch.inf)]))
             self.asking: Tensor
@@ -100,124 +99,127 @@ class Cell(nn.Module):
         keys: list[Tensor],
         values: list[Tensor],
         hidden_places: list[Tensor],
-        sources: list[Tensor],
-        copyable: list[Tensor],
         attended: list[Tensor],
-        seats: list[Tensor],
+        chairs: list[Tensor],
         rows: list[Tensor],
-        drawn: list[Tensor],
+        steady: list[Tensor],
         draws: int,
-        bans: Tensor,
-        raised: Tensor,
-        raises: Tensor,
-        masked: Tensor,
+        now: list[Tensor],
     ) -> tuple[Tensor, Tensor]:
         """The next token of each of N rows (N,) and its log p by the model itself (N,).
 
         token (N,): what each row wrote last; `state` as `begin` gives it: cell and rest are changed.
         A list has an entry for each size of condition: keys (S, X, E), values (S, X, 2C), hidden_places
-        (S, 1, X) 0 or -inf, sources (S, X) token ids, copyable (S, X) 0 or 1, attended (S, W, X) to which
-        attention is added, seats (n,): where in S·W each of `rows` (n,) sits.
-        `drawn`: 1/temperature (D, 1), nucleus (D,), uniform (D,), partner (N - D,), forced (N,). The first
-        D = `draws` rows draw a token; the others take their partner's. A token of `forced` that is not -1
-        comes in any case.
-        bans (D, B): token ids that may not come now; raised and raises (D, R): ids and nats added to their
-        logits. masked (D, V) bool or (0, V): what may not come.
+        (S, 1, X) 0 or -inf, attended (S, W, X) to which attention is added, chairs (n,): where in S·W each
+        of `rows` (n,) sits. Empty chairs: row after row, S·W of them; empty rows: all there are.
+        `steady`, while the rows stay the same: 1/temperature (D, 1), nucleus (D, 1), partner (N - D,),
+        source (N, X) ids of the condition's tokens, copyable (N, X) 0 or 1.
+        `now`: uniform (D, 1), forced (D,), bans (D, B), raised ids and nats (D, R) each, masked (D, V) bool;
+        all but the first may be empty. The first D = `draws` rows draw a token; the others take their
+        partner's. A token of `forced` that is not -1 comes in any case. bans: ids that may not come now;
+        raised: ids to whose logits nats are added, over the temperature; masked: what may not come.
         """
         cell, rest, extra, above = state[0], state[1], state[2], state[3]
         h, e = self.size, self.embedding
-        words = self.table[token].float() / self.unit
-        gates = torch.addcmul(rest, self.words(words), self.worth[token] * self.unit)
+        gates = torch.addcmul(rest, self.words.shifted(self.table[token]), self.worth[token])
         opened = torch.sigmoid(gates[:, : 3 * h])
         cell.mul_(opened[:, h : 2 * h]).addcmul_(opened[:, :h], torch.tanh(gates[:, 3 * h :]))
-        after = self.after(opened[:, 2 * h :] * torch.tanh(cell))
+        after = self.after(torch.tanh(cell).mul_(opened[:, 2 * h :]))
         torch.add(after[:, : 4 * h], extra, out=rest)
-        query = after[:, 4 * h : 4 * h + e] + self.asking
-        looked = query.new_empty(query.size(0), values[0].size(2))
-        weights: list[Tensor] = []
-        for b in range(len(keys)):
-            slots, width, places = attended[b].size(0), attended[b].size(1), attended[b].size(2)
-            seated = query.new_zeros(slots * width, e)
-            seated[seats[b]] = query[rows[b]]
-            scores = torch.bmm(seated.view(slots, width, e), keys[b].transpose(1, 2)) + hidden_places[b]
-            attention = torch.softmax(scores, dim=2)
-            attended[b].add_(attention)
-            context = torch.bmm(attention, values[b]).view(slots * width, -1)
-            looked[rows[b]] = context[seats[b]]
-            weights.append(attention.view(slots * width, places)[seats[b]])
-        features = torch.tanh(after[:, 4 * h + e :] + self.context(looked[:, : self.memory]) + above)
+        looked, weights = self.attention(
+            after[:, 4 * h : 4 * h + e] + self.asking, keys, values, hidden_places, attended, chairs, rows
+        )
+        known = looked[:, : self.memory] if self.lexical else looked
+        features = (after[:, 4 * h + e :] + self.context(known)).add_(above).tanh_()
         if self.lexical:
             features = features + self.meaning(torch.tanh(looked[:, self.memory :]))
         logits = self.output(features)
-        taken, source, kept = self.copied(features, weights, sources, copyable, attended, seats, rows)
+        source, kept, ratio = steady[3], logits, weights
+        if self.copies:
+            gate = torch.sigmoid((features * self.gate).sum(dim=1, keepdim=True) + self.gate_bias)
+            copied = (gate * weights).mul_(steady[4])
+            kept = 1.0 - copied.sum(dim=1, keepdim=True).clamp_max_(1.0 - 1e-6)
+            ratio = copied / kept
         tokens: list[Tensor] = []
         logs: list[Tensor] = []
         for start in range(0, logits.size(0), 16):
             end = min(start + 16, logits.size(0))
             scores = logits[start:end].add_(self.bias)
-            p = torch.softmax(scores, dim=1)
+            scores.sub_(scores.amax(dim=1, keepdim=True))
+            p = torch.exp(scores)
+            whole = p.sum(dim=1, keepdim=True)
             if self.copies:
+                # How much likelier copying makes each token, as a share of what is left to the vocabulary.
                 # Only what may be copied changes, so only there are logarithms taken.
-                whole = scores.amax(dim=1, keepdim=True) - p.amax(dim=1, keepdim=True).log()
-                p.scatter_add_(1, source[start:end], taken[start:end])
-                mixed = p.gather(1, source[start:end]).clamp_min(1e-30).log() + whole
-                scores.scatter_(1, source[start:end], mixed)
-            chosen = drawn[4][start:end]
+                places = source[start:end]
+                p.scatter_add_(1, places, ratio[start:end] * whole)
+                scores.scatter_(1, places, p.gather(1, places).clamp_min_(1e-30).log_())
             stop = min(end, draws)
+            chosen = token[:0]
             if stop > start:
-                scaled = scores[: stop - start] * drawn[0][start:stop]
-                scaled.scatter_add_(1, raised[start:stop], raises[start:stop])
+                scaled = scores[: stop - start] * steady[0][start:stop]
+                if now[3].size(0) > 0:
+                    scaled.scatter_add_(1, now[3][start:stop], now[4][start:stop])
                 scaled.index_fill_(1, self.forbidden, -torch.inf)
-                scaled.scatter_(1, bans[start:stop], -torch.inf)
-                if masked.size(0) > 0:
-                    scaled.masked_fill_(masked[start:stop], -torch.inf)
-                token = nucleus.draw(scaled, drawn[1][start:stop], drawn[2][start:stop])
-                chosen = torch.cat(
-                    [
-                        torch.where(chosen[: stop - start] < 0, token, chosen[: stop - start]),
-                        chosen[stop - start :],
-                    ]
-                )
+                if now[2].size(0) > 0:
+                    scaled.scatter_(1, now[2][start:stop], -torch.inf)
+                if now[5].size(0) > 0:
+                    scaled.masked_fill_(now[5][start:stop], -torch.inf)
+                chosen = nucleus.draw(scaled, steady[1][start:stop], now[0][start:stop])
+                if now[1].size(0) > 0:
+                    given = now[1][start:stop]
+                    chosen = torch.where(given < 0, chosen, given)
             if end > draws:
                 own = max(start, draws)
                 so_far = torch.cat(tokens + [chosen])  # noqa: RUF005
-                partners = so_far[drawn[3][own - draws : end - draws]]
-                chosen = torch.cat([chosen[: own - start], partners])
+                partners = so_far[steady[2][own - draws : end - draws]]
+                chosen = torch.cat([chosen, partners])
             tokens.append(chosen)
-            logs.append(p.gather(1, chosen[:, None]).squeeze(1))
-        return torch.cat(tokens), (torch.cat(logs) * kept).clamp_min(1e-38).log()
+            log_p = scores.gather(1, chosen[:, None]).sub_(whole.log_())
+            if self.copies:
+                log_p.add_(kept[start:end].log())
+            logs.append(log_p.clamp_min_(-87.5))
+        if len(tokens) == 1:
+            return tokens[0], logs[0][:, 0]
+        return torch.cat(tokens), torch.cat(logs)[:, 0]
 
-    def copied(
+    def attention(
         self,
-        features: Tensor,
-        weights: list[Tensor],
-        sources: list[Tensor],
-        copyable: list[Tensor],
+        query: Tensor,
+        keys: list[Tensor],
+        values: list[Tensor],
+        hidden_places: list[Tensor],
         attended: list[Tensor],
-        seats: list[Tensor],
+        chairs: list[Tensor],
         rows: list[Tensor],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """How much likelier copying makes each token of the condition (N, X), as a share of what is left to
-        the vocabulary (N,); and their ids (N, X) padded with `padding`."""
-        count = features.size(0)
-        if not self.copies:
-            return features, torch.zeros(0, dtype=torch.long), features.new_ones(count)
-        most = 0
-        for b in range(len(weights)):
-            most = max(most, weights[b].size(1))
-        gate = torch.sigmoid((features * self.gate).sum(dim=1, keepdim=True) + self.gate_bias)
-        taken = features.new_zeros(count, most)
-        source = torch.full((count, most), self.padding, dtype=torch.long)
-        kept = features.new_ones(count)
-        for b in range(len(weights)):
-            places = weights[b].size(1)
-            slot = seats[b] // attended[b].size(1)
-            copied = gate[rows[b]] * weights[b] * copyable[b][slot]
-            left = 1.0 - copied.sum(dim=1, keepdim=True).clamp_max(1.0 - 1e-6)
-            taken[rows[b], :places] = copied / left
-            source[rows[b], :places] = sources[b][slot]
-            kept[rows[b]] = left.squeeze(1)
-        return taken, source, kept
+    ) -> tuple[Tensor, Tensor]:
+        """query (N, E) → what it finds (N, 2C) and the weights of all places (N, X), X of the longest."""
+        e, widest = self.embedding, 0
+        for b in range(len(keys)):
+            widest = max(widest, attended[b].size(2))
+        looked, weights = query, query
+        for b in range(len(keys)):
+            slots, width, places = attended[b].size(0), attended[b].size(1), attended[b].size(2)
+            asking = query if rows[b].size(0) == 0 else query[rows[b]]
+            if chairs[b].size(0) > 0:
+                seated = query.new_zeros(slots * width, e)
+                seated[chairs[b]] = asking
+                asking = seated
+            scores = torch.bmm(asking.view(slots, width, e), keys[b].transpose(1, 2)).add_(hidden_places[b])
+            attention = torch.softmax(scores, dim=2)
+            attended[b].add_(attention)
+            found = torch.bmm(attention, values[b]).view(slots * width, -1)
+            paid = attention.view(slots * width, places)
+            if chairs[b].size(0) > 0:
+                found, paid = found[chairs[b]], paid[chairs[b]]
+            if rows[b].size(0) == 0:
+                return found, paid
+            if b == 0:
+                looked = query.new_empty(query.size(0), values[0].size(2))
+                weights = query.new_zeros(query.size(0), widest)
+            looked[rows[b]] = found
+            weights[rows[b], :places] = paid
+        return looked, weights
 
 
 def compiled(cell: Cell) -> Any:

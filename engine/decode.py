@@ -10,6 +10,7 @@ does not depend on how many rows are decoded beside it.
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -94,15 +95,7 @@ class Decoder:
         self._batch: Batch | None = None
         model = checkpoint.model
         self.model, self.vocabulary = model, checkpoint.vocabulary
-        inputs, recurrent, *biases = (weight.detach() for weight in model.decoder.parameters())
         self._meant = meant_by(model.config, checkpoint.vocabulary)
-        e = model.config.embedding
-        # A table of every token's share of the gates would save a small product a step and cost 60 to
-        # 90 MB a model.
-        self._inputs = inputs[:, :e].T.contiguous()
-        self._biases = biases[0] + biases[1]
-        self._extra = inputs[:, e:].T.contiguous()
-        self._recurrent = recurrent.T.contiguous()
         banned = torch.zeros(len(self.vocabulary), dtype=torch.bool)
         banned[[PAD, UNKNOWN, BEGIN, TURN]] = True
         for tag in self.vocabulary.tags:
@@ -121,6 +114,17 @@ class Decoder:
     @property
     def latent_size(self) -> int:
         return self.model.config.latent
+
+    @functools.cached_property
+    def _decoding(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weights as `begin` and `step` multiply them: of inputs (E, 4H), of condition and latent (., 4H),
+        recurrent (H, 4H), and biases. Twice the memory of a decoder, so made where they are wanted."""
+        # A table of every token's share of the gates would save a small product a step and cost 60 to
+        # 90 MB a model.
+        inputs, recurrent, *biases = (weight.detach() for weight in self.model.decoder.parameters())
+        e = self.model.config.embedding
+        extra = inputs[:, e:].T.contiguous()
+        return inputs[:, :e].T.contiguous(), extra, recurrent.T.contiguous(), biases[0] + biases[1]
 
     @property
     def edits(self) -> bool:
@@ -145,12 +149,14 @@ class Decoder:
 
     def begin(self, encoded: Encoded, z: Tensor) -> State:
         """Before the first token; z (N, Z)."""
-        extra = torch.cat([encoded.summary, z], dim=1) @ self._extra + self._biases
+        _, weight, _, biases = self._decoding
+        extra = torch.cat([encoded.summary, z], dim=1) @ weight + biases
         return State(z, extra, *self.model.first_state(encoded, z))
 
     def step(self, encoded: Encoded, state: State, token: Tensor) -> tuple[State, Step]:
         """After one more token in each row; token (N,)."""
-        gates = self.model.embed.weight[token] @ self._inputs + state.extra + state.hidden @ self._recurrent
+        inputs, _, recurrent, _ = self._decoding
+        gates = self.model.embed.weight[token] @ inputs + state.extra + state.hidden @ recurrent
         entry, forget, update, output = gates.chunk(4, dim=1)
         cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(entry) * torch.tanh(update)
         hidden = torch.sigmoid(output) * torch.tanh(cell)

@@ -3,7 +3,8 @@
 Knows: log-weights and a uniform number a row. Does not know: models, what a token is.
 
 The nucleus is the smallest set of the heaviest tokens that holds a share of the mass. A token drawn from
-the whole distribution belongs to it when what is heavier holds less than that share: one sum tells. When it
+the whole distribution belongs to it when what is heavier holds less than that share. A token that is itself
+heavier than all the rest of the mass allows belongs to it for certain; for the others one sum tells. When it
 does not belong, neither does anything as light, and the next draw is among what is heavier. So a draw costs
 a few passes over the row rather than a sort, and a second one is needed as often as the tail is heavy.
 Tokens of equal weight belong together. A row's token depends on its own numbers only.
@@ -21,49 +22,51 @@ WIDTH = 64
 def draw(log_weights: Tensor, nucleus: Tensor, uniform: Tensor) -> Tensor:
     """A token of each row (N,).
 
-    log_weights (N, V) float32, -inf where forbidden, V a multiple of WIDTH; nucleus (N,) in (0, 1];
-    uniform (N,) float64 in [0, 1), which fixes the draw. Written for torch.jit.script.
+    log_weights (N, V) float32, none far above 0, -inf where forbidden, V a multiple of WIDTH; nucleus (N, 1)
+    in (0, 1]; uniform (N, 1) float64 in [0, 1), which fixes the draw. Written for torch.jit.script.
     """
-    weights = torch.softmax(log_weights, dim=1)
-    token, total = any_token(weights, uniform)
-    own = weights.gather(1, token[:, None])
-    heavier = (weights - own).sign_().relu_().mul_(weights)
+    weights = torch.exp(log_weights)
+    sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
+    upto = sums.cumsum(dim=1)
+    total = upto[:, -1:]
+    if float(total.amin()) < 1e-15:  # all that is allowed lies far below 0
+        faint = torch.nonzero(total[:, 0] < 1e-15).squeeze(1)
+        weights[faint] = torch.softmax(log_weights[faint], dim=1)
+        sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
+        upto = sums.cumsum(dim=1)
+        total = upto[:, -1:]
+    token, own = any_token(weights, sums, upto, uniform)
     share = nucleus * total
-    left = torch.nonzero(heavier.sum(dim=1) >= share).squeeze(1)
+    left = torch.nonzero(torch.add(own, share) <= total)[:, 0]
     if left.size(0) > 0:
-        rows, share, number = heavier[left], share[left], uniform[left]
+        if left.size(0) < weights.size(0):
+            weights, own, share, uniform = weights[left], own[left], share[left], uniform[left]
+        heavier = torch.hardshrink(weights / own, 1.0).sum(dim=1, keepdim=True) * own
+        rest = torch.nonzero(heavier >= share)[:, 0]
         for _ in range(60):  # each halves the tail, so there are never so many
-            number = torch.frac(number * 104729.0 + 0.6180339887498949)
-            drawn, _total = any_token(rows, number)
-            own = rows.gather(1, drawn[:, None])
-            rows *= (rows - own).sign_().relu_()
-            found = rows.sum(dim=1) < share
-            token[left[found]] = drawn[found]
-            rest = torch.nonzero(torch.logical_not(found)).squeeze(1)
             if rest.size(0) == 0:
                 break
-            left, rows, share, number = left[rest], rows[rest], share[rest], number[rest]
+            left, weights, own, share = left[rest], weights[rest], own[rest], share[rest]
+            uniform = torch.frac(uniform[rest] * 104729.0 + 0.6180339887498949)
+            weights *= (weights - own).sign_().relu_()
+            sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
+            drawn, own = any_token(weights, sums, sums.cumsum(dim=1), uniform)
+            token[left] = drawn
+            heavier = torch.hardshrink(weights / own, 1.0).sum(dim=1, keepdim=True) * own
+            rest = torch.nonzero(heavier >= share)[:, 0]
     return token
 
 
-def any_token(weights: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
-    """A token of each row by the whole distribution (N,), and the row's mass (N,).
+def any_token(weights: Tensor, sums: Tensor, upto: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """A token of each row by the whole distribution (N,), and its weight (N, 1).
 
-    weights (N, V), not all zero.
+    weights (N, V), not all zero; sums (N, V / WIDTH) of WIDTH each, upto: added up.
     """
-    blocks = weights.view(weights.size(0), -1, 64)
-    sums = blocks.sum(dim=2)
-    upto = sums.cumsum(dim=1)
-    wanted = (uniform * upto[:, -1]).float()[:, None]
-    # Rounding may ask for all there is: never a block or a place without mass.
-    block = torch.minimum(torch.searchsorted(upto, wanted, right=True), last_place(sums))
-    inside = blocks.view(-1, 64)[torch.arange(weights.size(0)) * blocks.size(1) + block.squeeze(1)]
-    missing = wanted - (upto.gather(1, block) - sums.gather(1, block))
-    place = torch.minimum(torch.searchsorted(inside.cumsum(dim=1), missing, right=True), last_place(inside))
-    return (block * 64 + place).squeeze(1), upto[:, -1]
-
-
-def last_place(weights: Tensor) -> Tensor:
-    """The last place with a weight in each row (N, 1)."""
-    places = torch.arange(weights.size(1)) * torch.sign(weights)
-    return places.amax(dim=1, keepdim=True).long()
+    # Rounding may ask for all there is, or for less than nothing: never a place without mass.
+    wanted = torch.minimum((uniform * upto[:, -1:]).float(), upto[:, -1:] * 0.99999994)
+    block = torch.searchsorted(upto, wanted, right=True)
+    inside = weights.view(-1, 64)[torch.arange(weights.size(0)) * sums.size(1) + block[:, 0]]
+    missing = (wanted - (upto.gather(1, block) - sums.gather(1, block))).clamp_min_(0.0)
+    within = inside.cumsum(dim=1)
+    place = torch.searchsorted(within, torch.minimum(missing, within[:, -1:] * 0.99999994), right=True)
+    return (block * 64 + place)[:, 0], inside.gather(1, place)

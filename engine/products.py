@@ -23,6 +23,8 @@ from torch import Tensor, nn
 UNIT = 127.0
 """Whole numbers to 1 in a row."""
 WEIGHT = 63.0
+SHIFT = 128.0
+"""What rows of `shifted` have more than the whole numbers they stand for."""
 BLOCK = 16
 _TIMED = (1, 8, 64)  # rows with which kernels are timed
 
@@ -39,6 +41,11 @@ class Blocks(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return blocked(x, self.weight)
 
+    @torch.jit.export
+    def shifted(self, shifted: Tensor) -> Tensor:
+        """What rows are taken for that are not whole numbers: themselves."""
+        return blocked(shifted, self.weight)
+
 
 class OneDnn(nn.Module):
     """Whole numbers by oneDNN."""
@@ -51,7 +58,10 @@ class OneDnn(nn.Module):
         self.zeros: Tensor = torch.zeros(len(scale), dtype=torch.int64)
 
     def forward(self, x: Tensor) -> Tensor:
-        shifted = torch.add(torch.round(x * 127.0), 128.0).to(torch.uint8)
+        return self.shifted((x * 127.0).round_().add_(128.0).to(torch.uint8))
+
+    @torch.jit.export
+    def shifted(self, shifted: Tensor) -> Tensor:
         out: Tensor = torch.ops.onednn.qlinear_pointwise(
             shifted,
             1.0,
@@ -87,10 +97,36 @@ class Fbgemm(nn.Module):
             torch.backends.quantized.engine = engine
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._whole(torch.round(x * 127.0))
+
+    @torch.jit.export
+    def shifted(self, shifted: Tensor) -> Tensor:
+        return self._whole(shifted.float() - 128.0)
+
+    def _whole(self, x: Tensor) -> Tensor:
         out: Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-            torch.round(x * 127.0), 1.0, 128, self.packed
+            x, 1.0, 128, self.packed
         )
         return out
+
+
+class Int32(nn.Module):
+    """Whole numbers by torch's product that keeps sums as they are: quick where the weight is small."""
+
+    def __init__(self, whole: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.weight: Tensor = whole.T.contiguous()
+        self.scale: Tensor = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._whole((x * 127.0).round_().to(torch.int8))
+
+    @torch.jit.export
+    def shifted(self, shifted: Tensor) -> Tensor:
+        return self._whole((shifted.to(torch.int16) - 128).to(torch.int8))
+
+    def _whole(self, x: Tensor) -> Tensor:
+        return torch._int_mm(x, self.weight) * self.scale
 
 
 class Floats(nn.Module):
@@ -104,10 +140,15 @@ class Floats(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return torch.mm(torch.round(x * 127.0), self.weight) * self.scale
 
+    @torch.jit.export
+    def shifted(self, shifted: Tensor) -> Tensor:
+        return torch.mm(shifted.float() - 128.0, self.weight) * self.scale
+
 
 KERNELS: dict[str, Callable[[Tensor, Tensor], nn.Module]] = {
     "fbgemm": Fbgemm,
     "onednn": OneDnn,
+    "int32": Int32,
     "floats": Floats,
 }
 

@@ -14,7 +14,11 @@ def logits(rows: int, seed: int, spread: float, forbidden: int = 0) -> Tensor:
     found = torch.randn(rows, 2 * nucleus.WIDTH, generator=draw) * spread
     for row in found:
         row[torch.randperm(len(row), generator=draw)[:forbidden]] = -torch.inf
-    return found
+    return found - found.amax(dim=1, keepdim=True)
+
+
+def column(value: float, rows: int, kind: torch.dtype = torch.float32) -> Tensor:
+    return torch.full((rows, 1), value, dtype=kind)
 
 
 @given(
@@ -29,9 +33,7 @@ def test_what_is_drawn_belongs_to_the_nucleus(
     count: int, seed: int, spread: float, forbidden: int, share: float, uniform: float
 ) -> None:
     given_rows = logits(count, seed, spread, forbidden)
-    drawn = nucleus.draw(
-        given_rows, torch.full((count,), share), torch.full((count,), uniform, dtype=torch.float64)
-    )
+    drawn = nucleus.draw(given_rows, column(share, count), column(uniform, count, torch.float64))
     for row, token in zip(given_rows, drawn.tolist(), strict=True):
         assert torch.isfinite(row[token])
         weights = row.double().softmax(0)
@@ -49,7 +51,7 @@ def test_each_comes_as_often_as_its_weight_says(share: float) -> None:
     wanted[kept] = weights[kept] / weights[kept].sum()
     count = 20_000
     uniform = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    drawn = nucleus.draw(row.expand(count, -1).contiguous(), torch.full((count,), share), uniform)
+    drawn = nucleus.draw(row.expand(count, -1).contiguous(), column(share, count), uniform[:, None])
     often = torch.bincount(drawn, minlength=len(weights)) / count
     assert (often - wanted).abs().max() < 0.01
     assert often[wanted == 0].sum() == 0
@@ -57,14 +59,27 @@ def test_each_comes_as_often_as_its_weight_says(share: float) -> None:
 
 def test_the_smallest_nucleus_is_the_heaviest_token() -> None:
     rows = logits(30, 7, 1.0)
-    uniform = torch.linspace(0, 0.999, 30, dtype=torch.float64)
-    assert torch.equal(nucleus.draw(rows, torch.full((30,), 1e-9), uniform), rows.argmax(dim=1))
+    uniform = torch.linspace(0, 0.999, 30, dtype=torch.float64)[:, None]
+    assert torch.equal(nucleus.draw(rows, column(1e-9, 30), uniform), rows.argmax(dim=1))
+
+
+@pytest.mark.parametrize("depth", [0.0, 40.0, 90.0, 1000.0])
+def test_a_row_whose_allowed_tokens_lie_far_below_is_drawn_from_all_the_same(depth: float) -> None:
+    rows = logits(20, 3, 1.0)
+    uniform = torch.linspace(0, 0.999, 20, dtype=torch.float64)[:, None]
+    wanted = nucleus.draw(rows, column(0.9, 20), uniform)
+    sunk = rows.clone()
+    sunk[::2] -= depth
+    drawn = nucleus.draw(sunk, column(0.9, 20), uniform)
+    assert torch.equal(drawn[1::2], wanted[1::2])
+    assert (drawn == wanted).sum() >= 18  # what is subtracted is rounded
 
 
 @given(st.integers(2, 40), st.integers(0, 2**31), st.floats(0.05, 1.0))
 def test_a_rows_token_does_not_depend_on_its_neighbours(count: int, seed: int, share: float) -> None:
-    rows, shares = logits(count, seed, 3.0), torch.full((count,), share)
-    uniform = torch.rand(count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    rows, shares = logits(count, seed, 3.0), column(share, count)
+    rows[::3] -= 200.0
+    uniform = torch.rand(count, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     together = nucleus.draw(rows, shares, uniform)
     alone = [nucleus.draw(rows[[r]], shares[[r]], uniform[[r]]) for r in range(count)]
     assert torch.equal(together, torch.cat(alone))

@@ -1,0 +1,189 @@
+"""The rows of a batch: what each has still to write, its plan, pull and seed, and what it has written.
+
+Knows: how a text grows by a token, what may not follow it, when it is over. Does not know: tensors of many
+rows, models, threads.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from engine.shelves import Seat
+from engine.vocabulary import END, LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """temperature > 0; nucleus in (0, 1]; no_repeat is the n-gram size that may not come twice (0: off).
+
+    `arithmetic`: how the weights are multiplied, which decides a text's bits: "int8", or "float32" as in
+    replies that were written before there was a choice.
+    """
+
+    temperature: float = 0.8
+    nucleus: float = 0.9
+    max_tokens: int = 60
+    no_repeat: int = 3
+    arithmetic: str = "int8"
+
+
+class Plan(Protocol):
+    """A form that text must keep, such as `verse.VersePlan`. One a row; it is used up by decoding."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def at_line_end(self) -> bool: ...
+    @property
+    def relaxed(self) -> tuple[str, ...]: ...
+    def mask(self) -> Tensor: ...
+    def advance(self, token: int) -> None: ...
+
+
+class Words(Protocol):
+    """What draws a text towards given words, such as `pull.Pull`. It holds no state."""
+
+    def bias(self, written: Sequence[int]) -> Mapping[int, float]: ...
+
+
+@dataclass(slots=True)
+class Row:
+    """One decoded row. `log_probability` is log p(y|x,z) in nats by the model itself, no mask, T = 1.
+
+    `finished`: it ended by <end> or by its plan rather than by the token limit. `attention` (X,) is
+    the mean weight of each condition token. `under`: where other conditions were given as well, log p
+    of the text and its <end> under its own and each of them.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+    log_probability: float = 0.0
+    finished: bool = False
+    relaxed: tuple[str, ...] = ()
+    attention: list[float] = field(default_factory=list)
+    under: tuple[float, ...] = ()
+
+    @property
+    def fluency(self) -> float:
+        """The mean log-probability of a token, 0 at -7 nats and 1 at -2 and above."""
+        return min(1.0, max(0.0, (self.log_probability / (len(self.tokens) + 1) + 7) / 5))
+
+
+class Repeats:
+    """Which tokens would complete an n-gram that a text holds already."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._after: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+
+    def note(self, tokens: Sequence[int]) -> None:
+        """The last token of `tokens` was just written."""
+        if self._size and len(tokens) >= self._size:
+            self._after[tuple(tokens[-self._size : -1])].append(tokens[-1])
+
+    def now(self, tokens: Sequence[int]) -> list[int]:
+        """The tokens that may not follow."""
+        if not self._size or len(tokens) < self._size:
+            return []
+        return self._after.get(tuple(tokens[len(tokens) - self._size + 1 :]), [])
+
+
+@dataclass(slots=True, eq=False)
+class Written:
+    """A row in the batch. `partner`: the row whose tokens it repeats, under another condition."""
+
+    row: Row
+    seat: Seat
+    number: int  # of the row among those of its seat
+    sampling: Sampling
+    asked: Asked | None = None
+    uniform: list[float] = field(default_factory=list)
+    plan: Plan | None = None
+    pull: Words | None = None
+    repeats: Repeats = field(default_factory=lambda: Repeats(0))
+    partner: Written | None = None
+    nats: float = 0.0  # log p of all its tokens, <end> included
+    judged: bool = False  # whether <end> is wanted even where the limit comes first
+    over: bool = False
+
+    @property
+    def chair(self) -> int:
+        """Where it sits among all the chairs of its shelf."""
+        width = self.seat.width
+        return self.seat.slots[self.number // width] * width + self.number % width
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is left to do but to ask what <end> is worth."""
+        return len(self.row.tokens) >= self.sampling.max_tokens
+
+    @property
+    def form_says(self) -> int:
+        """A line's end and the poem's end are the form's to say, not the model's. -1: the model's turn."""
+        assert self.plan is not None  # noqa: S101  asked of those that have one
+        if self.plan.done:
+            return END
+        if self.plan.at_line_end and self.row.tokens and self.row.tokens[-1] != LINE:
+            return LINE
+        return -1
+
+    def fail(self, error: Exception) -> None:
+        assert self.asked is not None  # noqa: S101  every row is of a request
+        self.asked.give_up(error)
+
+    def write(self, token: int, log_p: float) -> None:
+        """What was chosen, with its log p. May raise what its plan raises."""
+        self.nats += log_p
+        if self.partner is not None:
+            self.over = self.partner.over
+            if self.over:
+                self.row.under += (self.nats,)
+            return
+        if self.closing:
+            self.over = True
+        else:
+            self.row.log_probability += log_p
+            if token == END:
+                self.row.finished = self.over = True
+            else:
+                if self.plan is not None and self.form_says < 0:
+                    self.plan.advance(token)
+                self.row.tokens.append(token)
+                self.repeats.note(self.row.tokens)
+                self.over = self.closing and not self.judged
+        if self.over:
+            self.row.relaxed = self.plan.relaxed if self.plan is not None else ()
+            if self.judged:
+                self.row.under = (self.nats,)
+
+
+class Asked:
+    """Rows to be written for one condition. `rows` holds what was written once it is `done`.
+
+    `error`: what a plan or a pull of one of them raised; nothing more is written then.
+    """
+
+    def __init__(self, writing: Sequence[Written], seats: Sequence[Seat], state: Sequence[Tensor]) -> None:
+        self.rows = [one.row for one in writing if one.partner is None]
+        self.error: Exception | None = None
+        self._writing, self._seats, self._state = list(writing), list(seats), list(state)
+        for one in writing:
+            one.asked = self
+
+    @property
+    def done(self) -> bool:
+        return all(one.over for one in self._writing)
+
+    def __len__(self) -> int:
+        return len(self._writing)
+
+    def give_up(self, error: Exception | None = None) -> None:
+        """The batch takes its rows out after the step that is under way."""
+        self.error = error
+        for one in self._writing:
+            one.over = True
