@@ -37,7 +37,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import gate, tuned
+from engine import gate, people, tuned
 from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, TooFewSignals
 from engine.gate import Interval
 from engine.journal import Journal, JudgedText
@@ -175,7 +175,7 @@ def split(judged: Sequence[JudgedText]) -> Split:
 def examples(judged: Sequence[JudgedText]) -> list[Example]:
     """What the classifier learns from: the bot's own words, weighed by person, likes and dislikes of a
     task in balance, so that it learns what is liked within a task and not which task is liked."""
-    weights = gate.weights_by_person(judged)
+    weights = people.weights_by_person(judged)
     sums: dict[tuple[str, bool], float] = {}
     for one, weight in zip(judged, weights, strict=True):
         key = (one.task, one.value > 0)
