@@ -130,9 +130,17 @@ class Grams:
         return rows.dot(self.weights), rows.squared().dot(1 / self.precision) + rows.unknown / self.prior
 
     def fit(
-        self, rows: Rows, liking: Numbers, weights: Numbers, prior: float, bias: float = 0.0
+        self,
+        rows: Rows,
+        liking: Numbers,
+        weights: Numbers,
+        prior: float,
+        bias: float = 0.0,
+        given: Numbers | float = 0.0,
     ) -> tuple[Grams, float]:
         """The likeliest weights under a prior of this precision, from these as a start; and the bias.
+
+        `given` (N,) is known of each logit beforehand.
 
         Newton's steps, each solved by conjugate gradients: the loss is convex, so the start does not matter.
         """
@@ -141,7 +149,7 @@ class Grams:
         ridge = np.append(np.full(size, prior), 1e-6)
 
         def value_at(point: Numbers) -> tuple[float, Numbers]:
-            logits = rows.dot(point[:-1]) + point[-1]
+            logits = rows.dot(point[:-1]) + point[-1] + given
             losses = np.logaddexp(0.0, logits) - liking * logits
             return float(weights @ losses + (ridge * point**2).sum() / 2), logits
 

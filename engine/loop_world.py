@@ -189,7 +189,7 @@ class World:
         )
         if kind in TROLLS:
             likes = not likes if kind == "against" else rng.random() < 0.5
-            return (1.0 if likes else -1.0) if rng.random() < 0.6 else 0.0
+            return (1.0 if likes else -1.0) if rng.random() < 0.4 else 0.0
         # Missing not at random: strong feelings are shown, and a like more easily than a dislike.
         reacts = (0.15 + 0.25 * min(abs(felt), 2.0)) * (1.0 if likes else 0.7)
         if kind == "sparse":

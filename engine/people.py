@@ -16,6 +16,7 @@ Knows: judgements and who gave them. Does not know: the reward model, the gate, 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,9 +29,10 @@ Numbers = NDArray[np.float64]
 
 CAP = 0.1
 """Of all weight, the most that one person has."""
-_FOLDS, _ROUNDS = 4, 2
+_FOLDS, _ROUNDS = 20, 3
 _PRIOR = 3.0  # precision of the words' weights
-_SPREAD = 0.7  # how much people's agreement differs, as a standard deviation around 1
+_SPREAD = 1.0  # how much people's agreement differs, as a standard deviation around 1
+_STRANGERS = 1.0  # judgements of others that count as none said anything
 _LEAST = 30  # judgements and 4 people, below which nobody's agreement can be told
 
 
@@ -45,11 +47,28 @@ def weights_by_person(judged: Sequence[JudgedText]) -> Numbers:
     votes = np.bincount(who)
     share = (np.bincount(who, liked) + 1) / (votes + 2)
     total = 4 * share * (1 - share) * np.sqrt(votes)
-    if len(judged) >= _LEAST and len(names) >= _FOLDS:
+    if len(judged) >= _LEAST and len(names) >= 4:
         total = total * _agreement(judged, who, liked, share, total / votes)
     each = (capped(total) / votes)[who]
     mean = each.mean()
     return each / mean if mean > 0 else np.ones(len(each))
+
+
+def leniency(judged: Sequence[JudgedText]) -> Numbers:
+    """By how much the logit of each judgement's person's likes is above everybody's, whatever they judge.
+
+    Known beforehand, it need not be explained by the texts. Few votes say little: they count together with
+    four of everybody's.
+    """
+    likes = Counter(one.person for one in judged if one.value > 0)
+    votes = Counter(one.person for one in judged)
+    everybody = (sum(likes.values()) + 1) / (len(judged) + 2)
+
+    def logit(share: float) -> float:
+        return math.log(share / (1 - share))
+
+    shares = {who: (likes[who] + 4 * everybody) / (votes[who] + 4) for who in votes}
+    return np.array([logit(shares[one.person]) - logit(everybody) for one in judged])
 
 
 def capped(total: Numbers) -> Numbers:
@@ -80,27 +99,32 @@ def _agreement(
     blank = Grams.of(counted)
     rows = blank.rows(counted)
     tasks = np.unique([one.task for one in judged], return_inverse=True)[1]
-    own = liked - share[who]
+    texts = np.unique([f"{one.task} {one.own_text}" for one in judged], return_inverse=True)[1]
+    own, lenient = liked - share[who], leniency(judged)
     factor = np.ones(len(share))
     for _ in range(_ROUNDS):
-        foretold = np.zeros(len(judged))
+        counts = (weights * factor)[who]
+        by_words = np.zeros(len(judged))
         for fold in range(_FOLDS):
             there, away = np.flatnonzero(who % _FOLDS == fold), np.flatnonzero(who % _FOLDS != fold)
-            heavy = (weights * factor)[who[away]]
+            heavy = counts[away]
             if not len(there) or not heavy.sum() > 0:
                 continue
-            fitted, _ = blank.fit(rows.of(away), liked[away], heavy / heavy.mean(), _PRIOR)
-            foretold[there] = rows.of(there).dot(fitted.weights)
-        foretold -= (np.bincount(tasks, foretold) / np.bincount(tasks))[tasks]
-        counts = (weights * factor)[who]
+            fitted, _ = blank.fit(rows.of(away), liked[away], heavy / heavy.mean(), _PRIOR, 0.0, lenient[away])
+            by_words[there] = rows.of(there).dot(fitted.weights)
+        by_words -= (np.bincount(tasks, by_words) / np.bincount(tasks))[tasks]
+        # what the others said of the very same text; a person judges a text once, or nearly so
+        heavy = counts / counts.mean()
+        by_others = np.bincount(texts, heavy * own)[texts] - heavy * own
+        by_others /= np.bincount(texts, heavy)[texts] - heavy + _STRANGERS
+        ways = np.stack([by_words, by_others], axis=1)
+        slopes = np.linalg.solve(ways.T @ (ways * heavy[:, None]) + 1e-6 * np.eye(2), ways.T @ (heavy * own))
+        foretold = ways @ np.maximum(slopes, 0)
         squares, products = foretold**2, foretold * own
-        slope = float(counts @ products) / max(float(counts @ squares), 1e-12)
-        error = float(counts @ (own - slope * foretold) ** 2 / counts.sum())
-        if (
-            slope <= 0 or slope**2 * float(squares.sum()) < 4 * error
-        ):  # nothing is foretold: nobody can be told
+        error = float(heavy @ (own - foretold) ** 2 / heavy.sum())
+        if squares.sum() < 4 * error:  # nothing is foretold: nobody can be told from anybody
             return np.ones(len(share))
-        shrink = error / (_SPREAD * slope) ** 2
-        found = (np.bincount(who, products) / slope + shrink) / (np.bincount(who, squares) + shrink)
-        factor = np.clip(found, 0.0, 1.0)
+        shrink = error / _SPREAD**2
+        found = (np.bincount(who, products) + shrink) / (np.bincount(who, squares) + shrink)
+        factor = np.clip(found, 0.0, 1.0) 
     return factor

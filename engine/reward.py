@@ -68,12 +68,16 @@ class RewardConfig:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text with how well it was liked, in [0, 1], and how much this judgement weighs."""
+    """A text with how well it was liked, in [0, 1], and how much this judgement weighs.
+
+    `lenient`: by how much the logit of this person's likes is above everybody's, whatever the text.
+    """
 
     task: str
     text: str
     liking: float
     weight: float = 1.0
+    lenient: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,19 +218,20 @@ class RewardModel:
         vocabulary = RewardVocabulary.of(examples)
         liking = np.array([example.liking for example in examples])
         weights = np.array([example.weight for example in examples])
-        grams, wide = _fit_wide(examples, folds, liking, weights)
+        given = np.array([example.lenient for example in examples])
+        grams, wide = _fit_wide(examples, folds, liking, weights, given)
         encoded = [vocabulary.encode(one.task, one.text, config.length) for one in examples]
         networks, deep = [], np.zeros(len(examples))
-        wanted, heavy = torch.tensor(liking).float(), torch.tensor(weights).float()
+        target = torch.tensor(np.stack([liking, weights, given])).float()
         with torch.random.fork_rng(devices=[]):
             for fold in range(config.folds):
                 torch.manual_seed(seed * config.folds + fold)
                 check = np.flatnonzero(folds == fold)
                 network = _Network(len(vocabulary), config)
-                _train(network, encoded, wanted, heavy, np.flatnonzero(folds != fold), check, config, draw)
+                _train(network, encoded, target, np.flatnonzero(folds != fold), check, config, draw)
                 networks.append(network)
                 deep[check] = _read(network, [encoded[place] for place in check]).numpy()
-        counts = _stacked(np.stack([wide, deep], 1), liking, weights)
+        counts = _stacked(np.stack([wide, deep], 1), liking, weights, given)
         model = cls(networks, vocabulary, grams, np.append(counts, 0.0), config)
         doubts = model.opinions([(one.task, one.text) for one in examples[:1000]])
         model._stack[3] = sum(one.doubt**2 for one in doubts) / len(doubts)
@@ -292,7 +297,7 @@ class RewardModel:
 
 
 def _fit_wide(
-    examples: Sequence[Example], folds: Places, liking: Numbers, weights: Numbers
+    examples: Sequence[Example], folds: Places, liking: Numbers, weights: Numbers, given: Numbers
 ) -> tuple[Grams, Numbers]:
     """The wide half with the prior that foretells the folds best, and its logits (N,) of texts left out."""
     best_loss, best = math.inf, (Grams.of([]), np.zeros(len(examples)))
@@ -300,15 +305,15 @@ def _fit_wide(
         counted = [grams_of(one.task, one.text, longest) for one in examples]
         blank = Grams.of(counted, longest)
         rows = blank.rows(counted)
-        prior, loss, logits = _foretold(blank, rows, folds, liking, weights)
+        prior, loss, logits = _foretold(blank, rows, folds, liking, weights, given)
         if loss >= best_loss:
             break
-        best_loss, best = loss, (blank.fit(rows, liking, weights, prior)[0], logits)
+        best_loss, best = loss, (blank.fit(rows, liking, weights, prior, 0.0, given)[0], logits)
     return best
 
 
 def _foretold(
-    blank: Grams, rows: Rows, folds: Places, liking: Numbers, weights: Numbers
+    blank: Grams, rows: Rows, folds: Places, liking: Numbers, weights: Numbers, given: Numbers
 ) -> tuple[float, float, Numbers]:
     """The prior that foretells the folds best, its loss, and the logits (N,) of texts left out."""
     parts = []
@@ -321,10 +326,11 @@ def _foretold(
         logits = np.zeros(len(liking))
         for number, (away, there, learnt, left_out) in enumerate(parts):
             start, bias = fitted[number]
-            grams, bias = start.fit(learnt, liking[away], weights[away], prior, bias)
+            grams, bias = start.fit(learnt, liking[away], weights[away], prior, bias, given[away])
             fitted[number] = grams, bias
             logits[there] = left_out.dot(grams.weights) + bias
-        loss = float(weights @ (np.logaddexp(0.0, logits) - liking * logits))
+        said = logits + given
+        loss = float(weights @ (np.logaddexp(0.0, said) - liking * said))
         if loss >= best_loss:
             break
         best, best_loss, best_logits = prior, loss, logits
@@ -334,14 +340,13 @@ def _foretold(
 def _train(
     network: _Network,
     encoded: Sequence[list[int]],
-    liking: Tensor,
-    weights: Tensor,
+    target: Tensor,
     train: Places,
     check: Places,
     config: RewardConfig,
     draw: np.random.Generator,
 ) -> None:
-    """Fit on the rows `train`; the epoch that is best on `check` stands."""
+    """Fit on the rows `train`; the epoch that is best on `check` stands. `target`: see `_loss`."""
     optimizer = torch.optim.Adam(network.parameters(), lr=config.rate, fused=True)
     best, best_loss = copy.deepcopy(network.state_dict()), math.inf
     lengths = np.array([len(ids) for ids in encoded])
@@ -350,7 +355,7 @@ def _train(
         for places in _batches(train, lengths, config.batch, draw):
             optimizer.zero_grad()
             padded = RewardModel._padded([encoded[place] for place in places])
-            loss = _loss(network(*padded), liking[places], weights[places])
+            loss = _loss(network(*padded), target[:, places])
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
@@ -359,7 +364,7 @@ def _train(
             best = network.state_dict()
             continue
         logits = _read(network, [encoded[place] for place in check])
-        now = float(_loss(logits, liking[check], weights[check]))
+        now = float(_loss(logits, target[:, check]))
         if now < best_loss:
             best, best_loss = copy.deepcopy(network.state_dict()), now
     network.load_state_dict(best)
@@ -389,12 +394,13 @@ def _read(network: _Network, encoded: Sequence[list[int]], batch: int = 256) -> 
     return torch.cat(parts) if parts else torch.zeros(0)
 
 
-def _loss(logits: Tensor, liking: Tensor, weights: Tensor) -> Tensor:
-    """Weighted binary cross-entropy, in nats."""
-    return nn.functional.binary_cross_entropy_with_logits(logits, liking, weights)
+def _loss(logits: Tensor, target: Tensor) -> Tensor:
+    """Weighted binary cross-entropy, in nats; `target` (3, B): liking, weight, what is known of the logit."""
+    liking, weights, given = target
+    return nn.functional.binary_cross_entropy_with_logits(logits + given, liking, weights)
 
 
-def _stacked(logits: Numbers, liking: Numbers, weights: Numbers) -> Numbers:
+def _stacked(logits: Numbers, liking: Numbers, weights: Numbers, given: Numbers) -> Numbers:
     """How much each column of `logits` (N, 2) counts, never below 0, and the bias: (3,), by Newton's steps.
 
     With few judgements this is what is expected beforehand: the wide half's prior was chosen on texts left out,
@@ -407,7 +413,7 @@ def _stacked(logits: Numbers, liking: Numbers, weights: Numbers) -> Numbers:
         before = np.array([*(EXPECTED[column] for column in used), 0.0])
         beta = before
         for _ in range(25):
-            p = 1 / (1 + np.exp(-inputs @ beta))
+            p = 1 / (1 + np.exp(-inputs @ beta - given))
             slope = inputs.T @ (weights * (p - liking)) + STIFFNESS * (beta - before)
             curve = (inputs * (weights * p * (1 - p))[:, None]).T @ inputs + STIFFNESS * np.eye(len(beta))
             beta = beta - np.linalg.solve(curve, slope)

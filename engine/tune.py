@@ -181,11 +181,11 @@ def examples(judged: Sequence[JudgedText]) -> list[Example]:
         key = (one.task, one.value > 0)
         sums[key] = sums.get(key, 0.0) + float(weight)
     found = []
-    for one, weight in zip(judged, weights, strict=True):
+    for one, weight, lenient in zip(judged, weights, people.leniency(judged), strict=True):
         mine, other = sums[one.task, one.value > 0], sums.get((one.task, one.value <= 0), 0.0)
         # A task where all agree has nothing to compare; its judgements weigh little rather than nothing.
         balance = (mine + other) / (2 * mine) if other else 0.1
-        found.append(Example(one.task, one.own_text, (one.value + 1) / 2, float(weight) * balance))
+        found.append(Example(one.task, one.own_text, (one.value + 1) / 2, float(weight) * balance, float(lenient)))
     return found
 
 
