@@ -31,6 +31,7 @@ CAP = 0.1
 """Of all weight, the most that one person has."""
 _FOLDS, _ROUNDS = 20, 3
 _PRIOR = 3.0  # precision of the words' weights
+_ALIKE = 4.0  # votes in agreement with which everybody begins
 _SPREAD = 1.0  # how much people's agreement differs, as a standard deviation around 1
 _STRANGERS = 1.0  # judgements of others that count as none said anything
 _LEAST = 30  # judgements and 4 people, below which nobody's agreement can be told
@@ -110,7 +111,9 @@ def _agreement(
             heavy = counts[away]
             if not len(there) or not heavy.sum() > 0:
                 continue
-            fitted, _ = blank.fit(rows.of(away), liked[away], heavy / heavy.mean(), _PRIOR, 0.0, lenient[away])
+            fitted, _ = blank.fit(
+                rows.of(away), liked[away], heavy / heavy.mean(), _PRIOR, 0.0, lenient[away]
+            )
             by_words[there] = rows.of(there).dot(fitted.weights)
         by_words -= (np.bincount(tasks, by_words) / np.bincount(tasks))[tasks]
         # what the others said of the very same text; a person judges a text once, or nearly so
@@ -124,7 +127,7 @@ def _agreement(
         error = float(heavy @ (own - foretold) ** 2 / heavy.sum())
         if squares.sum() < 4 * error:  # nothing is foretold: nobody can be told from anybody
             return np.ones(len(share))
-        shrink = error / _SPREAD**2
+        shrink = max(error / _SPREAD**2, _ALIKE * float(squares.mean()))
         found = (np.bincount(who, products) + shrink) / (np.bincount(who, squares) + shrink)
-        factor = np.clip(found, 0.0, 1.0) 
+        factor = np.clip(found, 0.0, 1.0)
     return factor

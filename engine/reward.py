@@ -47,7 +47,7 @@ EXPECTED, STIFFNESS = (1.0, 0.0), 4.0
 """What the halves count before anything is seen, and the precision of that."""
 LEAST_KNOWN = 0.35
 """Share of a text, as its words are weighed, that must be known for an opinion."""
-LEAST_SIGNAL = 0.05
+LEAST_SIGNAL = 0.02
 """How much the drafts' logits must differ (variance), as a share of the variance of what is not known."""
 
 
@@ -219,7 +219,7 @@ class RewardModel:
         liking = np.array([example.liking for example in examples])
         weights = np.array([example.weight for example in examples])
         given = np.array([example.lenient for example in examples])
-        grams, wide = _fit_wide(examples, folds, liking, weights, given)
+        grams, own_bias, wide = _fit_wide(examples, folds, liking, weights, given)
         encoded = [vocabulary.encode(one.task, one.text, config.length) for one in examples]
         networks, deep = [], np.zeros(len(examples))
         target = torch.tensor(np.stack([liking, weights, given])).float()
@@ -232,6 +232,7 @@ class RewardModel:
                 networks.append(network)
                 deep[check] = _read(network, [encoded[place] for place in check]).numpy()
         counts = _stacked(np.stack([wide, deep], 1), liking, weights, given)
+        counts[-1] += counts[0] * own_bias
         model = cls(networks, vocabulary, grams, np.append(counts, 0.0), config)
         doubts = model.opinions([(one.task, one.text) for one in examples[:1000]])
         model._stack[3] = sum(one.doubt**2 for one in doubts) / len(doubts)
@@ -298,9 +299,10 @@ class RewardModel:
 
 def _fit_wide(
     examples: Sequence[Example], folds: Places, liking: Numbers, weights: Numbers, given: Numbers
-) -> tuple[Grams, Numbers]:
-    """The wide half with the prior that foretells the folds best, and its logits (N,) of texts left out."""
-    best_loss, best = math.inf, (Grams.of([]), np.zeros(len(examples)))
+) -> tuple[Grams, float, Numbers]:
+    """The wide half with the n-grams and the prior that foretell the folds best, its bias, and its logits
+    (N,) of texts left out."""
+    best_loss, best = math.inf, (Grams.of([]), 0.0, np.zeros(len(examples)))
     for longest in range(1, LONGEST + 1):
         counted = [grams_of(one.task, one.text, longest) for one in examples]
         blank = Grams.of(counted, longest)
@@ -308,7 +310,7 @@ def _fit_wide(
         prior, loss, logits = _foretold(blank, rows, folds, liking, weights, given)
         if loss >= best_loss:
             break
-        best_loss, best = loss, (blank.fit(rows, liking, weights, prior, 0.0, given)[0], logits)
+        best_loss, best = loss, (*blank.fit(rows, liking, weights, prior, 0.0, given), logits)
     return best
 
 
