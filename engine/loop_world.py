@@ -6,16 +6,15 @@ some in one), and what goes with what (an ending suits one subject and spoils an
 it answers its request, stands nowhere in the text: so no ranker that reads texts reaches the oracle. The
 shares are fixed below; worth has mean 0 and standard deviation 1 among drafts of one request.
 
-Seven kinds of people: fair ones, generous ones, sparse ones (they react to extremes only), always-likers, people
-of a shifted taste, trolls who vote against what they think, trolls who vote at random. Reactions are missing not at
-random: who likes much or dislikes much reacts more, and a like comes easier than a dislike.
+Seven kinds of people: fair ones, generous ones, sparse ones (they react to extremes only), always-likers,
+people of a shifted taste, trolls who vote against what they think, trolls who vote at random. Reactions are
+missing not at random: who likes much or dislikes much reacts more, and a like comes easier than a dislike.
 
 Knows: how texts, worth and judgements come about. Does not know: models, the gate, what is measured.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +95,8 @@ class World:
         self._own = [letters[subject * _OWN : (subject + 1) * _OWN] for subject in range(_SUBJECTS)]
         self._taste, self._other = _Taste.drawn(rng), _Taste.drawn(rng)
         self._frequent = 1 / np.arange(2, _COMMON + 2)
-        self._frequent /= self._frequent.sum()
+        self._frequent = np.cumsum(self._frequent / self._frequent.sum())
+        self._frequent[-1] = 1.0
         self._scales: list[Numbers] = []
         sample = [self._parts(*self._texts()) for _ in range(300)]
         for which in range(2):  # one scale for each part, so that the shares hold within requests
@@ -107,9 +107,14 @@ class World:
         for place, number in enumerate(rng.permutation(people)[: round(trolls * people)]):
             self.kinds[number] = TROLLS[place % 2]
         self._active = rng.pareto(1.5, people) + 0.3
-        self._active /= self._active.sum()
+        self._active = np.cumsum(self._active / self._active.sum())
+        self._active[-1] = 1.0
         self._lenient = rng.normal(0.3, 0.5, people)
         self._clock = 0.0
+
+    def kind(self, person: str) -> str:
+        """What kind of person a name of a judgement is."""
+        return self.kinds[int(person[1:])]
 
     def _texts(self) -> tuple[int, list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]]]:
         rng, subject = self._rng, int(self._rng.integers(_SUBJECTS))
@@ -118,7 +123,7 @@ class World:
             drafts.append(
                 (
                     rng.integers(_PARTICLES, size=rng.integers(0, 3)),
-                    rng.choice(_COMMON, size=rng.integers(2, 6), p=self._frequent),
+                    np.searchsorted(self._frequent, rng.random(int(rng.integers(2, 6)))),
                     rng.integers(_OWN, size=rng.integers(2, 5)),
                     int(rng.integers(len(_ENDINGS))),
                 )
@@ -166,7 +171,7 @@ class World:
         chosen, propensity = draw(chances, int(rng.integers(2**62)))
         self._clock += 1.0
         name = f"g{self._clock:.0f}"
-        seen = np.unique(rng.choice(len(self.kinds), 1 + rng.poisson(2.0), p=self._active))
+        seen = np.unique(np.searchsorted(self._active, rng.random(1 + int(rng.poisson(2.0)))))
         judged = []
         for person in seen.tolist():
             value = self._judgement(person, asked, chosen)
@@ -208,7 +213,3 @@ class World:
 def judgements(log: list[Sent], signals: int) -> list[JudgedText]:
     """What tuning reads of a log."""
     return [one for sent in log for one in sent.judged][:signals]
-
-
-def varied(asked: Asked, scores: Numbers) -> Asked:
-    return dataclasses.replace(asked, scores=scores)

@@ -91,6 +91,15 @@ class Opinion:
     known: float
 
 
+def likings(drafts: Sequence[Opinion]) -> list[float] | None:
+    """Of one request's drafts; None where too little is known, or they differ by less than the doubt."""
+    logits = np.array([one.logit for one in drafts])
+    noise = float(np.mean([one.doubt**2 for one in drafts]))
+    if np.mean([one.known for one in drafts]) < LEAST_KNOWN or logits.var() <= LEAST_SIGNAL * noise:
+        return None
+    return [one.liking for one in drafts]
+
+
 class RewardVocabulary:
     """Tokens and tasks to ids. Tokens seen once are unknown, so that unknown means something."""
 
@@ -163,12 +172,7 @@ class RewardModel:
         """The likings of one request's drafts; None where the model knows too little to tell them apart."""
         if not self.vocabulary.knows(task):
             return None
-        found = self.opinions([(task, text) for text in texts])
-        logits = np.array([one.logit for one in found])
-        noise = float(np.mean([one.doubt**2 for one in found]))
-        if np.mean([one.known for one in found]) < LEAST_KNOWN or logits.var() <= LEAST_SIGNAL * noise:
-            return None
-        return [one.liking for one in found]
+        return likings(self.opinions([(task, text) for text in texts]))
 
     def opinions(self, rows: Sequence[tuple[str, str]], batch: int = 256) -> list[Opinion]:
         """What it thinks of each (task, text)."""

@@ -74,7 +74,8 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a trial stands: replies and mean values of both arms, the gain with its confidence sequence."""
+    """How a trial stands: replies and mean values of both arms, the gain with its confidence sequence after
+    `looked_at` replies (where it was decided, else all)."""
 
     trial: Trial
     new: int
@@ -83,6 +84,7 @@ class Standing:
     old_value: float
     gain: Interval
     verdict: Verdict
+    looked_at: int
 
     def to_dict(self) -> dict[str, object]:
         return dataclasses.asdict(self)
@@ -147,14 +149,13 @@ def decide(trial: Trial, replies: Sequence[tuple[bool, float]]) -> Standing:
     """`replies` in the order of time: whether the new model ranked, and what people thought."""
     new = np.array([arm for arm, _ in replies], bool)
     values = np.array([value for _, value in replies], float)
-    gains = sequence(new, values)
-    gain, verdict = Interval(0.0, -1.0, 1.0), "running"
-    for number, found in enumerate(gains, start=1):  # as it would have been looked at all along
-        gain = found
-        if number >= _LEAST and (found.low > 0 or found.high < 0):
-            verdict = "promote" if found.low > 0 else "drop"
-            break
-    if verdict == "running" and len(gains) >= trial.most:
+    looks = sequence(new, values)
+    at = _decided(looks)
+    gain = looks[at - 1] if looks else Interval(0.0, -1.0, 1.0)
+    verdict: Verdict = "running"
+    if at >= _LEAST and (gain.low > 0 or gain.high < 0):
+        verdict = "promote" if gain.low > 0 else "drop"
+    elif len(looks) >= trial.most:
         verdict = "drop"
     return Standing(
         trial,
@@ -163,8 +164,17 @@ def decide(trial: Trial, replies: Sequence[tuple[bool, float]]) -> Standing:
         float(values[new].mean()) if new.any() else 0.0,
         float(values[~new].mean()) if (~new).any() else 0.0,
         gain,
-        verdict,  # type: ignore[arg-type]
+        verdict,
+        at,
     )
+
+
+def _decided(looks: Sequence[Interval]) -> int:
+    """After how many replies it was decided, looked at after each; all where it was not."""
+    for number, found in enumerate(looks, start=1):
+        if number >= _LEAST and (found.low > 0 or found.high < 0):
+            return number
+    return len(looks)
 
 
 def sequence(new: NDArray[np.bool_], values: Numbers, alpha: float = ALPHA) -> list[Interval]:

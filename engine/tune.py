@@ -84,8 +84,8 @@ class TuneReport:
     gain over 0.5 and `over_current` over the model in force (None: there is none). `refusal` is an
     error to show when the gate refused, `promoted` says whether the model is in force now, `model` is
     its hash ("" in a dry run and when refused). `needed` estimates how many judgements kept aside
-    would show a gain of this size. `calibration` is how far its probabilities are off on those kept aside
-    (expected error over ten classes). `rechosen`: what it would have sent of the replies since then.
+    would show a gain of this size. `calibration` is the slope of likes on its logits on those kept aside (1
+    is right, less is too sure of itself). `rechosen`: what it would have sent of the replies since then.
     """
 
     judgements: int
@@ -328,16 +328,19 @@ def _judge(
 
 
 def _calibration(scores: Sequence[float], liked: Sequence[bool]) -> float:
-    """The mean distance of probability and share of likes over ten classes of equal size, by size.
+    """The slope of people's likes on the logits of the probabilities: 1 is right, less is too sure of itself.
 
-    Likes and dislikes count alike in sum, as they do in training.
+    Likes and dislikes count alike in sum, as they do in training; a little prior keeps it within bounds.
     """
-    values, likes = np.asarray(scores), np.asarray(liked, float)
-    weights = np.where(likes > 0, 0.5 / likes.sum(), 0.5 / (len(likes) - likes.sum()))
-    parts = np.array_split(np.argsort(values, kind="stable"), 10)
-    return float(
-        sum(abs(weights[part] @ (values[part] - likes[part])) for part in parts if len(part)) / weights.sum()
-    )
+    chances, likes = np.clip(scores, 1e-6, 1 - 1e-6), np.asarray(liked, float)
+    weights = np.where(likes > 0, len(likes) / 2 / likes.sum(), len(likes) / 2 / (len(likes) - likes.sum()))
+    inputs = np.stack([np.log(chances / (1 - chances)), np.ones(len(likes))], axis=1)
+    found = np.zeros(2)
+    for _ in range(25):
+        p = 1 / (1 + np.exp(-inputs @ found))
+        curve = (inputs * (weights * p * (1 - p))[:, None]).T @ inputs + 0.1 * np.eye(2)
+        found = found - np.linalg.solve(curve, inputs.T @ (weights * (p - likes)) + 0.1 * found)
+    return float(found[0])
 
 
 def _needed(shown: Interval, held_out: int) -> int:
@@ -389,7 +392,7 @@ words less passages copied from requests.
 | pairwise accuracy on those kept aside | {report.accuracy:.3f} |
 | gain over no skill, 95 % interval | {said(report.over_nothing)} |
 | gain over the model then in force | {said(report.over_current)} |
-| its probabilities are off by, on those kept aside | {report.calibration:.3f} |
+| slope of likes on its logits, on those kept aside (1 is right) | {report.calibration:.3f} |
 | replies chosen anew | {0 if anew is None else anew.replies} |
 | value of a reply as sent | {said(anew and anew.sent)} |
 | gain by SNIPS | {said(anew and anew.snips)} |
