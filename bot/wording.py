@@ -197,6 +197,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "The new model was not promoted: on judgements kept aside its gain over {against} is {gain} "
         "(95 % interval {low} to {high}), which is not surely above zero.",
     ),
+    "quality_fell": (
+        "新模型没有被采用：照它选出来的回复，这些方面变差了：{measures}。",
+        "The new model was not promoted: of the replies it would have sent, this is worse: {measures}.",
+    ),
     "not_better": ("新模型没有被采用：{reason}。", "The new model was not promoted: {reason}."),
     "nothing_to_roll_back": (
         "{model} 没有更早的版本可以退回。",

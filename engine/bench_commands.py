@@ -59,13 +59,29 @@ def bench(context: click.Context, quick: bool, model: str, picture: Path | None,
 def summary(data: Path, parts: tuple[str, ...], quick: bool, model: str, as_json: bool) -> None:
     """Recall of points, noise, corrections, conversations, ROUGE, speed and hostile input."""
     for measured in _measure(data, parts or PARTS, _QUICK if quick else None, model):
-        if as_json:
-            emit(measured.values())
-            continue
-        state = {True: "holds", False: "does not hold", None: ""}[measured.ok]
-        peer = f"; {measured.peer_name} {measured.peer:.4g}" if measured.peer is not None else ""
-        bar = f" ({measured.bar}: {state})" if measured.bar else ""
-        print(f"{measured.name}: {measured.ours:.4g} {measured.unit}{bar}{peer}")
+        emit(measured.values()) if as_json else _say(measured)
+
+
+@bench.command()
+@click.option("--seeds", type=click.IntRange(1), default=20, help="Made-up servers.")
+@click.option("--full", is_flag=True, help="Networks as large as the product's; hours instead of minutes.")
+@click.option("--jobs", type=click.IntRange(1), default=1, help="Processes that share the servers.")
+@click.option("--ratings", type=FOLDER, help="Only: people's ratings in this folder (rating-en-*.jsonl.gz).")
+@as_json
+def loop(seeds: int, full: bool, jobs: int, ratings: Path | None, as_json: bool) -> None:
+    """What people gain by their judgements, on made-up servers whose truth is known."""
+    from engine import loop_bench, rating_bench
+
+    found = rating_bench.ratings(ratings) if ratings else loop_bench.loop(seeds, full=full, jobs=jobs)
+    for measured in found:
+        emit(measured.values()) if as_json else _say(measured)
+
+
+def _say(measured: Measurement) -> None:
+    state = {True: "holds", False: "does not hold", None: ""}[measured.ok]
+    peer = f"; {measured.peer_name} {measured.peer:.4g}" if measured.peer is not None else ""
+    bar = f" ({measured.bar}: {state})" if measured.bar else ""
+    print(f"{measured.name}: {measured.ours:.4g} {measured.unit}{bar}{peer}")
 
 
 def _measure(data: Path, parts: tuple[str, ...], most: int | None, model: str) -> Iterator[Measurement]:

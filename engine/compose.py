@@ -17,11 +17,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from engine import (
     checkpoint,
+    choice,
     decode,
     dial_tasks,
     dials,
@@ -47,6 +47,7 @@ from engine.passages import Passages
 from engine.pool import Pool
 from engine.talk_task import TAG, words_of
 from engine.task import Task
+from engine.trial import Arms
 from engine.tuned import CurrentReward
 from engine.values import Draft, Reply, Request
 from engine.weights import LINES_FILE, folder_of
@@ -55,9 +56,7 @@ if TYPE_CHECKING:
     from engine.book import Book
     from engine.reward import RewardModel
 
-_CHOICE_TEMPERATURE = 0.04  # of the softmax over scores by which the draft to send is drawn
 _WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperature
-_REWARD_WEIGHT = 0.5  # of the reward model's probability in a draft's score
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
 _SAMPLED = ("temperature", "nucleus", "max_tokens", "no_repeat")  # of a task's decoding
@@ -82,7 +81,7 @@ class Composer:
         self._book = book
         self._passages: dict[str, Passages | None] = {}
         self._translators: dict[str, translate.Translator] = {}
-        self._reward = CurrentReward(tuned) if tuned is not None else None
+        self._reward = Arms(tuned, CurrentReward(tuned)) if tuned is not None else None
         self._pool = Pool()
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -207,11 +206,12 @@ class Composer:
             return self._once_more(again, drafts, extra, began)
         if max(draft.score for draft in drafts) < task.decoding.abstain:
             raise NothingGood()
-        reward = self._reward.model() if self._reward is not None else None
+        allowed = [draft.score >= task.decoding.abstain for draft in drafts]
+        reward = self._reward.model(seed) if self._reward is not None else None
         if reward is not None:
             drafts = _with_reward(reward, task, drafts)
         # Of translations the best is sent: people ask what a text means, not for variety.
-        chosen, propensity = (0, 1.0) if task.model == "translate" else _choose(drafts, seed)
+        chosen, propensity = (0, 1.0) if task.model == "translate" else _choose(drafts, allowed, seed)
         reply = Reply(
             generation=f"{int(time.time() * 1000):011x}{secrets.token_hex(5)}",
             task=task.name,
@@ -369,23 +369,20 @@ def _those(wanted: Sequence[bool], rows: Sequence[Row], z: torch.Tensor) -> tupl
 
 
 def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
-    """The drafts with the reward model's probability of being liked in their scores."""
-    liked = model.score([draft.own_text for draft in drafts], task.name)
+    """The drafts with the probability of being liked in their scores; as they are where the model abstains."""
+    liked = model.rank([draft.own_text for draft in drafts], task.name)
+    if liked is None:
+        return list(drafts)
     return [
         dataclasses.replace(
             draft,
-            scores={**draft.scores, "reward": probability},
-            score=(1 - _REWARD_WEIGHT) * draft.score + _REWARD_WEIGHT * probability,
+            scores={**draft.scores, "judge": draft.score, "reward": probability},
+            score=choice.blended(draft.score, probability),
         )
         for draft, probability in zip(drafts, liked, strict=True)
     ]
 
 
-def _choose(drafts: Sequence[Draft], seed: int) -> tuple[int, float]:
-    """Draw a draft by a softmax over scores, fixed by the seed: its index and its probability."""
-    scores = np.array([draft.score for draft in drafts]) / _CHOICE_TEMPERATURE
-    weights = np.exp(scores - scores.max())
-    weights /= weights.sum()
-    uniform = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2**63])).random()
-    chosen = min(int(np.searchsorted(np.cumsum(weights), uniform, side="right")), len(drafts) - 1)
-    return chosen, float(weights[chosen])
+def _choose(drafts: Sequence[Draft], allowed: Sequence[bool], seed: int) -> tuple[int, float]:
+    """Draw a draft by its score, fixed by the seed: its index and its probability."""
+    return choice.draw(choice.propensities([draft.score for draft in drafts], allowed), seed)

@@ -20,6 +20,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
         ├── TooFewSignals  OneSided  NothingToRollBack
         ├── NotBetter
         │   ├── GainNotShown
+        │   ├── QualityFell
 """
 
 from __future__ import annotations
@@ -277,6 +278,11 @@ class GainNotShown(NotBetter):
         "The new model was not promoted: on judgements kept aside its gain over {against} is {gain} "
         "(95 % interval {low} to {high}), which is not surely above zero."
     )
+
+
+class QualityFell(NotBetter):
+    code = "quality_fell"
+    sentence = "The new model was not promoted: of the replies it would have sent, this is worse: {measures}."
 
 
 class NothingToRollBack(TuneError):

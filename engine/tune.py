@@ -26,21 +26,28 @@ Does not know: Discord, requests' words (the journal never hands them out), how 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import heapq
 import math
 import os
 import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import gate, tuned
-from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, TooFewSignals
+import numpy as np
+
+from engine import gate, people, tuned
+from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, QualityFell, TooFewSignals
 from engine.gate import Interval
 from engine.journal import Journal, JudgedText
+from engine.journal_choices import choices
+from engine.prompt import load_tasks
+from engine.rechoosing import Rechosen, rechosen
 from engine.reward import Example, RewardConfig, RewardModel
 
 MIN_TRAINING = 40
@@ -51,15 +58,22 @@ MIN_HELD_OUT = 20
 """Judgements kept aside."""
 MIN_EITHER = 5
 """Likes, and dislikes, on either side."""
+MOST = 20_000
+"""Judgements read at most, out of however many."""
+MOST_CHOICES = 4_000
+"""Replies for which the choice is made anew."""
 ASIDE_BY_PERSON = 0.2
 ASIDE_BY_TIME = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
+    """`since`: what was judged from then on was kept aside, whoever judged it."""
+
     training: tuple[JudgedText, ...]
     held_out: tuple[JudgedText, ...]
     people_aside: int
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,8 @@ class TuneReport:
     gain over 0.5 and `over_current` over the model in force (None: there is none). `refusal` is an
     error to show when the gate refused, `promoted` says whether the model is in force now, `model` is
     its hash ("" in a dry run and when refused). `needed` estimates how many judgements kept aside
-    would show a gain of this size.
+    would show a gain of this size. `calibration` is the slope of likes on its logits on those kept aside (1
+    is right, less is too sure of itself). `rechosen`: what it would have sent of the replies since then.
     """
 
     judgements: int
@@ -86,6 +101,8 @@ class TuneReport:
     against: str
     needed: int
     seconds: float
+    calibration: float = 0.0
+    rechosen: Rechosen | None = None
     refusal: MoyouError | None = None
     model: str = ""
     promoted: bool = False
@@ -95,6 +112,7 @@ class TuneReport:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name in ("over_nothing", "over_current"):
             values[name] = None if values[name] is None else dataclasses.asdict(values[name])
+        values["rechosen"] = None if self.rechosen is None else self.rechosen.to_dict()
         values["refusal"] = None if self.refusal is None else str(self.refusal)
         return {**values, "passed": self.refusal is None}
 
@@ -107,6 +125,7 @@ def tune(
     promote: bool = True,
     seed: int = 0,
     config: RewardConfig | None = None,
+    prompts: Path | None = None,
 ) -> TuneReport:
     """Train, judge and, if it is better, put in force (`promote`) a new reward model.
 
@@ -116,15 +135,64 @@ def tune(
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
     with Journal(journal) as opened:
-        judged = [one for one in opened.judged() if one.value != 0]
-    settings = config or RewardConfig()
-    model, report = learn(judged, _model_in_force(models), config=settings, seed=seed)
+        judged = sampled(opened.judged(), MOST)
+        settings = config or RewardConfig()
+        model, report = learn(judged, _model_in_force(models), config=settings, seed=seed)
+        parts = split(judged)
+        values = _values(one for one in parts.held_out if one.at >= parts.since)
+        logged = choices(opened, parts.since, MOST_CHOICES)
+    thresholds = {name: task.decoding.abstain for name, task in load_tasks(prompts).items()}
+    report = with_rechosen(report, rechosen(model, logged, values, thresholds))
     if dry_run or report.refusal is not None:
         return report
     version = _write(models, model, report, settings, seed)
     if promote:
         tuned.promote(models, "reward", version)
     return dataclasses.replace(report, model=version, promoted=promote)
+
+
+def sampled(judged: Iterable[JudgedText], most: int) -> list[JudgedText]:
+    """At most `most` judgements other than 0, in the order they come.
+
+    Of more, those whose reply and person come first in an order that has nothing to do with them, so that
+    memory stays constant and the same ones are taken from one tuning to the next.
+    """
+    kept: list[tuple[int, int, JudgedText]] = []
+    for number, one in enumerate(judged):
+        if not one.value:
+            continue
+        name = f"{one.generation} {one.person}".encode()
+        order = -int.from_bytes(hashlib.blake2b(name, digest_size=7).digest()), -number
+        if len(kept) < most:
+            heapq.heappush(kept, (*order, one))
+        elif order > kept[0][:2]:
+            heapq.heappushpop(kept, (*order, one))
+    return [one for _, _, one in sorted(kept, key=lambda found: -found[1])]
+
+
+def with_rechosen(report: TuneReport, found: Rechosen | None) -> TuneReport:
+    """The report with what the model would have sent; it refuses where that would be surely worse."""
+    refusal = report.refusal
+    if refusal is None and found is not None:
+        if found.fallen:
+            refusal = QualityFell(measures=", ".join(found.fallen))
+        elif found.doubly_robust.high < 0 and found.snips.high < 0:
+            gain = found.doubly_robust
+            refusal = GainNotShown(
+                against="what was sent",
+                gain=f"{gain.value:+.3f}",
+                low=f"{gain.low:+.3f}",
+                high=f"{gain.high:+.3f}",
+            )
+    return dataclasses.replace(report, rechosen=found, refusal=refusal)
+
+
+def _values(judged: Iterable[JudgedText]) -> dict[str, float]:
+    """What people think of each reply: the mean of their judgements."""
+    found: dict[str, list[float]] = {}
+    for one in judged:
+        found.setdefault(one.generation, []).append(one.value)
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def learn(
@@ -169,23 +237,25 @@ def split(judged: Sequence[JudgedText]) -> Split:
     held_out = tuple(
         one for one in judged if (one.person in aside or one.at >= cut) and gate.text_of(one) not in seen
     )
-    return Split(training, held_out, len(aside))
+    return Split(training, held_out, len(aside), cut)
 
 
 def examples(judged: Sequence[JudgedText]) -> list[Example]:
     """What the classifier learns from: the bot's own words, weighed by person, likes and dislikes of a
     task in balance, so that it learns what is liked within a task and not which task is liked."""
-    weights = gate.weights_by_person(judged)
+    weights = people.weights_by_person(judged)
     sums: dict[tuple[str, bool], float] = {}
     for one, weight in zip(judged, weights, strict=True):
         key = (one.task, one.value > 0)
         sums[key] = sums.get(key, 0.0) + float(weight)
     found = []
-    for one, weight in zip(judged, weights, strict=True):
+    for one, weight, lenient in zip(judged, weights, people.leniency(judged), strict=True):
         mine, other = sums[one.task, one.value > 0], sums.get((one.task, one.value <= 0), 0.0)
         # A task where all agree has nothing to compare; its judgements weigh little rather than nothing.
         balance = (mine + other) / (2 * mine) if other else 0.1
-        found.append(Example(one.task, one.own_text, (one.value + 1) / 2, float(weight) * balance))
+        found.append(
+            Example(one.task, one.own_text, (one.value + 1) / 2, float(weight) * balance, float(lenient))
+        )
     return found
 
 
@@ -252,8 +322,25 @@ def _judge(
         against=against,
         needed=_needed(shown, len(parts.held_out)),
         seconds=round(time.monotonic() - begun, 3),
+        calibration=round(_calibration(new, [one.value > 0 for one in parts.held_out]), 4),
         refusal=refusal,
     )
+
+
+def _calibration(scores: Sequence[float], liked: Sequence[bool]) -> float:
+    """The slope of people's likes on the logits of the probabilities: 1 is right, less is too sure of itself.
+
+    Likes and dislikes count alike in sum, as they do in training; a little prior keeps it within bounds.
+    """
+    chances, likes = np.clip(scores, 1e-6, 1 - 1e-6), np.asarray(liked, float)
+    weights = np.where(likes > 0, len(likes) / 2 / likes.sum(), len(likes) / 2 / (len(likes) - likes.sum()))
+    inputs = np.stack([np.log(chances / (1 - chances)), np.ones(len(likes))], axis=1)
+    found = np.zeros(2)
+    for _ in range(25):
+        p = 1 / (1 + np.exp(-inputs @ found))
+        curve = (inputs * (weights * p * (1 - p))[:, None]).T @ inputs + 0.1 * np.eye(2)
+        found = found - np.linalg.solve(curve, inputs.T @ (weights * (p - likes)) + 0.1 * found)
+    return float(found[0])
 
 
 def _needed(shown: Interval, held_out: int) -> int:
@@ -289,10 +376,11 @@ def card(report: TuneReport, config: RewardConfig, seed: int) -> str:
     def said(found: Interval | None) -> str:
         return "-" if found is None else f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
 
+    anew = report.rechosen
     return f"""# Reward model
 
-How well people will like a draft: embedding {config.embedding}, {config.layers} LSTM layers of
-{config.units} units, sigmoid, binary cross-entropy. Re-ranks drafts of one request; says nothing across
+How well people will like a draft: {config.folds} networks (embedding {config.embedding}, {config.layers} LSTM layers of
+{config.units} units, sigmoid, binary cross-entropy) and words and phrases by logistic regression. Re-ranks drafts of one request; says nothing across
 tasks. Trained by `python -m engine tune` with seed {seed} on judgements of one journal: the bot's own
 words less passages copied from requests.
 
@@ -304,4 +392,9 @@ words less passages copied from requests.
 | pairwise accuracy on those kept aside | {report.accuracy:.3f} |
 | gain over no skill, 95 % interval | {said(report.over_nothing)} |
 | gain over the model then in force | {said(report.over_current)} |
+| slope of likes on its logits, on those kept aside (1 is right) | {report.calibration:.3f} |
+| replies chosen anew | {0 if anew is None else anew.replies} |
+| value of a reply as sent | {said(anew and anew.sent)} |
+| gain by SNIPS | {said(anew and anew.snips)} |
+| gain by the doubly robust estimate | {said(anew and anew.doubly_robust)} |
 """

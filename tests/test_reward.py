@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ModelBroken, ModelMissing
-from engine.reward import Example, RewardConfig, RewardModel, RewardVocabulary
+from engine.reward import Example, RewardConfig, RewardModel, RewardVocabulary, _loss
 
 TINY = RewardConfig(embedding=8, units=8, epochs=2)
 
@@ -42,14 +44,19 @@ def tiny() -> RewardModel:
     return RewardModel.fit(examples(60), TINY, seed=3)
 
 
-def test_it_is_the_missions_network() -> None:
-    model = RewardModel.fit(examples(8), RewardConfig(epochs=1))
-    layers = list(model._network.children())
-    lstm = model._network.lstm
-    assert [type(layer).__name__ for layer in layers] == ["Embedding", "Dropout", "LSTM", "Linear"]
-    assert (lstm.num_layers, lstm.hidden_size, lstm.bidirectional) == (2, 128, False)
-    assert (model._network.out.in_features, model._network.out.out_features) == (128, 1)
-    assert (model.config.epochs, RewardConfig().batch, RewardConfig().validation) == (1, 32, 0.2)
+def test_its_deep_half_is_the_missions_network() -> None:
+    model = RewardModel.fit(examples(10), RewardConfig(epochs=1))
+    assert len(model._networks) == 5
+    for network in model._networks:
+        layers = list(network.children())
+        assert [type(layer).__name__ for layer in layers] == ["Embedding", "Dropout", "LSTM", "Linear"]
+        assert (network.lstm.num_layers, network.lstm.hidden_size, network.lstm.bidirectional) == (
+            2,
+            128,
+            False,
+        )
+        assert (network.out.in_features, network.out.out_features) == (128, 1)
+    assert (RewardConfig().epochs, RewardConfig().batch, RewardConfig().folds) == (10, 32, 5)
 
 
 def test_it_learns_what_is_liked() -> None:
@@ -104,9 +111,11 @@ def test_many_rows_are_scored_in_batches(tiny: RewardModel) -> None:
     assert tiny.score([]) == []
 
 
-def test_a_long_text_is_read_to_the_length_set(tiny: RewardModel) -> None:
+def test_its_deep_half_reads_a_long_text_to_the_length_set(tiny: RewardModel) -> None:
     head = "春" * TINY.length
-    assert tiny.score([head + "月"], "poem") == tiny.score([head], "poem")
+    both = [tiny.vocabulary.encode("poem", text, TINY.length) for text in (head + "月", head)]
+    assert both[0] == both[1]
+    assert len(both[0]) == TINY.length + 1
 
 
 def test_characters_seen_once_are_unknown() -> None:
@@ -149,19 +158,74 @@ def test_a_folder_that_is_not_there_or_holds_another_model(tiny: RewardModel, tm
         RewardModel.load(tmp_path / "nothing")
     tiny.save(tmp_path / "other", "# Card\n")
     config = tmp_path / "other" / "config.json"
-    config.write_text(config.read_text().replace('"reward"', '"talk"'))
+    config.write_text(config.read_text().replace('"reward-2"', '"talk"'))
     with pytest.raises(ModelBroken, match="not a reward model"):
         RewardModel.load(tmp_path / "other")
 
 
-def test_the_loss_is_weighted_binary_cross_entropy(tiny: RewardModel) -> None:
-    from engine.reward import _loss
+def test_the_loss_is_weighted_binary_cross_entropy() -> None:
+    logits = torch.tensor([0.3, -0.7])
+    rows = [(1.0, 0.5, 0.0), (0.25, 2.0, 0.4)]
+    found = _loss(logits, torch.tensor(rows).T).item()
+    expected = 0.0
+    for logit, (liking, weight, lenient) in zip(logits.tolist(), rows, strict=True):
+        p = 1 / (1 + math.exp(-logit - lenient))
+        expected -= weight * (liking * math.log(p) + (1 - liking) * math.log(1 - p))
+    assert found == pytest.approx(expected / 2, abs=1e-5)
 
-    rows = [Example("poem", "春月", 1.0, 0.5), Example("poem", "江花山", 0.25, 2.0)]
-    found = _loss(tiny._network, tiny.vocabulary, TINY, rows).item()
-    scores = tiny.score([row.text for row in rows], "poem")
-    expected = [
-        -row.weight * (row.liking * math.log(p) + (1 - row.liking) * math.log(1 - p))
-        for row, p in zip(rows, scores, strict=True)
+
+def test_likes_of_a_person_who_likes_everything_are_not_the_texts_doing() -> None:
+    """Half of the texts were judged by somebody who likes all, and the model is told so."""
+    plain = [Example("poem", one.text, one.liking) for one in examples(200)]
+    spoilt = [
+        Example("poem", one.text + "酒", 1.0, lenient=4.0) if number % 2 else one
+        for number, one in enumerate(plain)
     ]
-    assert found == pytest.approx(sum(expected) / 2, abs=1e-5)
+    told, not_told = (
+        RewardModel.fit(rows, TINY, seed=1).opinions([("poem", "江花山"), ("poem", "江花山酒")])
+        for rows in (spoilt, [dataclasses.replace(one, lenient=0.0) for one in spoilt])
+    )
+    assert not_told[1].logit - not_told[0].logit > 1
+    assert told[1].logit - told[0].logit < 0.3 * (not_told[1].logit - not_told[0].logit)
+
+
+def test_its_probabilities_are_calibrated_on_texts_it_has_not_seen() -> None:
+    """Texts with the moon are liked by three of four, the others by one of four."""
+    rng = random.Random(5)
+
+    def judged(number: int, seed: int) -> list[Example]:
+        return [
+            Example("poem", one.text, float(rng.random() < (0.75 if one.liking else 0.25)))
+            for one in examples(number, seed)
+        ]
+
+    model = RewardModel.fit(judged(600, 1), TINY, seed=1)
+    unseen = judged(600, 2)
+    found = np.array(model.score([one.text for one in unseen], "poem"))
+    liked = np.array([one.liking for one in unseen])
+    for part in (found < 0.5, found >= 0.5):
+        assert found[part].mean() == pytest.approx(liked[part].mean(), abs=0.07)
+
+
+def test_it_abstains_where_it_knows_nothing() -> None:
+    model = RewardModel.fit(examples(300), TINY, seed=1)
+    known = ["春月江山", "春云江山"]
+    assert model.rank(known, "poem") is not None
+    assert model.rank(known, "chat") is None  # a task that nobody judged
+    assert model.rank(["hello there", "good evening"], "poem") is None  # words that nobody judged
+    assert model.rank(["春月江山", "春月江山"], "poem") is None  # no difference to speak of
+
+
+def test_it_doubts_what_it_has_not_read() -> None:
+    model = RewardModel.fit(examples(300), TINY, seed=1)
+    familiar, strange = model.opinions([("poem", "春月江山"), ("poem", "春 q w 江")])
+    assert strange.doubt > familiar.doubt
+    assert strange.known < familiar.known == 1.0
+
+
+def test_judgements_of_pure_chance_teach_next_to_nothing() -> None:
+    rng = random.Random(3)
+    noise = [Example("poem", one.text, float(rng.random() < 0.5)) for one in examples(200)]
+    model = RewardModel.fit(noise, TINY, seed=1)
+    scores = model.score([one.text for one in examples(100, seed=9)], "poem")
+    assert np.std(scores) < 0.08

@@ -118,7 +118,8 @@ def test_more_judgements_replace_a_model_that_is_worse(tmp_path: Path) -> None:
     path = write(tmp_path / "journal.db", judgements(5, number=500, people=15, taste=0.8))
     with Journal(path) as journal:
         judged = list(journal.judged())
-    dull, _ = learn(judged, config=dataclasses.replace(TINY, epochs=0), seed=0)
+    reversed_ = [dataclasses.replace(one, value=-one.value) for one in judged]
+    dull, _ = learn(reversed_, config=TINY, seed=0)
     draft = tmp_path / "models" / "reward" / "draft"
     version = dull.save(draft, "# Dull\n")
     draft.rename(draft.with_name(version))
