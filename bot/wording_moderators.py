@@ -85,10 +85,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "review.taken_back": ("收回了。", "Taken back."),
     "review.agreement": (
         "复核 {reviews} 次；两人都看过的 {shared} 条，一致 {same} 条；Cohen's κ {kappa}（{low} 到 {high}）",
-        "{reviews} reviews; {shared} replies judged by two, {same} alike; Cohen's κ {kappa} ({low} to {high})",
+        "{reviews} reviews; {shared} replies judged by two, {same} alike; "
+        "Cohen's κ {kappa} ({low} to {high})",
     ),
     "review.agreement_few": (
-        "复核 {reviews} 次；两人都看过的 {shared} 条，一致 {same} 条（至少要同样两个人看过 {least} 条，才算得出 κ）",
+        "复核 {reviews} 次；两人都看过的 {shared} 条，一致 {same} 条"
+        "（至少要同样两个人看过 {least} 条，才算得出 κ）",
         "{reviews} reviews; {shared} replies judged by two, {same} alike "
         "(κ needs {least} that the same two judged)",
     ),
@@ -146,7 +148,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "model.switch.rollback": ("退回", "rolled back"),
     # --- exports
     "export.done": (
-        "{rows} 行。里面没有人、没有时间地点、没有任何人说的话，只有墨友自己写的（抄来的用 □ 代替）；说明在另一个文件里。",
+        "{rows} 行。里面没有人、没有时间地点、没有任何人说的话，"
+        "只有墨友自己写的（抄来的用 □ 代替）；说明在另一个文件里。",
         "{rows} lines: no people, times or places and nobody's words, only what Moyou wrote (what it copied "
         "stands as □); the card tells more.",
     ),

@@ -171,9 +171,8 @@ def tallied(db: Database) -> None:
     replies and people asked for; why something was forgotten (no more than that)."""
     db.create_view("current_signals", STANDING, replace=True)
     db.execute("CREATE INDEX idx_facts_reviews ON facts (generation, person) WHERE kind = 'review'")
-    db.execute(
-        "CREATE INDEX idx_facts_reports ON facts (generation, person) WHERE label = 'report' AND kind = 'button'"
-    )
+    reported = "label = 'report' AND kind = 'button'"
+    db.execute(f"CREATE INDEX idx_facts_reports ON facts (generation, person) WHERE {reported}")
     tallies.create(db)
     db.table("deletions").add_column("why", str, not_null_default="person")
 

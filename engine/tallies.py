@@ -151,7 +151,8 @@ def count_anew(db: Database) -> None:
         )
         db.execute(
             "INSERT INTO tallies (cell, person, judged, liked) SELECT c.id, p.person, p.judged, p.liked "
-            f"FROM per_person AS p JOIN cells AS c ON c.guild = p.guild AND c.by = '{way}' AND c.name = p.name"
+            "FROM per_person AS p "
+            f"JOIN cells AS c ON c.guild = p.guild AND c.by = '{way}' AND c.name = p.name"
         )
         db.execute("DROP TABLE per_person")
     db.execute("DROP TABLE counted")

@@ -106,8 +106,8 @@ def review_queue(
         if not own_text or (guild is not None and channel and channel not in known):
             continue
         judged = Counter[str]()
-        for person, value in journal._db.execute(
-            "SELECT person, value FROM current_signals WHERE generation = ? AND kind <> 'review'",
+        for (value,) in journal._db.execute(
+            "SELECT value FROM current_signals WHERE generation = ? AND kind <> 'review'",
             (generation,),
         ):
             judged["likes" if value > 0 else "dislikes"] += value != 0

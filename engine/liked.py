@@ -1,4 +1,4 @@
-"""What people liked and disliked: by task, model, channel, week, origin; drafts compared; each promotion's gain.
+"""What people liked and disliked: by task, model, channel, week and origin, with drafts compared.
 
     report = feedback_report(journal)                       everything, for the owner
     report = feedback_report(journal, guild, channels)      one server, for its moderators
@@ -23,7 +23,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from engine.gate import student
 from engine.journal import Journal
 from engine.tallies import MONDAY, WEEK
 
@@ -115,6 +114,8 @@ def share_of(
     by: str, name: str, people: int, judged: int, liked: int, judged2: int, both: int, liked2: int
 ) -> Share:
     """A share from its sums over people of n, l, n², n·l and l²: n judgements of whom l likes."""
+    from engine.gate import student  # with it comes the numeric library
+
     if not judged:
         return Share(by, name, 0, 0, 0, 0.0, 0.0, 1.0)
     share = liked / judged
