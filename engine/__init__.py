@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from engine.belongings import Kept, belongings, deletions, forget_old, kept_of
 from engine.errors import (
     AnotherJournal,
     AnotherModel,
@@ -197,6 +198,7 @@ __all__ = [
     "JournalThread",
     "JournalUnreadable",
     "JudgedText",
+    "Kept",
     "Loading",
     "Mark",
     "Message",
@@ -244,17 +246,21 @@ __all__ = [
     "agreement",
     "answers_since",
     "begin_digests",
+    "belongings",
     "blocked_words_in",
     "can_write_chinese",
     "claim_digest",
     "compare_versions",
     "data_card",
+    "deletions",
     "digest_sent",
     "export",
     "feedback_report",
     "forget_guild",
     "forget_left_guilds",
+    "forget_old",
     "guild_settings",
+    "kept_of",
     "leave_out",
     "left_out",
     "load_tasks",

@@ -46,6 +46,7 @@ from engine.journal_rows import (
     JudgedText,
     Place,
     TaskCounts,
+    people_tables,
     without_copies,
 )
 from engine.values import Reply, Request, Signal
@@ -388,7 +389,9 @@ class Journal:
             self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
             generations = self._db.execute("DELETE FROM generations WHERE person = ?", who).rowcount
             self._db.execute("DELETE FROM people WHERE person = ? AND keep = 1", who)
-            self._db.execute("DELETE FROM left_out WHERE person = ?", who)
+            for table in set(people_tables(self._db)) - {"people"}:
+                self._db.execute(f"DELETE FROM {table} WHERE person = ?", who)
+            self._db.execute("DELETE FROM cells WHERE judged = 0")  # a name there may be their channel's
             self._db.table("deletions").insert(
                 {"at": self._clock(), "generations": generations, "facts": facts}
             )

@@ -173,6 +173,7 @@ def tallied(db: Database) -> None:
     db.execute("CREATE INDEX idx_facts_reviews ON facts (generation, person) WHERE kind = 'review'")
     reported = "label = 'report' AND kind = 'button'"
     db.execute(f"CREATE INDEX idx_facts_reports ON facts (generation, person) WHERE {reported}")
+    db.table("generations").create_index(["at"])
     tallies.create(db)
     db.table("deletions").add_column("why", str, not_null_default="person")
 
