@@ -221,15 +221,16 @@ WORDS: dict[str, tuple[str, str]] = {
         "{state}",
     ),
     "privacy.mine": (
-        "现在留着你的：回复 {replies} 条（连草稿 {drafts} 份）、原话 {requests} 条、评价 {judgements} 次、别的 {others} 项。",
+        "现在留着你的：回复 {replies} 条（连草稿 {drafts} 份）、原话 {requests} 条、评价 {judgements} 次、"
+        "别的 {others} 项。",
         "Kept of you now: {replies} replies ({drafts} drafts in all), {requests} of your requests, "
         "{judgements} judgements, {others} other entries.",
     ),
     "privacy.mine_nothing": ("现在没有留着你的任何东西。", "Nothing of you is kept now."),
     "privacy.limits": (
         "回复和评价{days}。忘记你以后，下一个调优的模型里也不再有你的评价；主人自己做的备份最多留 30 天。",
-        "Replies and judgements are kept {days}. Once you are forgotten, the next tuned model is made without "
-        "your judgements; backups that the owner makes go after 30 days at most.",
+        "Replies and judgements are kept {days}. Once you are forgotten, the next tuned model is made "
+        "without your judgements; backups that the owner makes go after 30 days at most.",
     ),
     "privacy.days": ("保留 {days} 天就删除", "for {days} days and then erased"),
     "privacy.for_good": ("一直保留", "for good"),

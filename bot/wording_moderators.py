@@ -158,3 +158,136 @@ WORDS: dict[str, tuple[str, str]] = {
         "The file is too large for Discord; the owner can run python -m engine export.",
     ),
 }
+
+_CONSOLE: dict[str, tuple[str, str]] = {
+    # --- the console's pages for whoever looks after Moyou
+    "manage.pages": ("管理", "Looking after Moyou"),
+    "manage.overview": ("概览", "Overview"),
+    "manage.report": ("报告", "Report"),
+    "manage.review": ("复核", "Review"),
+    "manage.reports": ("举报", "Reports"),
+    "manage.models": ("模型", "Models"),
+    "manage.prompts": ("任务", "Prompts"),
+    "manage.settings": ("设置", "Settings"),
+    "manage.privacy": ("隐私", "Privacy"),
+    "manage.report_lead": (
+        "👍 在评价里占多少，按人算 95% 区间；人太少就只说太少。",
+        "How many judgements are likes, with 95 % intervals that count people; where people are few it "
+        "says so.",
+    ),
+    "manage.report_picture": (
+        "报告的图；下面的表里是同样的数字。",
+        "The report as a picture; the tables below have the same numbers.",
+    ),
+    "manage.picture_only_here": ("下载这张图", "Download the picture"),
+    "manage.share": ("👍 占", "Likes"),
+    "manage.interval": ("95% 区间", "95 % interval"),
+    "manage.judged": ("评价", "Judgements"),
+    "manage.people": ("人", "People"),
+    "manage.too_few": ("太少，说不准", "too few to say"),
+    "manage.percent": ("{value}%", "{value} %"),
+    "manage.percents": ("{low}–{high}%", "{low} to {high} %"),
+    "manage.export": ("导出", "Export"),
+    "manage.export_lead": (
+        "去掉身份的评价，连同说明一起打包：kto 和 dpo 给 TRL，csv 给表格软件。",
+        "De-identified judgements with their card, zipped: kto and dpo for TRL, csv for spreadsheets.",
+    ),
+    "manage.review_lead": (
+        "最说明问题的在前：有人举报的、意见不一的、模型拿不准的。只看得到墨友自己写的，抄来的用 □ 代替。",
+        "What teaches most comes first: reported, disputed, or unsure to the model. Only Moyou's own words "
+        "are shown; what it copied stands as □.",
+    ),
+    "manage.review_left": ("还有 {count} 条", "{count} left"),
+    "manage.review_keys": (
+        "焦点在这张卡片上时：G 好，B 不好，U 不安全，S 跳过。",
+        "While the focus is on the card: G good, B bad, U unsafe, S skip.",
+    ),
+    "manage.review_reply": ("要复核的回复", "The reply to review"),
+    "manage.review_reported": ("举报时说的", "What was reported"),
+    "manage.models_lead": (
+        "调优出来的版本。采用和退回立即生效，不用重启。",
+        "Versions that tuning made. A promotion or a way back holds at once, without a restart.",
+    ),
+    "manage.compare": ("比较", "Compare"),
+    "manage.compare_what": ("报告里写的", "The reports say"),
+    "manage.nothing_changed": ("还没有换过模型。", "No model was changed yet."),
+    "manage.prompts_lead": (
+        "每个任务是 prompts/ 里的一个文件。选一个看它怎样写成，再试一试。",
+        "Each task is a file in prompts/. Choose one to see how it is made, and try it.",
+    ),
+    "manage.try": ("试一试", "Try it"),
+    "manage.try_lead": (
+        "试写的不进日志，也不能评价。",
+        "What is tried is not recorded and cannot be judged.",
+    ),
+    "manage.template": ("模型读到的", "What the model reads"),
+    "manage.template_none": ("没有模板", "no template"),
+    "manage.model_of": ("模型", "Model"),
+    "manage.decoding": ("解码设置", "Decoding"),
+    "manage.options": ("选项", "Options"),
+    "manage.command_of": ("命令", "Command"),
+    "manage.no_command": ("没有命令", "no command"),
+    "manage.temperature": ("温度", "Temperature"),
+    "manage.drafts_of": ("草稿数", "Drafts"),
+    "manage.settings_lead": (
+        "写在 .env 或环境变量里，改了之后要重启。口令和令牌不显示。",
+        "They stand in .env or the environment; a change needs a restart. Tokens are not shown.",
+    ),
+    "manage.setting": ("设置", "Setting"),
+    "manage.value": ("现在", "Now"),
+    "manage.default": ("默认", "Default"),
+    "manage.meaning": ("意思", "Means"),
+    "manage.is_set": ("（已设）", "(set)"),
+    "manage.not_set": ("（没有设）", "(not set)"),
+    "manage.deletions": ("删除记录", "What was erased"),
+    "manage.deletions_lead": (
+        "什么时候、为什么、删了多少；不记是谁。",
+        "When, why and how much; not whose.",
+    ),
+    "manage.deletions_none": ("还没有删除过什么。", "Nothing was erased yet."),
+    "manage.why": ("原因", "Why"),
+    "manage.when": ("时间", "When"),
+    "manage.why_person": ("有人要求忘记", "somebody asked to be forgotten"),
+    "manage.why_server": ("离开了服务器", "a server was left"),
+    "manage.why_age": ("到了期限", "its time was over"),
+    "manage.mine_export": ("下载关于你的一切", "Download everything of yours"),
+    "manage.rule": (
+        "Discord 开发者政策（2024 年 7 月）第 21 条：没有 Discord 的明确许可，"
+        "不得用经 API 取得的消息内容训练模型。"
+        "所以成员的话从不用来训练；调优只用墨友自己写的和去掉身份的评价。",
+        "Discord's Developer Policy (July 2024), rule 21: message content obtained through the API must not "
+        "train a model without Discord's express permission. So members' words never do; tuning sees what "
+        "Moyou wrote and de-identified judgements.",
+    ),
+    # --- settings, each in a line
+    "about.DISCORD_TOKEN": ("机器人令牌；没有就只开控制台", "the bot's token; without it the console only"),
+    "about.MOYOU_DATA": ("日志库和调优模型的文件夹", "folder of the journal and of tuned models"),
+    "about.MOYOU_PROMPTS": ("自己的任务文件夹", "a folder of tasks of your own"),
+    "about.MOYOU_MODELS": ("自己训练的模型文件夹", "a folder of models you trained"),
+    "about.MOYOU_HOST": ("控制台地址", "the console's address"),
+    "about.MOYOU_PORT": ("控制台端口", "the console's port"),
+    "about.MOYOU_CONSOLE_TOKEN": ("控制台口令", "the console's token"),
+    "about.MOYOU_KEEP_WORDS_HOURS": ("请求原文保留几小时", "hours a request's words are kept"),
+    "about.MOYOU_KEEP_LEFT_DAYS": (
+        "离开服务器几天后删除它的一切",
+        "days after a server was left until everything of it is erased",
+    ),
+    "about.MOYOU_KEEP_DAYS": ("回复和评价保留几天", "days replies and judgements are kept"),
+    "about.MOYOU_WORKERS": ("同时写多少个请求", "requests written side by side"),
+    "about.MOYOU_QUEUE": ("最多多少个请求在等", "requests that may wait"),
+    "about.MOYOU_DEADLINE": ("一个请求最多几秒", "seconds a request may take"),
+    "about.MOYOU_MEMBER_PACE": ("一个人每分钟最多几次", "answers a minute for one person"),
+    "about.MOYOU_GUILD_PACE": ("一个服务器每分钟最多几次", "answers a minute for one server"),
+    "about.MOYOU_BOOK": ("是否用自带的范文", "whether replies may come from the book of examples"),
+    "about.MOYOU_MESSAGE_CONTENT": (
+        "是否用 Message Content 特权意图",
+        "the privileged Message Content intent",
+    ),
+    "about.MOYOU_LOCALE": ("默认语言", "default language"),
+    "about.MOYOU_SHARDS": ("分片", "shards"),
+    "about.MOYOU_DEVELOPMENT_GUILD": (
+        "命令立即生效的开发用服务器",
+        "a server where commands appear at once",
+    ),
+}
+WORDS |= _CONSOLE
