@@ -178,7 +178,7 @@ def _panels(sections: Sequence[Section], locale: str) -> list[Panel]:
 def _gains(promotions: Sequence[Switch], locale: str) -> list[Panel]:
     bars = tuple(
         Bar(
-            f"{day(change.at)} {change.model}/{change.after[:8]}",
+            f"{day(change.at)[5:]} {change.model}/{change.after[:8]}",
             change.gain.value,
             change.gain.low,
             change.gain.high,

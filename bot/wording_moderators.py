@@ -121,7 +121,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "python -m engine tune.",
     ),
     "model.in_force": ("在用", "in force"),
-    "model.shipped": ("自带的", "the shipped one"),
+    "model.shipped": ("自带的", "as shipped"),
     "model.made": ("制作时间", "Made"),
     "model.parent": ("来自", "Came from"),
     "model.data": ("评价", "Judgements"),
@@ -171,16 +171,22 @@ _CONSOLE: dict[str, tuple[str, str]] = {
     "manage.settings": ("设置", "Settings"),
     "manage.privacy": ("隐私", "Privacy"),
     "manage.report_lead": (
-        "👍 在评价里占多少，按人算 95% 区间；人太少就只说太少。",
+        "喜欢在评价里占多少，按人算 95% 区间；人太少就只说太少。",
         "How many judgements are likes, with 95 % intervals that count people; where people are few it "
         "says so.",
     ),
+    "manage.whole": (
+        "{judged} 个评价，{people} 人：喜欢 {likes}，不喜欢 {dislikes}",
+        "{judged} judgements from {people} people: likes {likes}, dislikes {dislikes}",
+    ),
+    "manage.counts": ("喜欢 {likes} · 不喜欢 {dislikes}", "likes {likes} · dislikes {dislikes}"),
+    "manage.shipped": ("自带的模型", "Models as shipped"),
     "manage.report_picture": (
         "报告的图；下面的表里是同样的数字。",
         "The report as a picture; the tables below have the same numbers.",
     ),
     "manage.picture_only_here": ("下载这张图", "Download the picture"),
-    "manage.share": ("👍 占", "Likes"),
+    "manage.share": ("喜欢", "Liked"),
     "manage.interval": ("95% 区间", "95 % interval"),
     "manage.judged": ("评价", "Judgements"),
     "manage.people": ("人", "People"),

@@ -30,7 +30,7 @@ CHINESE_FONTS = (
 )
 DOTS = 130
 """Dots an inch of a PNG."""
-_ROW, _WIDTH, _WEEKS = 0.3, 8.0, 2.4
+_ROW, _WIDTH, _NARROW, _WEEKS = 0.3, 8.0, 4.6, 2.4
 _drawing = threading.Lock()
 
 
@@ -62,8 +62,11 @@ def can_write_chinese() -> bool:
     return bool(_chinese_font())
 
 
-def picture(title: str, panels: Sequence[Panel], kind: Literal["png", "svg"] = "png") -> bytes:
-    """The panels under one another as PNG or SVG. Raises ExtraMissing without matplotlib."""
+def picture(
+    title: str, panels: Sequence[Panel], kind: Literal["png", "svg"] = "png", *, narrow: bool = False
+) -> bytes:
+    """The panels under one another as PNG or SVG; `narrow` for a phone. Raises ExtraMissing without
+    matplotlib."""
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
@@ -77,14 +80,22 @@ def picture(title: str, panels: Sequence[Panel], kind: Literal["png", "svg"] = "
     with _drawing, rc_context(style), warnings.catch_warnings():
         # an SVG is drawn with its reader's fonts: what ours lack is no matter
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        figure = Figure(figsize=(_WIDTH, sum(heights) + 0.55 * len(heights) + 0.7), facecolor=PAPER)
+        figure = Figure(
+            figsize=(_NARROW if narrow else _WIDTH, sum(heights) + 0.55 * len(heights) + 0.7), facecolor=PAPER
+        )
         figure.suptitle(title, color=INK, fontsize=14, x=0.02, ha="left", y=1 - 0.12 / figure.get_figheight())
         height = figure.get_figheight()
         top = height - 0.75
         for panel, size in zip(shown, heights, strict=True):
-            room = (0.08 if panel.weekly else 0.3, (top - size) / height, 0.88 if panel.weekly else 0.46)
+            left, width = (0.13, 0.84) if narrow else (0.08, 0.88)
+            if not panel.weekly:
+                left, width = (0.36, 0.36) if narrow else (0.3, 0.46)
+            room = (left, (top - size) / height, width)
             axes = figure.add_axes((*room, (size - 0.35) / height), facecolor=PAPER)
-            (_weeks if panel.weekly else _lines)(axes, panel)
+            if panel.weekly:
+                _weeks(axes, panel, 5 if narrow else 10)
+            else:
+                _lines(axes, panel, left / width)
             top -= size + 0.55
         data = io.BytesIO()
         # no date: the same numbers are the same picture
@@ -102,9 +113,9 @@ def _chinese_font() -> str:
     return next((name for name in CHINESE_FONTS if name in installed), "")
 
 
-def _lines(axes: Axes, panel: Panel) -> None:
-    """Dots with whiskers, one a line, labels at the left and notes at the right."""
-    _dress(axes, panel)
+def _lines(axes: Axes, panel: Panel, margin: float) -> None:
+    """Dots with whiskers, one a line, labels in the margin at the left and notes at the right."""
+    _dress(axes, panel, 0.06 - margin)
     places = range(len(panel.bars))
     for place, bar in zip(places, panel.bars, strict=True):
         colour = RULE if bar.faint else INK
@@ -115,28 +126,29 @@ def _lines(axes: Axes, panel: Panel) -> None:
         note.set(color=SOFT, fontsize=8.5)
     axes.set_yticks(list(places), [bar.label for bar in panel.bars], fontsize=9.5, color=INK)
     axes.set_ylim(len(panel.bars) - 0.4, -0.6)
+    axes.locator_params(axis="x", nbins=5)
     if not panel.gains:
         _percent(axes.xaxis, axes.set_xlim)
 
 
-def _weeks(axes: Axes, panel: Panel) -> None:
-    """A line over the weeks within the band of its intervals."""
-    _dress(axes, panel)
+def _weeks(axes: Axes, panel: Panel, most: int) -> None:
+    """Weeks with their intervals, joined by a line; `most` of them named."""
+    _dress(axes, panel, 0)
     certain = [place for place, bar in enumerate(panel.bars) if not bar.faint]
     for place, bar in enumerate(panel.bars):
         if not bar.faint:
             axes.plot([place, place], [bar.low, bar.high], color=SOFT, linewidth=1.6)
         axes.plot(place, bar.value, "o", color=RULE if bar.faint else RED, markersize=5)
     axes.plot(certain, [panel.bars[place].value for place in certain], color=RED, linewidth=1, alpha=0.6)
-    step = max(1, -(-len(panel.bars) // 10))
+    step = max(1, -(-len(panel.bars) // most))
     ticks = list(range(0, len(panel.bars), step))
     axes.set_xticks(ticks, [panel.bars[place].label for place in ticks], fontsize=8.5, color=SOFT)
     axes.set_xlim(-0.6, max(len(panel.bars), 8) - 0.4)
     _percent(axes.yaxis, axes.set_ylim)
 
 
-def _dress(axes: Axes, panel: Panel) -> None:
-    axes.set_title(panel.heading, loc="left", color=SOFT, fontsize=10.5, x=0 if panel.weekly else -0.6)
+def _dress(axes: Axes, panel: Panel, left: float) -> None:
+    axes.set_title(panel.heading, loc="left", color=SOFT, fontsize=10.5, x=left)
     axes.tick_params(length=0, colors=SOFT, labelsize=8.5)
     for side, spine in axes.spines.items():
         spine.set_visible(side == ("left" if panel.weekly else "bottom"))

@@ -52,7 +52,7 @@ async def test_every_page_opens_in_every_language_and_says_where_one_is(
 
 async def test_the_report_has_its_numbers_in_tables(visitor: Visitor) -> None:
     await visitor.get("/report")
-    assert "119 个评价，7 人：👍 56 👎 63" in visitor.page
+    assert "119 个评价，7 人：喜欢 56，不喜欢 63" in visitor.page
     assert '<th scope="row">聊天</th><td class="number">89%</td>' in visitor.page
     assert '<img src="/report.svg" alt="' in visitor.page
 

@@ -49,7 +49,7 @@ async def test_versions_are_listed_with_parents_data_and_gain_for_moderators_onl
         for version in versions:
             assert f"**reward/{version}**" in said
         assert f"Came from reward/{versions[0]}" in said
-        assert "Came from reward the shipped one" in said
+        assert "Came from reward as shipped" in said
         assert "301 judgements from 12 people · 2023-11-14 to 2025-10-09" in said
         assert "+0.041 (95 % interval +0.012 to +0.070)" in said
         assert "in force" not in said
@@ -66,7 +66,7 @@ async def test_a_promotion_holds_at_once_and_is_taken_back(tmp_path: Path) -> No
         said = await told(w, mo, "list")
         assert f"**reward/{versions[1]}** ✓ in force" in said
         assert "promoted reward/" in said
-        assert "Back to reward the shipped one." in await told(w, mo, "rollback", model="reward")
+        assert "Back to reward as shipped." in await told(w, mo, "rollback", model="reward")
         assert running.hash == ""
         assert "no earlier version" in await told(w, mo, "rollback", model="reward")
 

@@ -58,7 +58,9 @@ async def report_picture(request: web.Request) -> web.Response:
     console, visitor = request.app[CONSOLE], request[VISITOR]
     told = await _told(console, visitor)
     try:
-        data = await asyncio.to_thread(picture, told.title, told.panels, "svg")
+        data = await asyncio.to_thread(
+            picture, told.title, told.panels, "svg", narrow="narrow" in request.query
+        )
     except ExtraMissing as error:
         raise web.HTTPNotFound() from error
     headers = {"Content-Security-Policy": PICTURE_POLICY}
