@@ -33,10 +33,11 @@ async def place(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+async def browser(chromium: Browser, place: Served) -> AsyncIterator[Browser]:
     await chromium.call("Network.clearBrowserCookies")
     await chromium.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": "zh-CN"})
     await chromium.size(1280, 900)
+    await chromium.go(place.address)  # what the page before still asked for is over
     chromium.complaints.clear()
     yield chromium
     assert chromium.complaints == []
