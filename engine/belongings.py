@@ -50,7 +50,7 @@ def kept_of(journal: Journal, person: str) -> Kept:
         return 0 if row is None or row[0] is None else row[0]
 
     words = "SELECT count(*) FROM words WHERE generation IN (SELECT id FROM generations WHERE person = ?)"
-    tables = [name for name in people_tables(journal._db) if name not in ("generations", "facts", "tallies")]
+    tables = [name for name in people_tables(journal._db) if name not in ("generations", "facts")]
     return Kept(
         replies=count("SELECT count(*) FROM generations WHERE person = ?"),
         drafts=count(_DRAFTS),

@@ -116,7 +116,6 @@ def create(db: Database) -> None:
         "judged INTEGER NOT NULL DEFAULT 0, liked INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (cell, person)) "
         "WITHOUT ROWID"
     )
-    db.execute("CREATE INDEX idx_tallies_person ON tallies (person)")
     # what a trigger is about to count; empty outside of one
     db.execute("CREATE TABLE counting (guild TEXT, by TEXT, name TEXT, liked INTEGER, cell INTEGER)")
     count_anew(db)
@@ -152,7 +151,8 @@ def count_anew(db: Database) -> None:
         db.execute(
             "INSERT INTO tallies (cell, person, judged, liked) SELECT c.id, p.person, p.judged, p.liked "
             "FROM per_person AS p "
-            f"JOIN cells AS c ON c.guild = p.guild AND c.by = '{way}' AND c.name = p.name"
+            f"JOIN cells AS c ON c.guild = p.guild AND c.by = '{way}' AND c.name = p.name "
+            "ORDER BY c.id, p.person"  # as the table has them: many times faster
         )
         db.execute("DROP TABLE per_person")
     db.execute("DROP TABLE counted")
