@@ -51,6 +51,11 @@ class TunedVersion:
     def name(self) -> str:
         return f"{self.model}/{self.version}"
 
+    @property
+    def found(self) -> dict[str, object]:
+        """What the report says, as numbers and words by name; an estimate with its interval is words."""
+        return _flat(self.report)
+
 
 @dataclass(frozen=True, slots=True)
 class Switch:
@@ -111,8 +116,8 @@ def switches(models: Path) -> tuple[Switch, ...]:
 def compare_versions(models: Path, first: str, second: str) -> Comparison:
     """Two versions side by side, each given as MODEL/VERSION. Raises ModelMissing."""
     a, b = (_named(models, name) for name in (first, second))
-    names = [name for name, value in {**a.report, **b.report}.items() if _is_plain(value)]
-    return Comparison(a, b, tuple((name, a.report.get(name), b.report.get(name)) for name in names))
+    left, right = a.found, b.found
+    return Comparison(a, b, tuple((name, left.get(name), right.get(name)) for name in {**left, **right}))
 
 
 def promote_version(models: Path, name: str) -> TunedVersion:
@@ -174,5 +179,15 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float) or value is None
+def _flat(report: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """{"a": 1, "b": {"c": 2}} as {"a": 1, "b.c": 2}; lists are left out."""
+    found: dict[str, object] = {}
+    for name, value in report.items():
+        if isinstance(value, Mapping) and set(value) == {"value", "low", "high"}:
+            numbers = (_number(value[part]) for part in ("value", "low", "high"))
+            found[prefix + name] = "{:+.3f} ({:+.3f} to {:+.3f})".format(*numbers)
+        elif isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float) or value is None:
+            found[prefix + name] = value
+    return found

@@ -34,6 +34,8 @@ ENOUGH = 2
 """Reviews of a reply after which it is done."""
 FEWEST_SHARED = 10
 """Replies that two reviewers must share before their agreement is spoken of."""
+_ABSTAINED = 0.9
+"""How much is learnt of a reply that the reward model would not judge."""
 _UNKNOWN = 0.3
 """How much is learnt of a reply that nobody judged and no model scored."""
 
@@ -94,15 +96,15 @@ def review_queue(
         "AND own_text <> '' ORDER BY g.rowid DESC LIMIT :pool"
     )
     rows = journal._db.execute(
-        "SELECT id, task, locale, own_text, at, channel, json_extract(body, '$.drafts[' || "
-        "json_extract(body, '$.chosen') || '].scores.reward'), "
+        "SELECT id, task, locale, own_text, at, channel, reward_model <> '', json_extract(body, "
+        "'$.drafts[' || json_extract(body, '$.chosen') || '].scores.reward'), "
         "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
         f"FROM generations WHERE id IN ({latest})",
         {"guild": None if guild is None else journal._hash("guild", guild), "pool": POOL},
     ).fetchall()
     rows += _besides(journal, set(told) - {row[0] for row in rows})
     found: list[tuple[float, float, Candidate]] = []
-    for generation, task, locale, own_text, at, channel, liking, message in rows:
+    for generation, task, locale, own_text, at, channel, ranked, liking, message in rows:
         if not own_text or (guild is not None and channel and channel not in known):
             continue
         judged = Counter[str]()
@@ -114,7 +116,7 @@ def review_queue(
         reviewers = set(_standing(journal, generation))
         if me in reviewers or len(reviewers) >= ENOUGH:
             continue
-        weight, why = _weight(judged, told.get(generation), liking, bool(reviewers))
+        weight, why = _weight(judged, told.get(generation), liking, bool(ranked), bool(reviewers))
         found.append(
             (
                 weight,
@@ -144,7 +146,7 @@ def _besides(journal: Journal, generations: Collection[str]) -> list[tuple[objec
     rows: list[tuple[object, ...]] = []
     for generation in sorted(generations):
         rows += journal._db.execute(
-            "SELECT id, task, locale, own_text, at, channel, NULL, "
+            "SELECT id, task, locale, own_text, at, channel, 0, NULL, "
             "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
             "FROM generations WHERE id = ?",
             (generation,),
@@ -153,7 +155,11 @@ def _besides(journal: Journal, generations: Collection[str]) -> list[tuple[objec
 
 
 def _weight(
-    judged: Mapping[str, int], reported: Sequence[str] | None, liking: float | None, second: bool
+    judged: Mapping[str, int],
+    reported: Sequence[str] | None,
+    liking: float | None,
+    ranked: bool,
+    second: bool,
 ) -> tuple[float, tuple[str, ...]]:
     """How much a review teaches, and the reasons why, the weightiest first."""
     parts: list[tuple[float, str]] = []
@@ -165,6 +171,8 @@ def _weight(
         parts.append((1.0 + 2 * minority / all_ * (1 - 1 / (1 + all_)), "disputed"))
     if liking is not None:
         parts.append((1 - abs(2 * liking - 1), "uncertain"))
+    elif ranked:  # a model was there and abstained: it knows nothing of such replies
+        parts.append((_ABSTAINED, "uncertain"))
     elif not all_:
         parts.append((_UNKNOWN, "unknown"))
     if second:

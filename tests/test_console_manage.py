@@ -108,7 +108,10 @@ async def test_models_are_listed_compared_promoted_and_rolled_back(
     for number, version in enumerate((first, second)):
         gain = {"value": 0.02 + number / 100, "low": 0.01, "high": 0.05}
         report = {"parent": "", "judgements": 90, "people": 8, "since": 1e9, "until": 1.1e9}
-        tuned.write_report(tmp_path / "models" / "reward" / version, {**report, "over_nothing": gain})
+        tuned.write_report(
+            tmp_path / "models" / "reward" / version,
+            {**report, "over_nothing": gain, "deep": {"snips": gain}},
+        )
     running = CurrentReward(tmp_path / "models")
     assert (await visitor.post("/models/rollback", {"model": "reward"})).status == 409
     assert "没有更早的版本可以退回" in visitor.page
@@ -123,6 +126,7 @@ async def test_models_are_listed_compared_promoted_and_rolled_back(
     assert running.hash == first
     await visitor.get(f"/models?first=reward/{first}&second=reward/{second}")
     assert '<th scope="row"><code>judgements</code></th><td>90</td><td>90</td>' in visitor.page
+    assert "<code>deep.snips</code></th><td>+0.020 (+0.010 to +0.050)</td>" in visitor.page
     for name in ("reward/none", "../x/y", ""):
         assert (await visitor.post("/models/promote", {"version": name})).status == 500
         assert str(tmp_path) not in visitor.page

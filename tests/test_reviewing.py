@@ -54,10 +54,13 @@ def test_reported_then_disputed_then_uncertain_comes_first(journal: Journal) -> 
     put(journal, "reported", 0.9)
     journal.react(Fact("reported", "p", "button", -1.0, "report", "spam\n广告"))
     put(journal, "unknown")
+    put(journal, "abstained", reward_model="abc")
     found = review_queue(journal, "mo", "1", ["2"])
-    assert [one.generation for one in found] == ["reported", "even", "uneven", "unsure", "unknown", "sure"]
+    assert [one.generation for one in found] == [
+        *("reported", "even", "uneven", "abstained", "unsure", "unknown", "sure"),
+    ]
     assert [one.why[:1] for one in found] == [
-        ("reported",), ("disputed",), ("disputed",), ("uncertain",), ("unknown",), (),
+        ("reported",), ("disputed",), ("disputed",), ("uncertain",), ("uncertain",), ("unknown",), (),
     ]  # fmt: skip
     assert found[0].reasons == ("spam\n广告",)
     assert (found[1].likes, found[1].dislikes, found[1].liking) == (5, 5, 0.9)
