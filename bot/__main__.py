@@ -23,11 +23,14 @@ from bot.client import MoyouClient
 from bot.metrics import Metrics
 from bot.settings import Settings
 from bot.supervisor import supervise
+from bot.tending import Tending
 from bot.wording import say, sentence_of
-from engine import JournalThread, MoyouError
+from engine import JournalThread, MoyouError, forget_old
 
 log = logging.getLogger("bot")
 
+RETENTION = 3600.0
+"""Seconds between two looks for replies that are kept no longer."""
 GRACE = 5.0
 """Seconds that requests under way may take when the console closes."""
 
@@ -77,6 +80,9 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         journal = await parts.enter_async_context(
             JournalThread(settings.journal, settings.keep_words_hours, closed_options=closed_options)
         )
+        retention = Tending("retention", RETENTION, lambda: _forget_old(journal, settings))
+        retention.begin()
+        parts.push_async_callback(retention.close)
         parts.push_async_callback(engine.close)
         # the port first: a busy one is said before models are loaded, and what early visitors ask waits
         started = asyncio.Event()
@@ -97,6 +103,12 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         log.info(say("start.stopping", settings.locale))
         for task in done:
             task.result()
+
+
+async def _forget_old(journal: JournalThread, settings: Settings) -> None:
+    gone = await journal(forget_old, settings.keep_days)
+    if gone.generations:
+        log.info("erased %d replies that were older than %g days", gone.generations, settings.keep_days)
 
 
 @contextlib.asynccontextmanager

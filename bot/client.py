@@ -31,6 +31,7 @@ from bot.membership import Membership
 from bot.metrics import Metrics
 from bot.privacy import PrivacyButton
 from bot.reactions import Reactions
+from bot.review import ReviewButton
 from bot.settings import Settings
 from bot.translator import Translator
 from engine import JournalThread
@@ -100,7 +101,9 @@ class MoyouClient(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         patience.bound(self)
-        self.add_dynamic_items(ReplyButton, EditedButton, PrivacyButton, ChannelMenu, SettingsButton)
+        self.add_dynamic_items(
+            ReplyButton, EditedButton, PrivacyButton, ChannelMenu, SettingsButton, ReviewButton
+        )
         await self.tree.set_translator(Translator())
         if self.shard_ids is not None and 0 not in self.shard_ids:
             return  # the process with the first shard tells Discord of the commands

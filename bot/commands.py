@@ -11,9 +11,11 @@ import discord
 from discord import app_commands
 
 from bot.answering import Answering, guarded, may_speak
+from bot.feedback_command import feedback_command
 from bot.help import help_command
 from bot.installs import AnyCommand, in_servers
 from bot.menus import report_menu, task_menu, why_menu
+from bot.model_command import model_command
 from bot.moderation import status_command
 from bot.privacy import privacy_command
 from bot.summary import Asked, summarize_channel
@@ -27,6 +29,8 @@ def add_commands(tree: app_commands.CommandTree[Any], answering: Answering) -> N
     """Registers every command with the tree. Raises PromptBroken for a task that takes a name of ours."""
     own: list[AnyCommand] = [
         status_command(answering),
+        feedback_command(answering),
+        model_command(answering),
         privacy_command(answering),
         help_command(answering),
         summarize_menu(answering),
@@ -73,7 +77,7 @@ class Tree(app_commands.CommandTree[Any]):
     async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
         answering: Answering = interaction.client.answering
         typed = interaction.type is discord.InteractionType.application_command
-        name = str(getattr(interaction.command, "name", "")) if typed else ""
+        name = str(getattr(interaction.command, "qualified_name", "")) if typed else ""
         task = answering.engine.tasks.get(name)
         if task is None or task.private:
             return True

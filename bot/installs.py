@@ -9,7 +9,7 @@ from typing import Any
 
 from discord import app_commands
 
-AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.ContextMenu
+AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.ContextMenu | app_commands.Group
 
 
 def anywhere(command: AnyCommand) -> None:

@@ -1,4 +1,4 @@
-"""`/privacy`: what is kept about a person, and the buttons to keep nothing or to be forgotten.
+"""`/privacy`: what is kept about a person, all of it as a file, and how to keep nothing or be forgotten.
 
 Knows: the words of the policy, consent and erasure by a person's own hand, always privately.
 Does not know: how anything is kept or erased (the journal does).
@@ -6,7 +6,11 @@ Does not know: how anything is kept or erased (the journal does).
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import io
 import re
+from collections.abc import Sequence
 from typing import Any, Self, cast
 
 import discord
@@ -17,11 +21,16 @@ from bot.installs import anywhere
 from bot.shards import all_here
 from bot.translator import words
 from bot.wording import say
-from engine import Journal
+from engine import Journal, Kept, belongings, kept_of
+
+FILE = "moyou-mine.json"
+LARGEST = 8_000_000
+"""Bytes of a file that Discord takes everywhere."""
 
 _STYLES = {
     "stop": discord.ButtonStyle.secondary,
     "keep": discord.ButtonStyle.secondary,
+    "export": discord.ButtonStyle.secondary,
     "forget": discord.ButtonStyle.danger,
     "confirm": discord.ButtonStyle.danger,
 }
@@ -51,8 +60,36 @@ async def policy(interaction: discord.Interaction[Any], answering: Answering) ->
         else say("privacy.words_not_kept", locale)
     )
     state = say("privacy.keeps" if keeps else "privacy.keeps_nothing", locale)
-    text = say("privacy.policy", locale, kept=kept, state=state) + await _elsewhere(answering, locale)
-    return text, _view("stop" if keeps else "keep", "forget", locale)
+    mine = await answering.journal(kept_of, str(interaction.user.id))
+    text = "\n".join(
+        [
+            say("privacy.policy", locale, kept=kept, state=state),
+            kept_text(mine, locale),
+            say("privacy.limits", locale, days=days_text(answering.settings.keep_days, locale)),
+        ]
+    )
+    text += await _elsewhere(answering, locale)
+    return text, _view(("stop" if keeps else "keep", "export", "forget"), locale)
+
+
+def kept_text(kept: Kept, locale: str) -> str:
+    """How much is kept of a person now."""
+    if kept.nothing:
+        return say("privacy.mine_nothing", locale)
+    return say(
+        "privacy.mine",
+        locale,
+        replies=kept.replies,
+        drafts=kept.drafts,
+        requests=kept.requests,
+        judgements=kept.judgements,
+        others=sum(kept.others.values()),
+    )
+
+
+def days_text(days: float, locale: str) -> str:
+    """How long replies and judgements are kept."""
+    return say("privacy.days", locale, days=f"{days:g}") if days else say("privacy.for_good", locale)
 
 
 async def _elsewhere(answering: Answering, locale: str) -> str:
@@ -61,16 +98,16 @@ async def _elsewhere(answering: Answering, locale: str) -> str:
     return "" if here else "\n" + say("privacy.elsewhere", locale)
 
 
-def _view(first: str, second: str, locale: str) -> discord.ui.View:
+def _view(actions: Sequence[str], locale: str) -> discord.ui.View:
     view = discord.ui.View(timeout=None)
-    view.add_item(PrivacyButton(first, locale))
-    view.add_item(PrivacyButton(second, locale))
+    for action in actions:
+        view.add_item(PrivacyButton(action, locale))
     return view
 
 
 class PrivacyButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"moyou-privacy:(?P<action>stop|keep|forget|confirm)",
+    template=r"moyou-privacy:(?P<action>stop|keep|export|forget|confirm)",
 ):
     """One thing a person can do about what is kept; works after a restart as well."""
 
@@ -99,12 +136,29 @@ class PrivacyButton(
                 await answering.journal(Journal.set_keep, person, self.action == "keep")
                 text, view = await policy(interaction, answering)
                 await interaction.response.edit_message(content=text, view=view)
+            elif self.action == "export":
+                await _export(interaction, answering)
             elif self.action == "forget":
-                view = discord.ui.View(timeout=None)
-                view.add_item(PrivacyButton("confirm", locale))
+                view = _view(["confirm"], locale)
                 await interaction.response.edit_message(content=say("privacy.sure", locale), view=view)
             else:
                 gone = await answering.journal(Journal.forget, person)
                 text = say("privacy.forgotten", locale, generations=gone.generations, facts=gone.facts)
                 text += await _elsewhere(answering, locale)
                 await interaction.response.edit_message(content=text, view=None)
+
+
+async def _export(interaction: discord.Interaction[Any], answering: Answering) -> None:
+    """Everything of this person as a file that only they see, packed where it is large."""
+    locale = str(interaction.locale)
+    await interaction.response.defer(thinking=True, ephemeral=True)
+    text = await answering.journal(belongings, str(interaction.user.id))
+    data = text.encode("utf-8", "replace")
+    name = FILE
+    if len(data) > LARGEST:
+        data, name = await asyncio.to_thread(gzip.compress, data), f"{FILE}.gz"
+    if len(data) > LARGEST:
+        await interaction.edit_original_response(content=say("privacy.export_too_large", locale))
+        return
+    file = discord.File(io.BytesIO(data), name)
+    await interaction.edit_original_response(content=say("privacy.exported", locale), attachments=[file])

@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, str] = {
     "MOYOU_CONSOLE_TOKEN": "",
     "MOYOU_KEEP_WORDS_HOURS": "24",
     "MOYOU_KEEP_LEFT_DAYS": "30",
+    "MOYOU_KEEP_DAYS": "730",
     "MOYOU_WORKERS": "32",
     "MOYOU_QUEUE": "512",
     "MOYOU_DEADLINE": "30",
@@ -79,6 +80,7 @@ class Settings:
     console_token: str = dataclasses.field(default="", repr=False)
     keep_words_hours: float = 24.0
     keep_left_days: float = 30.0
+    keep_days: float = 730.0
     workers: int = 32
     queue: int = 512
     deadline: float = 30.0
@@ -139,6 +141,7 @@ class Settings:
             console_token=reader.read("MOYOU_CONSOLE_TOKEN", _console_token),
             keep_words_hours=reader.read("MOYOU_KEEP_WORDS_HOURS", _number(0, 720)),
             keep_left_days=reader.read("MOYOU_KEEP_LEFT_DAYS", _number(0, 3650)),
+            keep_days=reader.read("MOYOU_KEEP_DAYS", _number(0, 36500)),
             workers=reader.read("MOYOU_WORKERS", _whole(1, 256)),
             queue=reader.read("MOYOU_QUEUE", _whole(1, 10_000)),
             deadline=reader.read("MOYOU_DEADLINE", _number(1, 600)),

@@ -17,7 +17,7 @@ import functools
 
 import opencc
 
-from bot import wording_commands, wording_console, wording_discord, wording_guilds
+from bot import wording_commands, wording_console, wording_discord, wording_guilds, wording_moderators
 from engine import simplify, whole_characters
 
 DEFAULT_LOCALE = "zh-CN"
@@ -317,6 +317,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     **wording_console.WORDS,
     # --- servers and their moderators: bot/wording_guilds.py
     **wording_guilds.WORDS,
+    # --- moderators and the owner: bot/wording_moderators.py
+    **wording_moderators.WORDS,
     # --- Discord: bot/wording_discord.py
     **wording_discord.WORDS,
     # --- Discord's menus, threads, attachments, questions: bot/wording_commands.py

@@ -72,8 +72,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "console.noted_none": ("已收回。", "Taken back."),
     "console.noted_reason": ("原因也记下了，谢谢。", "The reasons are noted, thank you."),
     "console.not_noted": (
-        "你要求过不留存，所以这次评价没有记下。要改，请到「簿记」那一页。",
-        "You asked for nothing to be kept, so this was not noted. To change that, open Journal.",
+        "你要求过不留存，所以这次评价没有记下。要改，请到「簿记」的「隐私」那一页。",
+        "You asked for nothing to be kept, so this was not noted. To change that, open "
+        "Journal, then Privacy.",
     ),
     "console.reason_title": ("哪里不好？", "What is wrong with it?"),
     "console.reason_off_topic": ("跑题", "off the subject"),

@@ -220,6 +220,29 @@ WORDS: dict[str, tuple[str, str]] = {
         "- Summaries are not kept, and what you say is left out of them while nothing of yours is kept.\n"
         "{state}",
     ),
+    "privacy.mine": (
+        "现在留着你的：回复 {replies} 条（连草稿 {drafts} 份）、原话 {requests} 条、评价 {judgements} 次、"
+        "别的 {others} 项。",
+        "Kept of you now: {replies} replies ({drafts} drafts in all), {requests} of your requests, "
+        "{judgements} judgements, {others} other entries.",
+    ),
+    "privacy.mine_nothing": ("现在没有留着你的任何东西。", "Nothing of you is kept now."),
+    "privacy.limits": (
+        "回复和评价{days}。忘记你以后，下一个调优的模型里也不再有你的评价；主人自己做的备份最多留 30 天。",
+        "Replies and judgements are kept {days}. Once you are forgotten, the next tuned model is made "
+        "without your judgements; backups that the owner makes go after 30 days at most.",
+    ),
+    "privacy.days": ("保留 {days} 天就删除", "for {days} days and then erased"),
+    "privacy.for_good": ("一直保留", "for good"),
+    "privacy.exported": (
+        "这是留着的、关于你的一切，只有你看得到。",
+        "This is everything that is kept of you; only you see it.",
+    ),
+    "privacy.export_too_large": (
+        "太多了，Discord 发不了；请找墨友的主人要。",
+        "It is too much for Discord; ask Moyou's owner for it.",
+    ),
+    "privacy.button.export": ("下载我的", "Export mine"),
     "privacy.keeps": ("现在：按上面说的保留。", "Now: kept as said above."),
     "privacy.keeps_nothing": ("现在：什么都不保留。", "Now: nothing of yours is kept."),
     "privacy.elsewhere": (

@@ -35,6 +35,7 @@ from engine.command_line import (
 )
 from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
+from engine.report_command import report
 from engine.training_commands import evaluate, passages, train
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ main.add_command(bench)
 main.add_command(train)
 main.add_command(passages)
 main.add_command(evaluate)
+main.add_command(report)
 
 
 @contextlib.contextmanager
@@ -330,7 +332,7 @@ def rollback(model: str, models: Path, as_json: bool) -> None:
 @click.option("--out", required=True, type=NEW_FILE, help="The file to write.")
 @as_json
 def export(journal: Path, kind: Format, out: Path, as_json: bool) -> None:
-    """De-identified judgements as training data, without the words of any request."""
+    """De-identified judgements as training data with a data card, without the words of any request."""
     from engine.export import export as run
 
     show({"out": str(out), "rows": run(journal, kind, out)}, as_json)

@@ -46,6 +46,7 @@ from engine.journal_rows import (
     JudgedText,
     Place,
     TaskCounts,
+    people_tables,
     without_copies,
 )
 from engine.values import Reply, Request, Signal
@@ -366,9 +367,8 @@ class Journal:
         their judgements of any reply, and words of others' requests made in the channels where they
         asked (their own may stand in the context). Only a refusal (`set_keep`) is remembered.
         """
-        who = (self._hash("person", person),)
         theirs = "(SELECT id FROM generations WHERE person = :who)"
-        values = {"who": who[0]}
+        values = {"who": self._hash("person", person)}
         with self._writing():
             self._db.execute(
                 "DELETE FROM words WHERE generation IN (SELECT id FROM generations WHERE channel IN "
@@ -381,17 +381,17 @@ class Journal:
                 f"UNION SELECT id FROM facts WHERE person = :who OR generation IN {theirs}",
                 values,
             )
-            facts = self._db.execute(
-                f"DELETE FROM facts WHERE person = :who OR generation IN {theirs}",
-                values,
-            ).rowcount
+            judged = f"DELETE FROM facts WHERE person = :who OR generation IN {theirs}"
+            facts = self._db.execute(judged, values).rowcount
             self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
-            generations = self._db.execute("DELETE FROM generations WHERE person = ?", who).rowcount
-            self._db.execute("DELETE FROM people WHERE person = ? AND keep = 1", who)
-            self._db.execute("DELETE FROM left_out WHERE person = ?", who)
-            self._db.table("deletions").insert(
-                {"at": self._clock(), "generations": generations, "facts": facts}
-            )
+            asked = "DELETE FROM generations WHERE person = :who"
+            generations = self._db.execute(asked, values).rowcount
+            self._db.execute("DELETE FROM people WHERE person = :who AND keep = 1", values)
+            for table in set(people_tables(self._db)) - {"people"}:
+                self._db.execute(f"DELETE FROM {table} WHERE person = :who", values)
+            self._db.execute("DELETE FROM cells WHERE judged = 0")  # a name there may be their channel's
+            row = {"at": self._clock(), "generations": generations, "facts": facts}
+            self._db.table("deletions").insert(row)
         self._empty_log()
         return Forgotten(generations, facts)
 

@@ -105,11 +105,11 @@ def _forget(journal: Journal, which: str, values: dict[str, Any], *, in_unions: 
         for table in ("words", "messages"):
             run(f"DELETE FROM {table} WHERE generation IN {theirs}", values)
         generations = run(f"DELETE FROM generations WHERE id IN {theirs}", values).rowcount
-        for table in ("left_out", "digests"):
+        for table in ("left_out", "digests", "cells"):
             run(f"DELETE FROM {table} WHERE guild IN {which}", values)
         gone = run(f"DELETE FROM guilds WHERE guild IN {which}", values).rowcount
         if generations or facts:
-            row = {"at": journal._clock(), "generations": generations, "facts": facts}
+            row = {"at": journal._clock(), "generations": generations, "facts": facts, "why": "server"}
             journal._db.table("deletions").insert(row)
     if gone or generations:
         journal._empty_log()

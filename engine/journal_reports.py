@@ -47,7 +47,7 @@ def reports(
     known = {journal._hash("channel", channel): channel for channel in channels}
     newest = (
         "SELECT generation, reason, at, withdrawn, max(sequence) AS sequence FROM facts "
-        "WHERE label = :label AND kind = 'button' GROUP BY generation, person"
+        f"WHERE label = '{REPORT}' AND kind = 'button' GROUP BY generation, person"
     )
     rows = journal._db.execute(
         "SELECT id, task, channel, own_text, report.reason, report.at, "
@@ -55,7 +55,7 @@ def reports(
         f"FROM ({newest}) AS report JOIN generations ON generations.id = report.generation "
         "WHERE report.withdrawn = 0 AND (:guild IS NULL OR guild = :guild) "
         "ORDER BY report.at DESC, report.sequence DESC",
-        {"label": REPORT, "guild": None if guild is None else journal._hash("guild", guild)},
+        {"guild": None if guild is None else journal._hash("guild", guild)},
     )
     found: dict[str, Report] = {}
     for generation, task, channel, own_text, reason, at, message in rows:

@@ -1,7 +1,7 @@
 """The plain values that go into the journal and come out of it.
 
 Knows: where a reply was asked for, a judgement as it happened, what may outlive a request's words.
-Does not know: how any of it is stored (`engine.journal` does).
+Does not know: how any of it is stored (`engine.journal` does), but for which tables name a person.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
+
+from sqlite_utils import Database
 
 from engine.errors import TextTooLong
 from engine.values import Reply, SignalKind
@@ -96,6 +98,16 @@ class Forgotten:
 
     generations: int
     facts: int
+
+
+def people_tables(db: Database) -> tuple[str, ...]:
+    """The tables that say whose a row is, in a column `person`. Not the counts that triggers keep of facts
+    (engine/tallies.py): they have no index for it, and go with the facts."""
+    rows = db.execute(
+        "SELECT m.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c "
+        "WHERE m.type = 'table' AND c.name = 'person' AND m.name <> 'tallies' ORDER BY m.name"
+    )
+    return tuple(row[0] for row in rows)
 
 
 def without_copies(reply: Reply) -> Reply:

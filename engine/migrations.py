@@ -12,6 +12,8 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from engine import tallies
+
 MIGRATIONS = Migrations("moyou-journal")
 
 CURRENT_SIGNALS = """
@@ -30,6 +32,18 @@ from the row that has the maximum (https://www.sqlite.org/lang_select.html#barea
 
 Last means last written, not latest by the clock, which may jump. All facts about a reply come from
 the bot that wrote it, so a union of journals keeps their order."""
+
+STANDING = """
+SELECT max(sequence) AS sequence, generation, person, kind, label, value, reason, at
+FROM facts
+WHERE withdrawn = 0 AND NOT EXISTS (
+    SELECT 1 FROM facts AS later
+    WHERE later.generation = facts.generation AND later.person = facts.person
+    AND later.kind = facts.kind AND later.label = facts.label AND later.sequence > facts.sequence
+)
+GROUP BY generation, person
+"""
+"""The same rows. SQLite hands a condition on generation or person down through one GROUP BY, not two."""
 
 
 @MIGRATIONS(name="0001_generations")
@@ -149,6 +163,19 @@ def summaries(db: Database) -> None:
         pk="guild",
         not_null={"due", "previous", "claimed", "sent"},
     )
+
+
+@MIGRATIONS(name="0008_tallies")
+def tallied(db: Database) -> None:
+    """Judgements counted as they come, for reports; the view in a form that reads only the facts of the
+    replies and people asked for; why something was forgotten (no more than that)."""
+    db.create_view("current_signals", STANDING, replace=True)
+    db.execute("CREATE INDEX idx_facts_reviews ON facts (generation, person) WHERE kind = 'review'")
+    reported = "label = 'report' AND kind = 'button'"
+    db.execute(f"CREATE INDEX idx_facts_reports ON facts (generation, person) WHERE {reported}")
+    db.table("generations").create_index(["at"])
+    tallies.create(db)
+    db.table("deletions").add_column("why", str, not_null_default="person")
 
 
 def known() -> tuple[str, ...]:

@@ -145,7 +145,12 @@ def tune(
     report = with_rechosen(report, rechosen(model, logged, values, thresholds))
     if dry_run or report.refusal is not None:
         return report
-    version = _write(models, model, report, settings, seed)
+    descent = {
+        "parent": tuned.current(models, "reward"),
+        "since": judged[0].at,
+        "until": judged[-1].at,
+    }
+    version = _write(models, model, report, settings, seed, descent)
     if promote:
         tuned.promote(models, "reward", version)
     return dataclasses.replace(report, model=version, promoted=promote)
@@ -350,14 +355,21 @@ def _needed(shown: Interval, held_out: int) -> int:
     return math.ceil(held_out * ((shown.value - shown.low) / shown.value) ** 2)
 
 
-def _write(models: Path, model: RewardModel, report: TuneReport, config: RewardConfig, seed: int) -> str:
-    """The new version's folder appears whole or not at all."""
+def _write(
+    models: Path,
+    model: RewardModel,
+    report: TuneReport,
+    config: RewardConfig,
+    seed: int,
+    descent: dict[str, object],
+) -> str:
+    """The new version's folder appears whole or not at all. `descent`: what it came from."""
     folder = models / "reward"
     folder.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
     try:
         version = model.save(draft, card(report, config, seed))
-        tuned.write_report(draft, report.to_dict() | {"model": version})
+        tuned.write_report(draft, report.to_dict() | descent | {"model": version})
         for file in (*draft.iterdir(), draft):
             tuned.sync(file)
         draft.chmod(0o755)

@@ -286,3 +286,20 @@ async def test_a_failing_sync_does_not_stop_the_bot(tmp_path: Path, caplog: pyte
             await alice.send(channel, f"{bot.user.mention} 你好")
             assert channel.last_message.content == "你好!"
         assert "commands could not be synced" in caplog.text
+
+
+async def test_privacy_says_how_much_is_kept_and_gives_all_of_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.alice.slash(w.channel, "chat", text="hello")
+        await w.bob.slash(w.channel, "chat", text="world")
+        shown = await w.alice.slash(w.channel, "privacy")
+        assert "Kept of you now: 1 replies (2 drafts in all), 1 of your requests" in shown.response.content
+        assert "kept for 730 days" in shown.response.content
+        mine = await w.alice.click(shown.response, label="Export mine")
+        assert mine.ephemeral
+        [file] = mine.response.attachments
+        assert file.filename == "moyou-mine.json"
+        await w.alice.click(shown.response, label="Forget me")
+        await w.alice.click(shown.response, label="Yes, erase everything")
+        assert "Nothing of you is kept now." in (await w.alice.slash(w.channel, "privacy")).response.content
+        assert (await w.journal(Journal.counts)).generations == 1

@@ -19,7 +19,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-PAGES = ("/", "/write/poem", "/write/continue", "/write/summary", "/journal", "/nowhere")
+MANAGED = ("/report", "/review", "/models", "/prompts", "/prompts/post", "/settings", "/privacy")
+PAGES = ("/", "/write/poem", "/write/continue", "/write/summary", "/journal", *MANAGED, "/nowhere")
 LOG = "\n".join(
     f"{name}：第{number}句话，说的是周末的事情" for number in range(60) for name in ("小明", "小红")
 )

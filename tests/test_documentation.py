@@ -15,8 +15,10 @@ import pytest
 import bot.__main__
 import engine.__main__
 from bot.client import intents
+from bot.feedback_command import feedback_command
 from bot.help import help_command
 from bot.invite import RIGHTS, invite_link
+from bot.model_command import model_command
 from bot.moderation import status_command
 from bot.privacy import privacy_command
 from bot.settings import DEFAULTS, Settings
@@ -129,8 +131,12 @@ def test_every_command_and_menu_of_our_own_is_named(text: str) -> None:
     locale = "zh-CN" if text is CHINESE else "en"
     engine: Any = SimpleNamespace(tasks=load_tasks())
     answering: Any = SimpleNamespace(engine=engine, settings=Settings())
-    for command in (status_command(answering), help_command(answering), privacy_command(answering)):
-        assert f"`/{command.name}`" in text
+    own = (status_command, help_command, privacy_command, feedback_command, model_command)
+    for make in own:
+        assert f"`/{make(answering).name}`" in text
+    parts = [part.name for make in (feedback_command, model_command) for part in make(answering).commands]
+    assert sorted(parts) == ["compare", "export", "list", "promote", "report", "review", "rollback"]
+    assert all(f"`/feedback {part}`" in text for part in ("report", "review", "export"))
     menus = [task.menu[locale] for task in load_tasks().values() if task.menu]
     menus += [say(key, locale) for key in ("menu.summarize", "menu.why", "menu.report")]
     for menu in menus:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.errors import JournalUnreadable
-from engine.export import FORMATS, Format, export, prompt_of
+from engine.export import FORMATS, Format, card_of, export, prompt_of
 from engine.journal import Fact, Journal, Place
 from engine.values import Draft, Reply, Request
 
@@ -93,3 +93,23 @@ def test_a_failed_export_leaves_what_was_there(journal: Path, tmp_path: Path) ->
 def test_a_prompt_is_the_task_with_its_closed_options() -> None:
     assert prompt_of("poem", {}) == "poem"
     assert prompt_of("summary", {"points": "5", "count": "100"}) == "summary count=100 points=5"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_card_lies_beside_the_file_and_says_what_is_in_it(
+    journal: Path, tmp_path: Path, format: Format
+) -> None:
+    rows = export(journal, format, tmp_path / "out")
+    card = card_of(tmp_path / "out").read_text("utf-8")
+    assert f"{rows} lines about 4 replies: 4 likes, 3 dislikes." in card
+    assert "| poem | 3 |" in card
+    assert "verse@0" in card
+    assert "rule 21" in card
+    with Journal(journal) as opened:
+        hashes = {signal.person for signal in opened.signals()}
+    assert not [secret for secret in {WORDS, "person-", "guild-1", "channel-1", *hashes} if secret in card]
+
+
+def test_a_server_exports_its_own_alone(journal: Path, tmp_path: Path) -> None:
+    assert export(journal, "csv", tmp_path / "out", guild="guild-1") == 4
+    assert export(journal, "csv", tmp_path / "out", guild="guild-2") == 0

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from bot.attachments import LARGEST_LOG
-from bot.console import about, chat, health, replies, writing
+from bot.console import about, chat, health, manage, privacy, replies, review, writing
 from bot.console.conversation import Conversations
 from bot.console.faults import sentences
 from bot.console.guard import GUARD, STATIC, Guard, Handler
@@ -86,7 +86,7 @@ def build(
     if started is None:
         app[STARTED].set()
     app.on_startup.append(prepare)
-    for part in (chat, writing, replies, about, health):
+    for part in (chat, writing, replies, about, manage, review, privacy, health):
         app.add_routes(part.routes())
     app.router.add_static(STATIC, STATIC_FOLDER)
     return app

@@ -1,11 +1,10 @@
-"""The pages around the writing: what the journal holds, reports, languages, forgetting, signing in and out.
+"""The pages around the writing: what the journal holds, reports, languages, signing in and out.
 
 Knows: which counts and models are shown. Does not know: how anything is counted or kept.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
 
 from aiohttp import web
@@ -16,7 +15,6 @@ from bot.console.guard import (
     GUARD,
     LOCALE_COOKIE,
     LOCALES,
-    PERSON_COOKIE,
     SIGN_IN_COOKIE,
     YEAR,
     Refused,
@@ -27,12 +25,7 @@ from bot.console.pages import named, titled
 from bot.console.state import CONSOLE, VISITOR
 from bot.reasons import report_words
 from bot.wording import in_characters_of
-from engine import Forgotten, Journal, Report, reports
-
-
-async def journal_page(request: web.Request) -> web.Response:
-    """GET /journal"""
-    return await _journal_page(request)
+from engine import Journal, Report, reports
 
 
 async def reports_page(request: web.Request) -> web.Response:
@@ -52,27 +45,8 @@ async def reports_page(request: web.Request) -> web.Response:
     return console.pages.answer("reports.html", visitor, reports=shown)
 
 
-async def forget(request: web.Request) -> web.Response:
-    """POST /forget: erase everything of this visitor, who is a new one from then on."""
-    console, visitor = request.app[CONSOLE], request[VISITOR]
-    keeps = await console.journal(Journal.may_keep, visitor.person)
-    forgotten = await console.journal(Journal.forget, visitor.person)
-    console.conversations.drop(visitor.id)
-    response = await _journal_page(request, forgotten)
-    if keeps:  # a refusal is remembered under the old name
-        set_cookie(request, response, PERSON_COOKIE, secrets.token_hex(16), YEAR, samesite="Lax")
-    return response
-
-
-async def keep(request: web.Request) -> web.Response:
-    """POST /keep: whether anything of this visitor may be kept from now on."""
-    console, visitor = request.app[CONSOLE], request[VISITOR]
-    wanted = (await posted(request)).get("keep") == "1"
-    await console.journal(Journal.set_keep, visitor.person, wanted)
-    return redirect("/journal")
-
-
-async def _journal_page(request: web.Request, forgotten: Forgotten | None = None) -> web.Response:
+async def journal_page(request: web.Request) -> web.Response:
+    """GET /journal"""
     console, visitor = request.app[CONSOLE], request[VISITOR]
     counts = await console.journal(Journal.counts)
     tasks = console.engine.tasks
@@ -91,10 +65,6 @@ async def _journal_page(request: web.Request, forgotten: Forgotten | None = None
         models=[(name, model["hash"], model["loaded"]) for name, model in status["models"].items()],
         reward_model=status["reward_model"],
         waiting=status["waiting"],
-        forgotten=forgotten,
-        may_keep=await console.journal(Journal.may_keep, visitor.person),
-        keep_words=console.settings.keep_words_hours > 0,
-        keep_hours=f"{console.settings.keep_words_hours:g}",
     )
 
 
@@ -153,8 +123,6 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get("/journal", journal_page),
         web.get("/reports", reports_page),
-        web.post("/forget", forget),
-        web.post("/keep", keep),
         web.get("/language/{locale}", language),
         web.get("/login", sign_in_page),
         web.post("/login", sign_in),

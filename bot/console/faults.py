@@ -19,7 +19,7 @@ from bot.console.guard import Handler, Refused
 from bot.console.pages import Pages
 from bot.console.state import CONSOLE, VISITOR, Visitor
 from bot.wording import say, sentence_of
-from engine import BadInput, Busy, MoyouError, NothingGood, SetupError
+from engine import BadInput, Busy, MoyouError, NothingGood, SetupError, TuneError
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ def fault_of(error: BaseException, locale: str) -> Fault:
         fault = Fault(sentence_of(error, locale), reference, 503)
     elif isinstance(error, NothingGood):
         fault = Fault(sentence_of(error, locale), reference, 422)
+    elif isinstance(error, TuneError):
+        fault = Fault(sentence_of(error, locale), reference, 409)
     elif isinstance(error, MoyouError):
         fault = Fault(say("failure.setup", locale), reference, 500)
     else:

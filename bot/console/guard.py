@@ -32,6 +32,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""For a picture that is opened by itself: it may be styled as it says and reach nothing."""
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -84,7 +86,8 @@ class Guard:
     async def headers(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Every answer carries the same strict headers."""
         response = await handler(request)
-        response.headers.update(HEADERS)
+        own = response.headers.get("Content-Security-Policy", POLICY)
+        response.headers.update({**HEADERS, "Content-Security-Policy": own})
         if not request.path.startswith(STATIC):
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -181,6 +181,18 @@ document.addEventListener("keydown", (event) => {
   event.target.form.requestSubmit();
 });
 
+// Keys of a card press its buttons while the focus is on the card and not in a field.
+document.addEventListener("keydown", (event) => {
+  const plain = !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey;
+  const card = event.target.closest?.("[data-keys]");
+  if (!card || !plain || event.isComposing || event.repeat) return;
+  if (event.target.matches("textarea, select, input:not([type=checkbox])")) return;
+  const button = [...card.querySelectorAll("[data-press]")].find((one) => one.dataset.press === event.key.toLowerCase());
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
@@ -204,4 +216,5 @@ document.addEventListener("click", async (event) => {
 });
 
 prepare(document);
+document.querySelector("[data-keys]")?.focus({ preventScroll: true });
 if (location.hash === "" && document.querySelector(".log .turn")) window.scrollTo(0, document.documentElement.scrollHeight);

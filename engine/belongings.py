@@ -1,0 +1,126 @@
+"""What the journal holds of one person: how much, all of it, and what goes when it is too old.
+
+Every table with a column `person` is looked into, so that a table which comes later is not forgotten.
+
+Knows: which rows belong to a person. Does not know: who asks, Discord, how it is worded. Erasing all of it is
+`Journal.forget`.
+
+Functions on a Journal, called as its methods are: await journal(belongings, person).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.journal import Journal
+from engine.journal_guilds import DAY
+from engine.journal_rows import Forgotten, people_tables
+
+AT_ONCE = 2000
+"""Replies erased in one transaction when they are too old: others wait no longer than that takes."""
+_DRAFTS = "SELECT sum(json_array_length(body, '$.drafts')) FROM generations WHERE person = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much there is of a person. `since`: the oldest reply, seconds since 1970, 0 for none; `others`:
+    rows of tables beside replies and judgements, by the table's name."""
+
+    replies: int
+    drafts: int
+    requests: int
+    judgements: int
+    since: float
+    others: Mapping[str, int]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.replies or self.judgements or any(self.others.values()))
+
+
+def kept_of(journal: Journal, person: str) -> Kept:
+    """How much the journal holds of this person now."""
+    who = (journal._hash("person", person),)
+
+    def count(sql: str) -> Any:
+        row = journal._row(sql, who)
+        return 0 if row is None or row[0] is None else row[0]
+
+    words = "SELECT count(*) FROM words WHERE generation IN (SELECT id FROM generations WHERE person = ?)"
+    tables = [name for name in people_tables(journal._db) if name not in ("generations", "facts")]
+    return Kept(
+        replies=count("SELECT count(*) FROM generations WHERE person = ?"),
+        drafts=count(_DRAFTS),
+        requests=count(words),
+        judgements=count("SELECT count(*) FROM facts WHERE person = ?"),
+        since=count("SELECT min(at) FROM generations WHERE person = ?"),
+        others={name: count(f"SELECT count(*) FROM {name} WHERE person = ?") for name in tables},
+    )
+
+
+def belongings(journal: Journal, person: str) -> str:
+    """Everything of this person as JSON: a list of rows for each table, with words while they are kept.
+
+    Hashes of the person are left out; those of servers and channels stay, they tell rows apart.
+    """
+    who = journal._hash("person", person)
+    theirs = "SELECT id FROM generations WHERE person = :who"
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table in people_tables(journal._db):
+        found[table] = _rows(journal, f"SELECT * FROM {table} WHERE person = :who", who)
+    for table in ("words", "messages"):
+        found[table] = _rows(journal, f"SELECT * FROM {table} WHERE generation IN ({theirs})", who)
+    return json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _rows(journal: Journal, sql: str, who: str) -> list[dict[str, Any]]:
+    cursor = journal._db.execute(sql, {"who": who})
+    names = [column[0] for column in cursor.description]
+    return [
+        {name: _value(name, value) for name, value in zip(names, row, strict=True) if name != "person"}
+        for row in cursor
+    ]
+
+
+def _value(name: str, value: Any) -> Any:
+    """A reply or request as the object it is, not as text within text."""
+    return json.loads(value) if name in ("body", "request", "options") and value else value
+
+
+def forget_old(journal: Journal, days: float) -> Forgotten:
+    """Erase replies of more than `days` days ago with all that hangs on them; 0: none are too old."""
+    generations = facts = 0
+    latest = journal._clock() - days * DAY
+    while days > 0:
+        old = [
+            row[0]
+            for row in journal._db.execute(
+                "SELECT id FROM generations WHERE at < ? LIMIT ?", (latest, AT_ONCE)
+            )
+        ]
+        if not old:
+            break
+        with journal._writing():
+            marks = ",".join("?" * len(old))
+            gone = journal._db.execute(f"DELETE FROM facts WHERE generation IN ({marks})", old).rowcount
+            for table in ("words", "messages"):
+                journal._db.execute(f"DELETE FROM {table} WHERE generation IN ({marks})", old)
+            journal._db.execute(f"DELETE FROM generations WHERE id IN ({marks})", old)
+            journal._db.execute("DELETE FROM cells WHERE judged = 0")
+            row = {"at": journal._clock(), "generations": len(old), "facts": gone, "why": "age"}
+            journal._db.table("deletions").insert(row)
+        generations, facts = generations + len(old), facts + gone
+    if generations:
+        journal._empty_log()
+    return Forgotten(generations, facts)
+
+
+def deletions(journal: Journal, most: int = 50) -> tuple[tuple[float, str, int, int], ...]:
+    """The latest erasures: when, why (person, server or age), how many replies and judgements. Of nobody."""
+    rows = journal._db.execute(
+        "SELECT at, why, generations, facts FROM deletions ORDER BY id DESC LIMIT ?", (most,)
+    )
+    return tuple(tuple(row) for row in rows)

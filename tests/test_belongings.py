@@ -1,0 +1,170 @@
+"""What is kept of a person, all of it as a file, nothing of it anywhere once forgotten, old replies gone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from engine import tuned
+from engine.belongings import belongings, deletions, forget_old, kept_of
+from engine.export import export
+from engine.guild_settings import GuildSettings
+from engine.journal import Fact, Journal, Place
+from engine.journal_guilds import set_guild_settings
+from engine.journal_summaries import leave_out
+from engine.reviewing import agreement, review, review_queue
+from engine.tune import tune
+from engine.values import Request
+from tests.population import judgements
+from tests.replies import WORDS, draft, reply
+
+PERSON, OTHER = "123456789012345678", "222222222222222222"
+REPLY, DRAFT, REWRITE = "只写给那个人的一句回答", "没有送出的另一份草稿", "那个人自己的改写"
+GUILD, CHANNEL, DIRECT = "900001", "800002", "700003"
+
+
+def live(journal: Journal) -> None:
+    """A person asks, judges, reports, reviews and decides; another one does too."""
+    for name, who, place in (
+        ("mine", PERSON, Place("discord", GUILD, CHANNEL)),
+        ("direct", PERSON, Place("discord", "", DIRECT)),
+        ("theirs", OTHER, Place("discord", GUILD, CHANNEL)),
+    ):
+        text = REPLY if who == PERSON else "别人的回答"
+        drafts = (draft(f"{text}{WORDS}", f"{text}□"), draft(DRAFT if who == PERSON else "草稿"))
+        request = Request("chat", text=WORDS if who == PERSON else "别的话", context=(WORDS, "嗯"))
+        journal.record(request, reply(name, drafts[0].text, drafts=drafts), who, place)
+        journal.attach(name, f"55500{len(name)}")
+        journal.react(Fact(name, PERSON, "reaction", 1.0, "👍"))
+        journal.react(Fact(name, OTHER, "button", -1.0, "down", f"dull\n{REWRITE if who == PERSON else ''}"))
+    journal.react(Fact("theirs", PERSON, "button", -1.0, "report", f"spam\n{REWRITE}"))
+    review(journal, "theirs", PERSON, "bad", f"dull\n{REWRITE}", GUILD)
+    leave_out(journal, GUILD, [PERSON], True)
+    journal.set_keep(PERSON, True)
+    set_guild_settings(journal, GUILD, GuildSettings(channels=(CHANNEL,)))
+
+
+def everywhere(folder: Path, secrets: set[bytes]) -> set[bytes]:
+    """Those of the secrets that stand in any file, or in any cell of any table."""
+    found = set()
+    for file in folder.rglob("*"):
+        if file.is_file():
+            held = file.read_bytes()
+            found |= {secret for secret in secrets if secret in held}
+    with sqlite3.connect(folder / "journal.db") as db:
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in db.execute(f'SELECT * FROM "{table}"'):
+                cells = b"\0".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
+                found |= {secret for secret in secrets if secret in cells}
+    return found
+
+
+def test_after_forget_me_no_table_and_no_file_has_anything_of_the_person(tmp_path: Path) -> None:
+    (tmp_path / "models" / "reward").mkdir(parents=True)
+    with Journal(tmp_path / "journal.db") as journal:
+        live(journal)
+        hashes = {journal._hash("person", PERSON), journal._hash("channel", DIRECT)}
+        texts = {PERSON, WORDS, REPLY, DRAFT, REWRITE, *hashes}
+        # JSON that SQLite holds may spell them as escapes
+        secrets = {form for text in texts for form in (text.encode(), json.dumps(text)[1:-1].encode())}
+        plain = {text.encode() for text in (WORDS, REPLY, DRAFT, REWRITE, *hashes)}
+        assert plain <= everywhere(tmp_path, secrets), "the search finds what is there"
+        journal.forget(PERSON)
+        assert everywhere(tmp_path, secrets) == set(), "while it is open"
+        assert journal.reply("theirs") is not None
+        assert [signal.person for signal in journal.signals()] == [journal._hash("person", OTHER)]
+        assert kept_of(journal, PERSON).nothing
+        assert agreement(journal).reviews == 0
+        assert deletions(journal)[0][1:] == ("person", 2, 7)
+        [(number, *rest)] = journal._db.execute("SELECT * FROM deletions").fetchall()
+        assert number == 1
+        assert len(rest) == 4, "when, how many, why: no identity"
+    assert everywhere(tmp_path, secrets) == set(), "closed"
+    export(tmp_path / "journal.db", "csv", tmp_path / "out.csv")
+    assert everywhere(tmp_path, secrets) == set(), "nor in an export made afterwards"
+
+
+def test_a_refusal_alone_is_remembered(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        live(journal)
+        journal.set_keep(PERSON, False)
+        journal.forget(PERSON)
+        assert {name: count for name, count in kept_of(journal, PERSON).others.items() if count} == {
+            "people": 1
+        }
+        assert not journal.may_keep(PERSON)
+
+
+def test_everything_of_a_person_comes_as_a_file_and_nothing_of_others(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        live(journal)
+        kept = kept_of(journal, PERSON)
+        assert (kept.replies, kept.drafts, kept.requests, kept.judgements) == (2, 4, 2, 5)
+        assert kept.since > 0
+        assert not kept.nothing
+        text = belongings(journal, PERSON)
+        found = json.loads(text)
+        assert {row["id"] for row in found["generations"]} == {"mine", "direct"}
+        assert {row["body"]["text"] for row in found["generations"]} == {f"{REPLY}□"}
+        assert {row["request"]["text"] for row in found["words"]} == {WORDS}
+        assert {row["kind"] for row in found["facts"]} == {"reaction", "button", "review"}
+        assert len(found["left_out"]) == 1
+        assert journal._hash("person", PERSON) not in text
+        assert journal._hash("person", OTHER) not in text
+        assert "别人的回答" not in text
+        assert kept_of(journal, "nobody").nothing
+        assert not any(json.loads(belongings(journal, "nobody")).values())
+
+
+def test_the_next_model_is_trained_without_who_was_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal(path) as journal:
+        rows = judgements(3, number=260, people=9, taste=1.0)
+        for number, one in enumerate(rows):
+            journal.record(
+                Request(one.task), reply(f"g{number}", one.own_text, task=one.task), "asker", Place("console")
+            )
+            journal.react(Fact(f"g{number}", one.person, "button", one.value, "up", at=float(number)))
+    people = {one.person for one in rows}
+    before = tune(path, tmp_path / "models", dry_run=True)
+    with Journal(path) as journal:
+        forgotten = rows[0].person
+        journal.forget(forgotten)
+        left = [one for one in rows if one.person != forgotten]
+        assert sum(1 for _ in journal.judged()) == len(left)
+    after = tune(path, tmp_path / "models")
+    assert (before.people, after.people) == (len(people), len(people) - 1)
+    assert after.judgements == len(left)
+    if after.model:
+        report = tuned.read_report(tmp_path / "models", "reward", after.model) or {}
+        assert (report["parent"], report["judgements"]) == ("", len(left))
+        assert report["since"] <= report["until"]
+
+
+def test_what_is_older_than_the_setting_goes_and_is_counted_without_names(tmp_path: Path) -> None:
+    now = [1e9]
+    with Journal(tmp_path / "journal.db", clock=lambda: now[0]) as journal:
+        for number in range(5):
+            now[0] = 1e9 + number * 86_400
+            journal.record(Request("chat", text=WORDS), reply(f"g{number}", REPLY), PERSON, Place("console"))
+            journal.react(Fact(f"g{number}", OTHER, "button", 1.0, "up"))
+        assert forget_old(journal, 0) == dataclasses.replace(forget_old(journal, 30), generations=0)
+        gone = forget_old(journal, 2.5)
+        assert (gone.generations, gone.facts) == (2, 2)
+        assert journal.counts().generations == 3
+        assert deletions(journal) == ((now[0], "age", 2, 2),)
+        assert len(review_queue(journal, "mo")) == 3
+        [cell] = journal._db.execute("SELECT judged FROM cells WHERE by = 'all'").fetchall()
+        assert cell == (3,)
+
+
+@pytest.mark.parametrize("days", [0, 30])
+def test_nothing_too_old_leaves_no_mark(tmp_path: Path, days: float) -> None:
+    with Journal(tmp_path / "journal.db") as journal:
+        live(journal)
+        assert forget_old(journal, days).generations == 0
+        assert deletions(journal) == ()
