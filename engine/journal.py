@@ -46,6 +46,7 @@ from engine.journal_rows import (
     JudgedText,
     Place,
     TaskCounts,
+    drawn_columns,
     without_copies,
 )
 from engine.values import Reply, Request, Signal
@@ -147,6 +148,7 @@ class Journal:
             "request_hash": self._request_hash(request),
             "text_hash": self._hash("text", reply.text),
             "body": _storable(kept.to_json()),
+            **drawn_columns(reply),
         }
         with self._writing():
             self._db.table("generations").insert(row)
@@ -388,7 +390,8 @@ class Journal:
             self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
             generations = self._db.execute("DELETE FROM generations WHERE person = ?", who).rowcount
             self._db.execute("DELETE FROM people WHERE person = ? AND keep = 1", who)
-            self._db.execute("DELETE FROM left_out WHERE person = ?", who)
+            for table in ("left_out", "manners"):
+                self._db.execute(f"DELETE FROM {table} WHERE person = ?", who)
             self._db.table("deletions").insert(
                 {"at": self._clock(), "generations": generations, "facts": facts}
             )
