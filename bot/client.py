@@ -32,6 +32,8 @@ from bot.metrics import Metrics
 from bot.privacy import PrivacyButton
 from bot.reactions import Reactions
 from bot.settings import Settings
+from bot.style import StyleMenu
+from bot.taste_page import TasteMenu
 from bot.translator import Translator
 from engine import JournalThread
 
@@ -101,6 +103,7 @@ class MoyouClient(discord.AutoShardedClient):
     async def setup_hook(self) -> None:
         patience.bound(self)
         self.add_dynamic_items(ReplyButton, EditedButton, PrivacyButton, ChannelMenu, SettingsButton)
+        self.add_dynamic_items(StyleMenu, TasteMenu)
         await self.tree.set_translator(Translator())
         if self.shard_ids is not None and 0 not in self.shard_ids:
             return  # the process with the first shard tells Discord of the commands

@@ -16,6 +16,7 @@ from bot.installs import AnyCommand, in_servers
 from bot.menus import report_menu, task_menu, why_menu
 from bot.moderation import status_command
 from bot.privacy import privacy_command
+from bot.style import style_command
 from bot.summary import Asked, summarize_channel
 from bot.task_command import task_command
 from bot.translator import words
@@ -28,6 +29,7 @@ def add_commands(tree: app_commands.CommandTree[Any], answering: Answering) -> N
     own: list[AnyCommand] = [
         status_command(answering),
         privacy_command(answering),
+        style_command(answering),
         help_command(answering),
         summarize_menu(answering),
         why_menu(answering),

@@ -15,9 +15,10 @@ from discord import app_commands
 from bot.answering import Answering, guarded
 from bot.installs import anywhere
 from bot.shards import all_here
+from bot.style import style_line
 from bot.translator import words
 from bot.wording import say
-from engine import Journal
+from engine import Journal, Manner, manner_of
 
 _STYLES = {
     "stop": discord.ButtonStyle.secondary,
@@ -52,6 +53,9 @@ async def policy(interaction: discord.Interaction[Any], answering: Answering) ->
     )
     state = say("privacy.keeps" if keeps else "privacy.keeps_nothing", locale)
     text = say("privacy.policy", locale, kept=kept, state=state) + await _elsewhere(answering, locale)
+    manner = await answering.journal(manner_of, str(interaction.user.id))
+    if manner != Manner():
+        text += "\n" + style_line(manner, locale)
     return text, _view("stop" if keeps else "keep", "forget", locale)
 
 

@@ -20,6 +20,7 @@ from bot.invite import RIGHTS, invite_link
 from bot.moderation import status_command
 from bot.privacy import privacy_command
 from bot.settings import DEFAULTS, Settings
+from bot.style import style_command
 from bot.wording import say
 from engine.prompt import load_tasks
 
@@ -129,7 +130,8 @@ def test_every_command_and_menu_of_our_own_is_named(text: str) -> None:
     locale = "zh-CN" if text is CHINESE else "en"
     engine: Any = SimpleNamespace(tasks=load_tasks())
     answering: Any = SimpleNamespace(engine=engine, settings=Settings())
-    for command in (status_command(answering), help_command(answering), privacy_command(answering)):
+    own = (status_command, help_command, privacy_command, style_command)
+    for command in (make(answering) for make in own):
         assert f"`/{command.name}`" in text
     menus = [task.menu[locale] for task in load_tasks().values() if task.menu]
     menus += [say(key, locale) for key in ("menu.summarize", "menu.why", "menu.report")]
