@@ -292,13 +292,31 @@ def summarize(file: Any, points: int | None, characters: int | None, as_json: bo
 @click.option("--dry-run", is_flag=True, help="Say what would come of it, change nothing.")
 @click.option("--no-promote", is_flag=True, help="Keep it, but do not put it in force.")
 @click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--prompts", type=FOLDER, help="A folder of tasks, in place of the shipped ones.")
 @as_json
-def tune(journal: Path, models: Path, dry_run: bool, no_promote: bool, seed: int, as_json: bool) -> None:
-    """Train the reward model on the journal's judgements; adopt it only if it is better."""
+def tune(
+    journal: Path,
+    models: Path,
+    dry_run: bool,
+    no_promote: bool,
+    seed: int,
+    prompts: Path | None,
+    as_json: bool,
+) -> None:
+    """Learn from the journal's judgements: settings, channels' tastes, and a reward model if it is better."""
+    from engine.errors import TuneError
+    from engine.prompt import load_tasks
     from engine.tune import tune as run
+    from engine.tune_places import tune_places
 
-    report = run(journal, models, dry_run=dry_run, promote=not no_promote, seed=seed)
-    show(report.to_dict(), as_json)
+    places = tune_places(journal, models, load_tasks(prompts), dry_run=dry_run, promote=not no_promote)
+    try:
+        report = run(journal, models, dry_run=dry_run, promote=not no_promote, seed=seed)
+    except TuneError:
+        if places.choices or places.tastes:
+            show(places.to_dict(), as_json)
+        raise
+    show(report.to_dict() | places.to_dict(), as_json)
     if report.refusal is not None and not dry_run:
         raise report.refusal
 
@@ -308,7 +326,7 @@ def tune(journal: Path, models: Path, dry_run: bool, no_promote: bool, seed: int
 @models_option
 @as_json
 def promote(model: str, models: Path, as_json: bool) -> None:
-    """Put a tuned model in force. MODEL: reward (its newest version) or reward/VERSION."""
+    """Put a tuned model in force. MODEL: reward, decoding or talk (its newest version), or NAME/VERSION."""
     from engine import tuned
 
     name, _, version = model.partition("/")
@@ -320,7 +338,7 @@ def promote(model: str, models: Path, as_json: bool) -> None:
 @models_option
 @as_json
 def rollback(model: str, models: Path, as_json: bool) -> None:
-    """Put the version in force that was before. MODEL: reward."""
+    """Put the version in force that was before. MODEL: reward, decoding or talk."""
     from engine import tuned
 
     show({"model": model, "version": tuned.rollback(models, model)}, as_json)

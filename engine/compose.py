@@ -38,6 +38,7 @@ from engine import (
     verse_task,
 )
 from engine.decode import FLOAT32, Decoder, Row, Sampling
+from engine.decoding_choice import ARMS, Choices
 from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import AnotherModel, ModelBroken, NothingGood, SetupError
 from engine.facing import Facing
@@ -48,7 +49,7 @@ from engine.pool import Pool
 from engine.talk_task import TAG, words_of
 from engine.task import Task
 from engine.trial import Arms
-from engine.tuned import CurrentReward
+from engine.tuned import DECODING, CurrentReward, InForce
 from engine.values import Draft, Reply, Request
 from engine.weights import LINES_FILE, folder_of
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from engine.reward import RewardModel
 
 _WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperature
+_ENDING = {"short": 1.5, "long": -1.5}  # nats that a wished length adds to a text's end
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
 _SAMPLED = ("temperature", "nucleus", "max_tokens", "no_repeat")  # of a task's decoding
@@ -82,6 +84,7 @@ class Composer:
         self._passages: dict[str, Passages | None] = {}
         self._translators: dict[str, translate.Translator] = {}
         self._reward = Arms(tuned, CurrentReward(tuned)) if tuned is not None else None
+        self._choices = InForce(tuned, DECODING, Choices.load) if tuned is not None else None
         self._pool = Pool()
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
@@ -197,7 +200,9 @@ class Composer:
         decoder = self.decoder(model)
         if again is not None and again.model != decoder.checkpoint.identity:
             raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
-        decoding = dict(again.decoding if again else decoding or self._decoding(task, request))
+        if again is not None:
+            decoding = again.decoding
+        decoding = dict(decoding or self._decoding(task, request, seed, decoder.checkpoint.identity))
         # A reply that does not say how it was computed is older than the choice.
         sampled = {name: decoding[name] for name in _SAMPLED}
         sampling = Sampling(**sampled, arithmetic=decoding.get("arithmetic", FLOAT32))
@@ -210,6 +215,8 @@ class Composer:
         reward = self._reward.model(seed) if self._reward is not None else None
         if reward is not None:
             drafts = _with_reward(reward, task, drafts)
+        if request.length and task.model == "talk" and not task.dial:
+            drafts = _of_length(drafts, request.length)
         # Of translations the best is sent: people ask what a text means, not for variety.
         chosen, propensity = (0, 1.0) if task.model == "translate" else _choose(drafts, allowed, seed)
         reply = Reply(
@@ -250,6 +257,8 @@ class Composer:
         elif around is None:
             # a reply that does not name it is older than the choice
             z = float(decoding.get("spread", 1.0)) * decode.latents(seed, rows, decoder.latent_size)
+            if "lean" in decoding:  # what is liked where it is asked
+                z = z + torch.tensor(decoding["lean"])
         else:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
         if model == "translate":
@@ -263,7 +272,8 @@ class Composer:
             return self._verse(task, request, decoder, z, seed, sampling)
         book = self._the_book() if decoding["book"] else None
         known = self._known_passages(decoder)
-        return talk_task.write(task, request, decoder, z, seed, sampling, book, known)
+        ending = float(decoding.get("ending", 0.0))
+        return talk_task.write(task, request, decoder, z, seed, sampling, book, known, ending)
 
     def _once_more(self, written: Reply, drafts: Sequence[Draft], extra: Any, began: float) -> Reply:
         """`written` with its drafts as they came out now, scored as they were then."""
@@ -283,12 +293,22 @@ class Composer:
         }
         return dataclasses.replace(written, **values, **extra(written.chosen))
 
-    def _decoding(self, task: Task, request: Request) -> dict[str, Any]:
+    def _decoding(self, task: Task, request: Request, seed: int, model: str) -> dict[str, Any]:
+        """The settings to write with, all that a replay needs. `model`: the one that writes, name@hash."""
         values: dict[str, Any] = {name: getattr(task.decoding, name) for name in _SAMPLED}
+        choices = self._choices.now() if self._choices is not None else None
+        chosen = choices.draw(task, request, seed) if choices is not None else None
+        if chosen is not None:
+            values |= {**ARMS[chosen.arm].of(task.decoding), "choice": chosen.values()}
         values["temperature"] *= _WARMTH.get(request.tone, 1.0)
         values["arithmetic"] = Sampling().arithmetic
         if task.dial:
             return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
+        if request.length and task.model == "talk":
+            values["ending"] = _ENDING[request.length]
+        lean = request.leans.get(model, ())
+        if lean and task.model != "translate":
+            values["lean"] = list(lean)
         here = {"drafts": task.decoding.drafts, "spread": task.decoding.spread}
         return {**values, **here, "book": self._use_book}
 
@@ -380,6 +400,17 @@ def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> lis
             score=choice.blended(draft.score, probability),
         )
         for draft, probability in zip(drafts, liked, strict=True)
+    ]
+
+
+def _of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
+    """The drafts; where short (long) ones are wanted, those longer (shorter) than half of them are lower."""
+    lengths = [max(1, len(judge.tokens_of(draft.text))) for draft in drafts]
+    middle = float(np.median(lengths))
+    fits = [min(1.0, middle / n if wanted == "short" else n / middle) ** 0.5 for n in lengths]
+    return [
+        dataclasses.replace(draft, scores={**draft.scores, "wished": fit}, score=draft.score * fit)
+        for draft, fit in zip(drafts, fits, strict=True)
     ]
 
 

@@ -46,6 +46,7 @@ from engine.journal_rows import (
     JudgedText,
     Place,
     TaskCounts,
+    drawn_columns,
     people_tables,
     without_copies,
 )
@@ -148,6 +149,7 @@ class Journal:
             "request_hash": self._request_hash(request),
             "text_hash": self._hash("text", reply.text),
             "body": _storable(kept.to_json()),
+            **drawn_columns(reply),
         }
         with self._writing():
             self._db.table("generations").insert(row)

@@ -104,6 +104,12 @@ def _forget(journal: Journal, which: str, values: dict[str, Any], *, in_unions: 
         facts = run(f"DELETE FROM facts WHERE generation IN {theirs}", values).rowcount
         for table in ("words", "messages"):
             run(f"DELETE FROM {table} WHERE generation IN {theirs}", values)
+        for table in ("tastes", "taste_resets"):
+            run(
+                f"DELETE FROM {table} WHERE channel IN "
+                f"(SELECT channel FROM generations WHERE id IN {theirs})",
+                values,
+            )
         generations = run(f"DELETE FROM generations WHERE id IN {theirs}", values).rowcount
         for table in ("left_out", "digests", "cells"):
             run(f"DELETE FROM {table} WHERE guild IN {which}", values)

@@ -7,6 +7,7 @@ Does not know: how any of it is stored (`engine.journal` does), but for which ta
 from __future__ import annotations
 
 import dataclasses
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
@@ -90,6 +91,20 @@ class JudgedText:
     at: float
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     model: str = ""
+
+
+def drawn_columns(reply: Reply) -> dict[str, object]:
+    """Which setting of decoding a reply was drawn with, if any was, and the latent it was drawn from.
+
+    What was written near another text or reply says nothing of the latents that are liked.
+    """
+    choice = reply.decoding.get("choice") or {}
+    latent = () if "distance" in reply.decoding or not reply.drafts else reply.latent
+    return {
+        "arm": str(choice.get("arm", "")),
+        "control": int(bool(choice.get("control"))),
+        "latent": struct.pack(f"<{len(latent)}f", *latent) if latent else None,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,10 @@ def _unite(journal: Journal) -> Merged:
     for table in ("words", "messages"):
         run(f"DELETE FROM {table} WHERE generation IN {_ERASED}")
     run(f"DELETE FROM generations WHERE id IN {_ERASED}")
+    columns = ", ".join(f'"{name}"' for name in journal._db.table("generations").columns_dict)
     generations = run(
-        f"INSERT OR IGNORE INTO generations SELECT * FROM other.generations WHERE id NOT IN {_ERASED}"
+        f"INSERT OR IGNORE INTO generations ({columns}) SELECT {columns} FROM other.generations "
+        f"WHERE id NOT IN {_ERASED}"
     ).rowcount
     run(
         "INSERT OR IGNORE INTO messages SELECT * FROM other.messages "
@@ -95,6 +97,16 @@ def _unite(journal: Journal) -> Merged:
         "INSERT INTO left_out (guild, person, out, at) SELECT guild, person, out, at FROM other.left_out "
         "WHERE true ON CONFLICT (guild, person) DO UPDATE SET out = excluded.out, at = excluded.at "
         "WHERE excluded.at > left_out.at"
+    )
+    run(
+        "INSERT INTO manners (person, tone, length, at) SELECT person, tone, length, at FROM other.manners "
+        "WHERE true ON CONFLICT (person) DO UPDATE SET tone = excluded.tone, length = excluded.length, "
+        "at = excluded.at WHERE excluded.at > manners.at"
+    )
+    # what channels like is learnt anew from the judgements that came over
+    run(
+        "INSERT INTO taste_resets (channel, at) SELECT channel, at FROM other.taste_resets WHERE true "
+        "ON CONFLICT (channel) DO UPDATE SET at = max(excluded.at, taste_resets.at)"
     )
     run(
         "INSERT INTO digests (guild, due, previous, claimed, sent) "

@@ -165,6 +165,34 @@ def summaries(db: Database) -> None:
     )
 
 
+@MIGRATIONS(name="0007_personal")
+def personal(db: Database) -> None:
+    """The setting of decoding that a reply was drawn with and the latent it came from (it lies in the body
+    too, where reading millions takes long); how people want to be written to; what channels like, as a shift
+    of a model's latents, and since when a channel's judgements count.
+
+    What a channel likes goes with any of the judgements it was learnt from, until it is learnt again.
+    """
+    db.table("generations").add_column("arm", str, not_null_default="")
+    db.table("generations").add_column("control", int, not_null_default=0)
+    db.table("generations").add_column("latent", bytes)
+    db.table("manners").create(
+        {"person": str, "tone": str, "length": str, "at": float},
+        pk="person",
+        not_null={"tone", "length", "at"},
+    )
+    db.table("tastes").create(
+        {"channel": str, "model": str, "lean": str, "judgements": int, "people": int, "at": float},
+        pk=("channel", "model"),
+        not_null={"lean", "judgements", "people", "at"},
+    )
+    db.table("taste_resets").create({"channel": str, "at": float}, pk="channel", not_null={"at"})
+    db.execute(
+        "CREATE TRIGGER tastes_go_with_judgements AFTER DELETE ON facts BEGIN DELETE FROM tastes "
+        "WHERE channel = (SELECT channel FROM generations WHERE id = OLD.generation); END"
+    )
+
+
 @MIGRATIONS(name="0008_tallies")
 def tallied(db: Database) -> None:
     """Judgements counted as they come, for reports; the view in a form that reads only the facts of the

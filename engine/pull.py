@@ -16,6 +16,17 @@ WORD = 1.5  # nats for a word of the text that was not used yet, at strength 1
 CONTEXT = 3  # words behind that decide where in the text one is
 
 
+class Ending:
+    """What makes texts end earlier (`nats` above 0) or later."""
+
+    def __init__(self, nats: float) -> None:
+        self._bias = {END: nats}
+
+    def bias(self, written: Sequence[int]) -> Mapping[int, float]:
+        """Nats to add to the logits of some tokens after `written`."""
+        return self._bias if written else {}
+
+
 class Pull:
     """What raises the logits of given texts' words, each text with its strength in [0, 1]."""
 

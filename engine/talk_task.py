@@ -18,6 +18,7 @@ from engine.book import Book
 from engine.decode import Decoder, Row, Sampling, Wanted
 from engine.errors import NothingGood
 from engine.passages import Passages
+from engine.pull import Ending
 from engine.task import CONTEXT, Task
 from engine.values import Draft, Origin, Request
 
@@ -49,12 +50,14 @@ class _Asking:
     context: tuple[str, ...]
     source: str
     known: Passages | None
+    ending: float = 0.0
 
     def wanted(self, z: torch.Tensor, seed: int, sampling: Sampling, prototype: str = "") -> Wanted:
         condition = self.decoder.condition(self.tags, self.context, prototype)
         here, nowhere = (self.decoder.condition(self.tags, parts) for parts in (self.context, ()))
         beside = [nowhere, here] if prototype else [nowhere]
-        return Wanted(condition, z, seed, sampling, beside=beside)
+        pulls = [Ending(self.ending)] * len(z) if self.ending else None
+        return Wanted(condition, z, seed, sampling, pulls=pulls, beside=beside)
 
     def kept(
         self, rows: Sequence[Row], z: torch.Tensor, prototype: str = ""
@@ -93,16 +96,17 @@ def write(
     sampling: Sampling,
     book: Book | None,
     known: Passages | None,
+    ending: float = 0.0,
 ) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
     """Drafts, and what a Reply says beside the chosen one. `known`: passages that must not be copied.
 
-    Raises NothingGood.
+    `ending`: nats added to the end of what is written. Raises NothingGood.
     """
     context = conversation(task, request)
     # the language is asked for by a tag as well, where the model learnt it so
     spoken = text.locale_of(request.text, request.locale)
     tags = (*TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en")
-    asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known)
+    asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known, ending)
     found: list[tuple[str, float]] = []
     if book is not None:
         asked = context[-1] if context and CONTEXT not in task.condition else request.text

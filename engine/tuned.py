@@ -4,6 +4,10 @@ A model's versions lie in models/<name>/<hash>/. The small file models/<name>/cu
 in force (empty or missing: what Moyou shipped with); it is replaced by a rename, so that a reader
 finds the old or the new one, never half of it. models/<name>/history.jsonl says who followed whom.
 
+    reward      re-ranks drafts (`engine.reward`)
+    decoding    how often each setting of decoding is drawn (`engine.decoding_choice`)
+    talk, …     a writing model, fine-tuned (`engine.fine_tune`): a checkpoint like the shipped one
+
 Knows: versions, `current`, the history, hashes of folders; keeps a running engine on the newest.
 Does not know: how a model is trained or judged. Imports torch only when a model is loaded.
 """
@@ -19,9 +23,11 @@ import re
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from engine import weights
 from engine.errors import ModelBroken, ModelMissing, MoyouError, NothingToRollBack
 
 if TYPE_CHECKING:
@@ -32,17 +38,38 @@ log = logging.getLogger(__name__)
 WEIGHTS, CONFIG, VOCABULARY, CARD = "model.safetensors", "config.json", "vocabulary.json", "CARD.md"
 REPORT = "report.json"
 """What the gate found; beside the hashed files, not one of them."""
-HASHED = (CARD, CONFIG, WEIGHTS, VOCABULARY)
+REWARD, DECODING = "reward", "decoding"
+CHOICES = "choices.json"
+"""What a version of `decoding` is, in place of weights."""
+_HASHED = {REWARD: (CARD, CONFIG, WEIGHTS, VOCABULARY), DECODING: (CARD, CHOICES)}
 CURRENT, HISTORY = "current", "history.jsonl"
 _VERSION = re.compile(r"[\w-]{1,64}")
 
+Model = TypeVar("Model")
 
-def hash_of(folder: Path) -> str:
-    """The first 12 hexadecimal digits of SHA-256 over the model's files. Raises OSError."""
+
+def hash_of(folder: Path, name: str = REWARD) -> str:
+    """The first 12 hexadecimal digits of SHA-256 over the files of a model of this name. Raises OSError."""
+    if name not in _HASHED:
+        return weights.hash_of(folder)
     digest = hashlib.sha256()
-    for name in HASHED:
-        digest.update((folder / name).read_bytes())
+    for file in _HASHED[name]:
+        digest.update((folder / file).read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _is_version(folder: Path, name: str) -> bool:
+    return (
+        bool(_VERSION.fullmatch(folder.name))
+        and (folder / (CHOICES if name == DECODING else WEIGHTS)).is_file()
+    )
+
+
+def names(models: Path) -> list[str]:
+    """What was tuned here: the names of which versions lie there."""
+    if not models.is_dir():
+        return []
+    return sorted(entry.name for entry in models.iterdir() if versions(models, entry.name))
 
 
 def current(models: Path, name: str) -> str:
@@ -58,29 +85,26 @@ def versions(models: Path, name: str) -> list[str]:
     folder = models / name
     if not folder.is_dir():
         return []
-    found = [
-        entry for entry in folder.iterdir() if (entry / WEIGHTS).is_file() and _VERSION.fullmatch(entry.name)
-    ]
+    found = [entry for entry in folder.iterdir() if _is_version(entry, name)]
     return [entry.name for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns, reverse=True)]
 
 
 def promote(models: Path, name: str, version: str | None = None) -> str:
     """Put a version (None: the newest) in force; returns it. Engines that run take it up by themselves.
 
-    Raises ModelMissing, and ModelBroken when a reward model's files are not those its name promises.
+    Raises ModelMissing, and ModelBroken when a model's files are not those its name promises.
     """
     if version is None:
         version = next(iter(versions(models, name)), "")
     folder = models / name / version
-    if not _VERSION.fullmatch(version) or not (folder / WEIGHTS).is_file():
+    if folder.name != version or not _is_version(folder, name):
         raise ModelMissing(model=f"{name}/{version}", folder=models)
-    if name == "reward":
-        try:
-            found = hash_of(folder)
-        except OSError as error:
-            raise ModelBroken(folder=folder, reason=error.strerror) from error
-        if found != version:
-            raise ModelBroken(folder=folder, reason=f"its files make {found}")
+    try:
+        found = hash_of(folder, name)
+    except OSError as error:
+        raise ModelBroken(folder=folder, reason=error.strerror) from error
+    if found != version:
+        raise ModelBroken(folder=folder, reason=f"its files make {found}")
     _switch(models / name, version, "promote")
     return version
 
@@ -175,22 +199,26 @@ def read_report(models: Path, name: str, version: str) -> dict[str, object] | No
     return found
 
 
-class CurrentReward:
-    """The reward model in force, as of now: `model()` looks whether `current` was switched.
+class InForce(Generic[Model]):
+    """The tuned model of a name that is in force, as of now: `now()` looks whether `current` was switched.
 
-    Looking costs one `stat`. A version that cannot be loaded leaves the one before in force and is
-    logged, once. Safe to share between threads; while one loads, the others go on with the one before.
+    `load` makes a model of a version's folder; it may raise MoyouError or OSError. Looking costs one `stat`.
+    A version that cannot be loaded leaves the one before in force and is logged, once. Safe to share between
+    threads; while one loads, the others go on with the one before.
     """
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: Path, name: str, load: Callable[[Path], Model]) -> None:
+        self.name = name
         self._models = models
-        self._file = models / "reward" / CURRENT
+        self._load = load
+        self._file = models / name / CURRENT
         self._lock = threading.Lock()
         self._seen: tuple[int, int, int] | None = None
-        self._model: RewardModel | None = None
+        self._model: Model | None = None
+        self._version = ""
 
-    def model(self) -> RewardModel | None:
-        """The model to score a whole request with, None where none is in force."""
+    def now(self) -> Model | None:
+        """The model to use for a whole request, None where none is in force."""
         if self._signature() != self._seen and self._lock.acquire(blocking=self._model is None):
             try:
                 self._read()
@@ -201,8 +229,8 @@ class CurrentReward:
     @property
     def hash(self) -> str:
         """The hash of the model in force, "" where none is."""
-        model = self.model()
-        return "" if model is None else model.hash
+        self.now()
+        return self._version
 
     def _signature(self) -> tuple[int, int, int] | None:
         try:
@@ -217,14 +245,32 @@ class CurrentReward:
             return
         version = "?"
         try:
-            version = current(self._models, "reward")
+            version = current(self._models, self.name)
             if not version:
-                self._model = None
-            elif self._model is None or self._model.hash != version:
-                from engine.reward import RewardModel
-
-                self._model = RewardModel.load(self._models / "reward" / version)
-                log.info("reward model %s is in force", version)
+                self._model, self._version = None, ""
+            elif self._model is None or self._version != version:
+                self._model = self._load(self._models / self.name / version)
+                self._version = version
+                log.info("%s model %s is in force", self.name, version)
         except (MoyouError, OSError, UnicodeDecodeError) as error:
-            log.error("reward model %s cannot be used, the one before stays in force: %s", version, error)
+            log.error(
+                "%s model %s cannot be used, the one before stays in force: %s", self.name, version, error
+            )
         self._seen = signature
+
+
+def _reward(folder: Path) -> RewardModel:
+    from engine.reward import RewardModel
+
+    return RewardModel.load(folder)
+
+
+class CurrentReward(InForce["RewardModel"]):
+    """The reward model in force."""
+
+    def __init__(self, models: Path) -> None:
+        super().__init__(models, REWARD, _reward)
+
+    def model(self) -> RewardModel | None:
+        """The model to score a whole request with, None where none is in force."""
+        return self.now()

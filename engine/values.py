@@ -23,7 +23,10 @@ class Request:
     `context` holds earlier turns, oldest first, the last one just before `text`; odd ones from
     the end are Moyou's. `options` are the task's options as strings, already named as in the
     task's file. `seed` None lets the engine draw one; the Reply says which.
-    `tone`: "steady" keeps to what is likely, "lively" dares more, "" is the task's own.
+    `tone`: "steady" keeps to what is likely, "lively" dares more, "" is the task's own. `length`: "short",
+    "long" or "", of prose whose length nothing else says. `channel`: the journal's name for the channel it
+    is asked in, "" for none. `leans`: for models by name@hash, how far the latents of what is liked there
+    lie from the prior's middle.
     """
 
     task: str
@@ -33,16 +36,21 @@ class Request:
     context: tuple[str, ...] = ()
     seed: int | None = None
     tone: str = ""
+    length: str = ""
+    channel: str = ""
+    leans: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        names = ("task", "text", "locale", "context", "seed", "tone")
+        names = ("task", "text", "locale", "context", "seed", "tone", "length", "channel")
         values = {name: getattr(self, name) for name in names}
-        return json.dumps({**values, "options": dict(self.options)}, ensure_ascii=False, sort_keys=True)
+        values |= {"options": dict(self.options), "leans": dict(self.leans)}
+        return json.dumps(values, ensure_ascii=False, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Request:
         values: dict[str, Any] = json.loads(text)
-        return cls(**{**values, "context": tuple(values["context"])})
+        leans = {model: tuple(lean) for model, lean in values.get("leans", {}).items()}
+        return cls(**{**values, "context": tuple(values["context"]), "leans": leans})
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ class Engine:
         if self._loading:
             raise Loading()
         decoding = dict(reply.decoding)
+        decoding.pop("choice", None)  # nothing is drawn anew
         if reply.latent:
             decoding |= {"near": list(reply.latent), "distance": VARY_DISTANCE, "book": False}
         return await self._workers.run(lambda: self._load().compose(*prepared, decoding=decoding))

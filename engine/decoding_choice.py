@@ -1,0 +1,395 @@
+"""Which setting of decoding a request is written with: drawn by how likely each is the best one here.
+
+    learnt = learn(rows)                        from judgements of replies whose setting was drawn
+    choices = Choices.load(folder)              the version in force, as `engine.tuned` keeps it
+    chosen = choices.draw("chat", channel, seed)
+
+The settings are few and near the prompt file's own: a little cooler or warmer, a narrower or wider nucleus,
+a readiness to end. Thompson sampling draws a setting as often as it is the best one under the posterior;
+between two tunings the posterior stands still, so these probabilities are worked out by `tune` and kept, and
+a reply's seed draws from them: what is logged replays exactly, and so does the draw.
+
+The posterior is Gaussian and has three layers: a setting's effect in a task, its effect in one channel of the
+task around that, and a person's liking of it there. Effects are measured against what the same person thinks
+of replies at large, so that who likes everything moves nothing; a person's own spread bounds what one person
+can say, however often they judge.
+
+A tenth of the draws are at random, apart from what was learnt and marked as such: they are what the learnt
+choice is compared with. Below a least number of judgements and people a task is not in the file, and then
+nothing is drawn: it is written as its prompt file says.
+
+Knows: the settings, the posterior, the draw, the file. Does not know: how a setting is put to use
+(`engine.compose`), which version is in force, danger and fixed sentences (they are never decoded).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import ModelBroken
+from engine.journal import Journal
+from engine.task import Decoding, Task
+from engine.tuned import CHOICES, DECODING, hash_of
+from engine.values import Request
+
+Numbers = NDArray[np.float64]
+
+CONTROL = 0.1
+"""The share of draws at random."""
+MIN_JUDGEMENTS, MIN_PEOPLE, MIN_EITHER = 60, 5, 8
+"""Of a task, before anything is drawn: judgements, people, likes and dislikes."""
+MIN_CHANNEL_PEOPLE = 3
+"""Below these a channel has no taste of its own: a file must not hold one person's."""
+OWN = "own"
+# Standard deviations in units of a judgement, which is -1 or 1.
+EFFECT = 0.15  # of a setting's effect in a task
+CHANNEL_EFFECT = 0.1  # of a channel's around it
+PERSON_EFFECT = 0.5  # of a person's around that: however much somebody judges, they count as four at most
+JUDGEMENT = 0.9  # of one judgement around what its person thinks
+_PRIOR_VOTES = 2.0  # a person's mean is pulled to everybody's by so many judgements
+_STREAM = 2**62 + 1  # of a seed's random numbers; latents, tokens and the draft have others
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A setting beside the prompt file's own: times its temperature, more nucleus, nats for the end."""
+
+    temperature: float = 1.0
+    nucleus: float = 0.0
+    ending: float = 0.0
+
+    def of(self, decoding: Decoding) -> dict[str, float]:
+        """Temperature, nucleus and, where it is not the model's own, the readiness to end."""
+        values = {
+            "temperature": decoding.temperature * self.temperature,
+            "nucleus": min(0.98, max(0.3, decoding.nucleus + self.nucleus)),
+        }
+        return values | ({"ending": self.ending} if self.ending else {})
+
+
+ARMS: Mapping[str, Arm] = MappingProxyType(
+    {
+        OWN: Arm(),
+        "cooler": Arm(temperature=0.75),
+        "warmer": Arm(temperature=1.3),
+        "narrower": Arm(nucleus=-0.1),
+        "wider": Arm(nucleus=0.08),
+        "shorter": Arm(ending=1.0),
+        "longer": Arm(ending=-1.0),
+    }
+)
+
+
+def arms_of(task: Task) -> tuple[str, ...]:
+    """The settings a task has; none where nothing is sampled. A verse's length is its form's to say."""
+    if task.dial or task.model not in ("talk", "verse"):
+        return ()
+    return tuple(name for name, arm in ARMS.items() if not (arm.ending and task.model == "verse"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A drawn setting. `propensity`: how likely it was to be drawn in all; `control`: drawn at random."""
+
+    arm: str
+    propensity: float
+    control: bool
+
+    def values(self) -> dict[str, Any]:
+        """As a reply logs it."""
+        return {"arm": self.arm, "propensity": round(self.propensity, 6), "control": self.control}
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedArm:
+    """What one person in one channel thinks of a task's replies that were drawn with one setting, "" where
+    none was drawn: the sum of their judgements, how many there are and how many are likes."""
+
+    task: str
+    channel: str
+    person: str
+    arm: str
+    control: bool
+    total: float
+    count: int
+    likes: int
+
+
+def judged_arms(journal: Journal) -> Iterator[JudgedArm]:
+    """What stands of judgements, with hashes in place of people and channels."""
+    rows = journal._db.execute(
+        "SELECT task, channel, s.person, arm, control, sum(value), count(*), sum(value > 0) "
+        "FROM current_signals AS s JOIN generations AS g ON g.id = generation "
+        "WHERE origin NOT IN ('fixed', 'extract') AND value <> 0 "
+        "GROUP BY task, channel, s.person, arm, control"
+    )
+    for task, channel, person, arm, control, total, count, likes in rows:
+        yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """A setting's effect on a judgement and how sure that is; judgements and people it is known from."""
+
+    mean: float
+    deviation: float
+    judgements: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What `tune` found of one task. `probabilities`: by channel, "" for all others."""
+
+    judgements: int
+    people: int
+    posterior: Mapping[str, Posterior]
+    probabilities: Mapping[str, Mapping[str, float]]
+    gain: float | None
+    error: float | None
+
+    def values(self) -> dict[str, Any]:
+        """For the report: channels are counted, not named."""
+        return {
+            "judgements": self.judgements,
+            "people": self.people,
+            "channels": len(self.probabilities) - 1,
+            "best": max(self.posterior, key=lambda arm: self.posterior[arm].mean),
+            "probabilities": dict(self.probabilities[""]),
+            "effects": {
+                arm: {"effect": round(one.mean, 4), "deviation": round(one.deviation, 4)}
+                for arm, one in self.posterior.items()
+            },
+            "gain_over_control": self.gain,
+            "gain_error": self.error,
+        }
+
+
+@dataclass(slots=True)
+class _Cell:
+    """What one person in one channel thinks of one setting, against what they think at large."""
+
+    total: float = 0.0
+    count: int = 0
+
+    @property
+    def variance(self) -> float:
+        return PERSON_EFFECT**2 + JUDGEMENT**2 / self.count
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.count
+
+    def add(self, total: float, count: int) -> None:
+        self.total += total
+        self.count += count
+
+
+def learn(rows: Iterable[JudgedArm], tasks: Mapping[str, Sequence[str]]) -> dict[str, Learnt]:
+    """Each task that has enough judgements. `tasks`: their settings, by `arms_of`."""
+    by_task: dict[str, list[JudgedArm]] = defaultdict(list)
+    for row in rows:
+        if tasks.get(row.task):
+            by_task[row.task].append(row)
+    found = {}
+    for task, judged in sorted(by_task.items()):
+        count, likes = sum(row.count for row in judged), sum(row.likes for row in judged)
+        people = len({row.person for row in judged})
+        if count < MIN_JUDGEMENTS or people < MIN_PEOPLE:
+            continue
+        if min(likes, count - likes) >= MIN_EITHER:
+            found[task] = _learn(judged, tuple(tasks[task]))
+    return found
+
+
+def _learn(judged: Sequence[JudgedArm], arms: tuple[str, ...]) -> Learnt:
+    mean = _means(judged)
+    cells: dict[str, dict[str, dict[str, _Cell]]] = {arm: defaultdict(dict) for arm in arms}
+    here: dict[str, set[str]] = defaultdict(set)
+    for row in judged:
+        if row.arm in cells:
+            cell = cells[row.arm][row.channel].setdefault(row.person, _Cell())
+            cell.add(row.total - row.count * mean[row.person], row.count)
+            here[row.channel].add(row.person)
+    own = {arm: {channel: _pooled(people) for channel, people in cells[arm].items()} for arm in arms}
+    posterior = {
+        arm: Posterior(
+            *_effect(own[arm].values()),
+            sum(cell.count for people in cells[arm].values() for cell in people.values()),
+            len({person for people in cells[arm].values() for person in people}),
+        )
+        for arm in arms
+    }
+    probabilities = {"": _probabilities(posterior)}
+    for channel in sorted(name for name, people in here.items() if len(people) >= MIN_CHANNEL_PEOPLE):
+        if channel:
+            mine = {arm: _in_channel(own[arm], channel) for arm in arms}
+            probabilities[channel] = _probabilities(mine)
+    count = sum(row.count for row in judged)
+    return Learnt(count, len(mean), posterior, probabilities, *_gain(judged, mean))
+
+
+def _means(judged: Sequence[JudgedArm]) -> dict[str, float]:
+    """What each person thinks of replies at large, pulled to what everybody does."""
+    everybody = sum(row.total for row in judged) / sum(row.count for row in judged)
+    of: dict[str, _Cell] = defaultdict(_Cell)
+    for row in judged:
+        of[row.person].add(row.total, row.count)
+    return {
+        person: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
+        for person, cell in of.items()
+    }
+
+
+def _pooled(people: Mapping[str, _Cell]) -> tuple[float, float]:
+    """Mean and variance of a setting in one channel, a person counting by what is known of them."""
+    precision = sum(1 / cell.variance for cell in people.values())
+    return sum(cell.mean / cell.variance for cell in people.values()) / precision, 1 / precision
+
+
+def _effect(channels: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Mean and deviation of a setting's effect in a task, given what is known of it in channels."""
+    precision, weighted = 1 / EFFECT**2, 0.0
+    for mean, variance in channels:
+        precision += 1 / (variance + CHANNEL_EFFECT**2)
+        weighted += mean / (variance + CHANNEL_EFFECT**2)
+    return weighted / precision, precision**-0.5
+
+
+def _in_channel(channels: Mapping[str, tuple[float, float]], channel: str) -> Posterior:
+    """The effect in one channel: what is known there, pooled with what the others say of the task."""
+    mean, deviation = _effect(known for name, known in channels.items() if name != channel)
+    variance = deviation**2 + CHANNEL_EFFECT**2
+    if channel in channels:
+        own, own_variance = channels[channel]
+        mean = (mean / variance + own / own_variance) / (1 / variance + 1 / own_variance)
+        variance = 1 / (1 / variance + 1 / own_variance)
+    return Posterior(mean, math.sqrt(variance), 0, 0)
+
+
+def _probabilities(posterior: Mapping[str, Posterior]) -> dict[str, float]:
+    """How likely each setting is the best one."""
+    found = best(
+        np.array([one.mean for one in posterior.values()]),
+        np.array([one.deviation for one in posterior.values()]),
+    )
+    return {arm: round(float(p), 6) for arm, p in zip(posterior, found, strict=True)}
+
+
+def best(means: Numbers, deviations: Numbers) -> Numbers:
+    """The probability that each of K independent Gaussians is the largest: (K,), which sum to 1."""
+    low, high = (means - 6 * deviations).min(), (means + 6 * deviations).max()
+    x = np.linspace(low, high, 2001)[:, None]
+    standard = (x - means) / deviations
+    density = np.exp(-0.5 * standard**2) / deviations
+    below = np.clip(0.5 * (1 + np.vectorize(math.erf)(standard / math.sqrt(2))), 1e-300, 1.0)
+    others = np.exp(np.log(below).sum(axis=1, keepdims=True) - np.log(below))
+    found: Numbers = (density * others).sum(axis=0)
+    found /= found.sum()
+    return found
+
+
+def _gain(judged: Sequence[JudgedArm], mean: Mapping[str, float]) -> tuple[float | None, float | None]:
+    """What the learnt choice brings over the random one, in units of a judgement, and its standard error,
+    each person counting once."""
+    sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
+    for row in judged:
+        if row.arm:
+            sides[row.control][row.person].add(row.total - row.count * mean[row.person], row.count)
+    learnt, control = ([cell.mean for cell in side.values()] for side in sides)
+    if min(len(learnt), len(control)) < MIN_PEOPLE:
+        return None, None
+    error = math.sqrt(np.var(learnt, ddof=1) / len(learnt) + np.var(control, ddof=1) / len(control))
+    return round(float(np.mean(learnt) - np.mean(control)), 4), round(error, 4)
+
+
+class Choices:
+    """What is in force: by task and channel, how likely each setting is to be drawn."""
+
+    def __init__(
+        self, tasks: Mapping[str, Mapping[str, Mapping[str, float]]], control: float = CONTROL
+    ) -> None:
+        self.tasks, self._control = tasks, control
+
+    def draw(self, task: Task, request: Request, seed: int) -> Chosen | None:
+        """The setting for a request, fixed by its seed. None: the prompt file's own, nothing is drawn.
+
+        Where people chose tone or length, nothing is drawn either: their choice goes before.
+        """
+        channels = self.tasks.get(task.name)
+        arms = arms_of(task)
+        if not channels or not arms or request.tone or request.length:
+            return None
+        learnt = channels.get(request.channel) or channels[""]
+        weights = np.array([learnt.get(arm, 0.0) for arm in arms])
+        total = float(weights.sum())
+        weights = weights / total if total > 0 else np.full(len(arms), 1 / len(arms))
+        first, second = np.random.Generator(np.random.Philox(key=[seed % 2**64, _STREAM])).random(2)
+        control = bool(first < self._control)
+        drawn = np.full(len(arms), 1 / len(arms)) if control else weights
+        place = min(int(np.searchsorted(np.cumsum(drawn), second, side="right")), len(arms) - 1)
+        propensity = (1 - self._control) * weights[place] + self._control / len(arms)
+        return Chosen(arms[place], float(propensity), control)
+
+    def save(self, folder: Path) -> None:
+        values = {"control": self._control, "tasks": self.tasks}
+        (folder / CHOICES).write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Choices:
+        """Raises ModelBroken, also when the file is not the one its folder's name promises."""
+        try:
+            values = json.loads((folder / CHOICES).read_text("utf-8"))
+            tasks = {
+                task: {
+                    channel: {arm: float(p) for arm, p in arms.items()} for channel, arms in channels.items()
+                }
+                for task, channels in values["tasks"].items()
+            }
+            if any("" not in channels for channels in tasks.values()):
+                raise ValueError("a task is without probabilities")
+            digest = hash_of(folder, DECODING)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ModelBroken(folder=folder, reason=f"{type(error).__name__}: {error}") from error
+        if len(folder.name) == len(digest) and folder.name != digest:
+            raise ModelBroken(folder=folder, reason=f"its files make {digest}")
+        return cls(tasks, float(values["control"]))
+
+
+def choices_of(learnt: Mapping[str, Learnt]) -> Choices:
+    return Choices({task: one.probabilities for task, one in learnt.items()})
+
+
+def card(learnt: Mapping[str, Learnt]) -> str:
+    """The version's card. It names nobody."""
+    rows = [
+        f"| {task} | {arm} | {one.mean:+.3f} ± {one.deviation:.3f} | {found.probabilities[''][arm]:.2f} "
+        f"| {one.judgements} | {one.people} |"
+        for task, found in learnt.items()
+        for arm, one in found.posterior.items()
+    ]
+    head = "| task | setting | effect on a judgement (-1 to 1) | drawn | judgements | people |"
+    return "\n".join(
+        [
+            "# Choice of decoding",
+            "",
+            "How often each setting is drawn (Thompson sampling), learnt by `python -m engine tune` from",
+            f"judgements of one journal; {CONTROL:.0%} of all draws are at random beside that. Channels are",
+            "drawn towards their own.",
+            "",
+            head,
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )

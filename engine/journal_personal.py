@@ -1,0 +1,191 @@
+"""What the journal holds of tastes: how each person wants to be written to, and what each channel likes.
+
+Knows: how both are kept (people and channels as hashes), that a channel's taste goes with any judgement it
+was learnt from (a trigger), that a reset makes earlier judgements of a channel count no more.
+Does not know: Discord, how a taste is worked out (`engine.taste`) or put to use (`engine.compose`).
+
+Functions on a Journal, called as its methods are: await journal(manner_of, person).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from engine.guild_settings import TONES
+from engine.journal import Journal
+from engine.taste import JudgedLatent, Taste, far, learn
+from engine.values import Request
+
+LENGTHS = ("", "short", "long")
+NEWEST = 2000
+"""Judgements of a channel and a model that its taste is learnt from, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How somebody wants to be written to: `tone` and `length` as in a Request, "" as usual."""
+
+    tone: str = ""
+    length: str = ""
+
+
+def manner_of(journal: Journal, person: str) -> Manner:
+    """What this person chose; nothing, where they want nothing kept."""
+    row = journal._row(
+        "SELECT tone, length FROM manners WHERE person = :who "
+        "AND NOT EXISTS (SELECT 1 FROM people WHERE person = :who AND keep = 0)",
+        {"who": journal._hash("person", person)},
+    )
+    return Manner() if row is None else Manner(*row)
+
+
+def set_manner(journal: Journal, person: str, manner: Manner) -> bool:
+    """Keep what this person chose; as usual in both is nothing to keep. False: they want nothing kept.
+
+    Raises ValueError for a tone or length that there is not (a programming mistake).
+    """
+    if manner.tone not in TONES or manner.length not in LENGTHS:
+        raise ValueError(f"no such manner: {manner}")
+    who = journal._hash("person", person)
+    if manner == Manner():
+        journal._write("DELETE FROM manners WHERE person = ?", (who,))
+        return True
+    if not journal.may_keep(person):
+        return False
+    row = {"person": who, "tone": manner.tone, "length": manner.length, "at": journal._clock()}
+    journal._db.table("manners").upsert(row, pk="person")
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What is known before a request is written: its person's manner, its channel's name and tastes."""
+
+    manner: Manner
+    channel: str
+    leans: dict[str, tuple[float, ...]]
+
+    def of(self, request: Request) -> Request:
+        """The request as its person and its channel want it; what it says itself goes before."""
+        return dataclasses.replace(
+            request,
+            tone=request.tone or self.manner.tone,
+            length=request.length or self.manner.length,
+            channel=self.channel,
+            leans=self.leans,
+        )
+
+
+def wished(journal: Journal, person: str, channel: str) -> Wished:
+    """For a person in a channel, both by their ids; `channel` "" for none."""
+    key = journal._hash("channel", channel) if channel else ""
+    rows = journal._db.execute("SELECT model, lean FROM tastes WHERE channel = ?", (key,)) if key else ()
+    return Wished(manner_of(journal, person), key, {model: tuple(json.loads(lean)) for model, lean in rows})
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTaste:
+    """A channel (by its id) with what is known of its taste, over all models: see `Taste`."""
+
+    channel: str
+    judgements: int
+    people: int
+    far: float
+
+
+def tastes_in(journal: Journal, channels: Collection[str]) -> list[ChannelTaste]:
+    """Those of the channels that have a taste, in the order given."""
+    found = []
+    for channel in channels:
+        rows = journal._db.execute(
+            "SELECT lean, judgements, people FROM tastes WHERE channel = ?",
+            (journal._hash("channel", channel),),
+        ).fetchall()
+        if rows:
+            leans, judgements, people = zip(*rows, strict=True)
+            reach = max(far(json.loads(lean)) for lean in leans)
+            found.append(ChannelTaste(channel, sum(judgements), max(people), reach))
+    return found
+
+
+def reset_tastes(journal: Journal, channels: Collection[str]) -> int:
+    """Forget what these channels like, and let judgements up to now count no more; how many had a taste."""
+    count = 0
+    with journal._writing():
+        for channel in channels:
+            key = journal._hash("channel", channel)
+            row = {"channel": key, "at": journal._clock()}
+            journal._db.table("taste_resets").upsert(row, pk="channel")
+            gone = journal._db.execute("DELETE FROM tastes WHERE channel = ?", (key,)).rowcount
+            count += gone > 0
+    return count
+
+
+def learn_tastes(journal: Journal, *, dry_run: bool = False) -> dict[tuple[str, str], Taste]:
+    """Work out what every channel likes now and keep that in place of what was known; by channel (a hash)
+    and model. A dry run keeps nothing.
+
+    What is erased or reset meanwhile by somebody else is not kept: then all is worked out anew.
+    """
+    while True:
+        before = _erasures(journal)
+        learnt = {
+            (channel, model): taste
+            for channel, model, own, judged in _judged(journal)
+            if (taste := learn(judged, own=own)) is not None
+        }
+        if dry_run:
+            return learnt
+        with journal._writing():
+            if _erasures(journal) != before:
+                continue
+            journal._db.execute("DELETE FROM tastes")
+            journal._db.table("tastes").insert_all(
+                {
+                    "channel": channel,
+                    "model": model,
+                    "lean": json.dumps(taste.lean),
+                    "judgements": taste.judgements,
+                    "people": taste.people,
+                    "at": journal._clock(),
+                }
+                for (channel, model), taste in learnt.items()
+            )
+        return learnt
+
+
+def _erasures(journal: Journal) -> tuple[object, ...] | None:
+    """Changes whenever something was erased or reset."""
+    return journal._row(
+        "SELECT (SELECT count(*) FROM erased), (SELECT max(id) FROM deletions), "
+        "(SELECT total(at) FROM taste_resets)",
+        (),
+    )
+
+
+def _judged(journal: Journal) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
+    """By channel and model the newest judgements since its reset, and whether it is one person's channel."""
+    rows = journal._db.execute(
+        "SELECT channel, model, guild = '', person, value, latent FROM ("
+        "SELECT g.channel, g.model, g.guild, s.person, s.value, g.latent, row_number() OVER "
+        "(PARTITION BY g.channel, g.model ORDER BY s.at DESC, s.sequence DESC) AS place "
+        "FROM current_signals AS s JOIN generations AS g ON g.id = s.generation "
+        "LEFT JOIN taste_resets AS r ON r.channel = g.channel "
+        "WHERE g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, 0)) "
+        "WHERE place <= ? ORDER BY channel, model, guild = ''",
+        (NEWEST,),
+    )
+    group: tuple[str, str, bool] | None = None
+    judged: list[JudgedLatent] = []
+    for channel, model, own, person, value, latent in rows:
+        if group != (channel, model, bool(own)):
+            if group is not None:
+                yield *group, judged
+            group, judged = (channel, model, bool(own)), []
+        judged.append(JudgedLatent(person, value, struct.unpack(f"<{len(latent) // 4}f", latent)))
+    if group is not None:
+        yield *group, judged

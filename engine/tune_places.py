@@ -1,0 +1,113 @@
+"""The half of tuning that needs no gate: how replies are decoded, and what each channel likes.
+
+    report = tune_places(Path("moyou-data/journal.db"), Path("moyou-data/models"), tasks)
+
+Both follow people's judgements by little steps: a choice between settings near the prompt files' own, with
+a tenth of all draws at random to be held against, and a shift of latents that only agreement moves. The
+choice is a version of `decoding` beside other tuned models and is taken back like them; the shifts lie in the
+journal, where *forget me* and a moderator's reset reach them at once.
+
+Knows: what is read, learnt, written and put in force. Does not know: the estimates, the reward model.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import decoding_choice, tuned
+from engine.decoding_choice import Choices, Learnt, arms_of, choices_of, judged_arms
+from engine.errors import JournalUnreadable, MoyouError
+from engine.journal import Journal
+from engine.journal_personal import learn_tastes
+from engine.task import Task
+from engine.taste import Taste
+from engine.tuned import DECODING
+
+
+@dataclass(frozen=True, slots=True)
+class PlacesReport:
+    """What was learnt. `version`: of `decoding`, "" where none was made; `promoted`: it is in force now."""
+
+    choices: Mapping[str, Learnt]
+    tastes: Mapping[tuple[str, str], Taste]
+    version: str = ""
+    promoted: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON. Channels are counted, not named."""
+        return {
+            "decoding": {task: learnt.values() for task, learnt in self.choices.items()},
+            "decoding_version": self.version,
+            "decoding_promoted": self.promoted,
+            "tastes": [
+                {
+                    "model": model,
+                    "judgements": taste.judgements,
+                    "people": taste.people,
+                    "far": round(taste.far, 4),
+                }
+                for (_, model), taste in self.tastes.items()
+            ],
+        }
+
+
+def tune_places(
+    journal: Path, models: Path, tasks: Mapping[str, Task], *, dry_run: bool = False, promote: bool = True
+) -> PlacesReport:
+    """Learn both and put them in force (`promote`: the choice). A dry run writes nothing.
+
+    Raises JournalUnreadable.
+    """
+    if not journal.is_file():
+        raise JournalUnreadable(file=journal, reason="no such file")
+    with Journal(journal) as opened:
+        arms = {name: arms_of(task) for name, task in tasks.items()}
+        learnt = decoding_choice.learn(judged_arms(opened), arms)
+        tastes = learn_tastes(opened, dry_run=dry_run or not promote)
+    report = PlacesReport(learnt, tastes)
+    in_force = _in_force(models)
+    # nothing to draw, and nothing drawn so far: there is no version to make
+    if dry_run or (not learnt and (in_force is None or not in_force.tasks)):
+        return report
+    version = _write(models, learnt, report)
+    if promote:
+        tuned.promote(models, DECODING, version)
+    return PlacesReport(learnt, tastes, version, promote)
+
+
+def _in_force(models: Path) -> Choices | None:
+    version = tuned.current(models, DECODING)
+    if not version:
+        return None
+    try:
+        return Choices.load(models / DECODING / version)
+    except MoyouError:  # it draws nothing either
+        return None
+
+
+def _write(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> str:
+    """The new version's folder appears whole or not at all."""
+    folder = models / DECODING
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        choices_of(learnt).save(draft)
+        (draft / tuned.CARD).write_text(decoding_choice.card(learnt), "utf-8")
+        version = tuned.hash_of(draft, DECODING)
+        found = {"parent": tuned.current(models, DECODING), **report.to_dict()["decoding"]}
+        tuned.write_report(draft, found | {"model": version})
+        for file in (*draft.iterdir(), draft):
+            tuned.sync(file)
+        draft.chmod(0o755)
+        if not (folder / version).exists():  # else the same bytes, made before
+            os.rename(draft, folder / version)
+            tuned.sync(folder)
+        return version
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
