@@ -35,6 +35,7 @@ from engine import (
     Summary,
     Task,
     on_behalf_of,
+    wished,
 )
 
 log = logging.getLogger(__name__)
@@ -160,6 +161,9 @@ class Answering:
     ) -> Reply:
         known = request.task if request.task in self.engine.tasks else "unknown"
         with self.metrics.answering(known), on_behalf_of(asker.group):
+            here = await self.journal(wished, asker.person, asker.place.channel)
+            # what is kept with the reply is the request as it was made
+            request = here.of(request)
             if self._admission is None:
                 return await write(request)
             return await self._admission.write(request, asker.person, asker.place, write)

@@ -33,6 +33,8 @@ from bot.privacy import PrivacyButton
 from bot.reactions import Reactions
 from bot.review import ReviewButton
 from bot.settings import Settings
+from bot.style import StyleMenu
+from bot.taste_page import TasteMenu
 from bot.translator import Translator
 from engine import JournalThread
 
@@ -104,6 +106,7 @@ class MoyouClient(discord.AutoShardedClient):
         self.add_dynamic_items(
             ReplyButton, EditedButton, PrivacyButton, ChannelMenu, SettingsButton, ReviewButton
         )
+        self.add_dynamic_items(StyleMenu, TasteMenu)
         await self.tree.set_translator(Translator())
         if self.shard_ids is not None and 0 not in self.shard_ids:
             return  # the process with the first shard tells Discord of the commands

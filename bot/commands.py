@@ -18,6 +18,7 @@ from bot.menus import report_menu, task_menu, why_menu
 from bot.model_command import model_command
 from bot.moderation import status_command
 from bot.privacy import privacy_command
+from bot.style import style_command
 from bot.summary import Asked, summarize_channel
 from bot.task_command import task_command
 from bot.translator import words
@@ -32,6 +33,7 @@ def add_commands(tree: app_commands.CommandTree[Any], answering: Answering) -> N
         feedback_command(answering),
         model_command(answering),
         privacy_command(answering),
+        style_command(answering),
         help_command(answering),
         summarize_menu(answering),
         why_menu(answering),

@@ -18,6 +18,7 @@ from bot.digest_form import DigestForm, LeftOutForm, digest_line
 from bot.guild_forms import Form, LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
 from bot.guilds import Guilds
 from bot.installs import in_servers
+from bot.taste_page import tastes_page
 from bot.translator import words
 from bot.wording import say
 from engine import GuildSettings, left_out
@@ -54,7 +55,7 @@ def page(
     for what in ("channels", "home", "report"):
         view.add_item(ChannelMenu(what, locale, decided))
     summaries = "summaries_off" if decided.summaries else "summaries_on"
-    for action in ("voice", "limit", "words", "quiet", summaries, "digest", "left_out"):
+    for action in ("voice", "limit", "words", "quiet", summaries, "digest", "left_out", "taste"):
         view.add_item(SettingsButton(action, locale))
     digest = say("guild.digest", locale, value=digest_line(decided, interaction.guild, locale, can_read))
     return f"{settings_text(decided, locale, can_read)}\n- {digest}", view
@@ -153,7 +154,8 @@ class ChannelMenu(
 
 class SettingsButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"moyou-settings:(?P<action>voice|limit|words|quiet|digest|left_out|summaries_on|summaries_off)",
+    template=r"moyou-settings:(?P<action>"
+    r"voice|limit|words|quiet|digest|left_out|taste|summaries_on|summaries_off)",
 ):
     """Opens a form, or switches summaries."""
 
@@ -178,6 +180,9 @@ class SettingsButton(
         async with guarded(answering, interaction, f"settings {self.action}"):
             if self.action.startswith("summaries"):
                 await decide(interaction, summaries=self.action == "summaries_on")
+                return
+            if self.action == "taste":
+                await tastes_page(interaction, answering)
                 return
             if self.action == "left_out":
                 guild = interaction.guild_id or 0

@@ -41,7 +41,8 @@ def help_text(tasks: list[Task], locale: str) -> str:
         for task in tasks
         if task.command
     ]
-    rows.append(f"- `/{say('privacy.name', locale)}`{colon}{say('privacy.description', locale)}")
+    for own in ("style", "privacy"):
+        rows.append(f"- `/{say(f'{own}.name', locale)}`{colon}{say(f'{own}.description', locale)}")
     menus = [in_locale(task.menu, locale) for task in tasks if task.menu]
     menus += [say(key, locale) for key in ("menu.summarize", "menu.why", "menu.report")]
     return "\n".join(

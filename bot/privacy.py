@@ -19,9 +19,10 @@ from discord import app_commands
 from bot.answering import Answering, guarded
 from bot.installs import anywhere
 from bot.shards import all_here
+from bot.style import style_line
 from bot.translator import words
 from bot.wording import say
-from engine import Journal, Kept, belongings, kept_of
+from engine import Journal, Kept, Manner, belongings, kept_of, manner_of
 
 FILE = "moyou-mine.json"
 LARGEST = 8_000_000
@@ -69,6 +70,9 @@ async def policy(interaction: discord.Interaction[Any], answering: Answering) ->
         ]
     )
     text += await _elsewhere(answering, locale)
+    manner = await answering.journal(manner_of, str(interaction.user.id))
+    if manner != Manner():
+        text += "\n" + style_line(manner, locale)
     return text, _view(("stop" if keeps else "keep", "export", "forget"), locale)
 
 

@@ -105,6 +105,38 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- help
     "help.name": ("帮助", "help"),
     "privacy.name": ("隐私", "privacy"),
+    "style.name": ("风格", "style"),
+    "style.description": (
+        "墨友给你写东西的语气和长短",
+        "The tone and length in which Moyou writes for you",
+    ),
+    "style.title": ("**我怎样给你写**", "**How I write for you**"),
+    "style.chosen": ("你的风格：语气{tone}，长短{length}", "Your style: tone {tone}, length {length}"),
+    "style.more": (
+        "在哪里都一样，先于服务器的选择。诗词的长短由体裁定。只存散列编号和这两项；选回“平常”、"
+        "或用 /privacy 让我忘记你，就没有了。",
+        "It holds everywhere and goes before a server's choice; a verse's length is its form's. Kept with a "
+        "hash of your id, until you choose “as usual” again or have me forget you with /privacy.",
+    ),
+    "style.noted": ("记下了，从下一条起。", "Noted; it holds from the next text on."),
+    "style.not_kept": (
+        "你选择了什么都不保留，所以这个也没有记下；用 /privacy 可以改。",
+        "You asked for nothing to be kept, so this was not noted; /privacy changes that.",
+    ),
+    "style.pick.tone": ("语气", "Tone"),
+    "style.pick.length": ("长短", "Length"),
+    "style.tone.auto": ("平常", "as usual"),
+    "style.tone.auto.more": ("按任务和服务器的设置", "as the task and the server have it"),
+    "style.tone.steady": ("沉稳", "steady"),
+    "style.tone.steady.more": ("稳妥些，少些意外", "keeps to what is likely"),
+    "style.tone.lively": ("活泼", "lively"),
+    "style.tone.lively.more": ("大胆些，多些意外", "dares more"),
+    "style.length.auto": ("平常", "as usual"),
+    "style.length.auto.more": ("按任务", "as the task has it"),
+    "style.length.short": ("短些", "shorter"),
+    "style.length.short.more": ("早点收尾，挑短的", "ends sooner, prefers what is short"),
+    "style.length.long": ("长些", "longer"),
+    "style.length.long.more": ("多说几句，挑长的", "goes on, prefers what is long"),
     "help.description": ("墨友会什么，怎样叫它", "What Moyou does and how to ask it"),
     "help.talk": (
         "**墨友**：提到我、回复我、私信我，就能聊。命令有：",

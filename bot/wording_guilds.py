@@ -133,6 +133,25 @@ WORDS: dict[str, tuple[str, str]] = {
         "能看到摘要的人不都能读 {channels}，请换一个频道来发。",
         "Not everybody who would see the digest may read {channels}; have it written somewhere else.",
     ),
+    # --- what channels like
+    "guild.button.taste": ("频道口味", "Tastes"),
+    "taste.title": ("**各频道的口味**", "**What the channels like**"),
+    "taste.none": ("还没有哪个频道的口味学得出来。", "No channel's taste is known yet."),
+    "taste.channel": (
+        "{channel}：从 {people} 人的 {judgements} 个评价学来，偏了最多能偏的 {share}%",
+        "{channel}: learnt from {judgements} judgements of {people} people, {share}% of the way it may go",
+    ),
+    "taste.more": ("还有 {count} 个频道", "{count} more channels"),
+    "taste.how": (
+        "大家一致喜欢的，会让墨友在那个频道往那边偏一点；一个人偏不动。要它从头学，就在下面选频道。",
+        "What people agree on moves what Moyou writes in that channel a little; one person moves nothing. "
+        "To have it begin anew, pick the channels below.",
+    ),
+    "taste.pick": ("清空哪些频道的口味", "Whose taste to forget"),
+    "taste.reset": (
+        "已清空：{channels}。到现在为止的评价不再算进口味。",
+        "Forgotten for {channels}. Judgements up to now count no more towards a taste.",
+    ),
     # --- the first message in a server
     "guild.welcome": (
         "大家好，我是墨友，住在这里的写作伙伴。\n"

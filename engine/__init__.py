@@ -84,6 +84,16 @@ from engine.journal_guilds import (
     standing_reactions,
     told,
 )
+from engine.journal_personal import (
+    LENGTHS,
+    ChannelTaste,
+    Manner,
+    manner_of,
+    reset_tastes,
+    set_manner,
+    tastes_in,
+    wished,
+)
 from engine.journal_reports import REPORT, Report, reports
 from engine.journal_rows import Fact, Forgotten, JudgedText, Place
 from engine.journal_summaries import (
@@ -161,6 +171,7 @@ __all__ = [
     "FEWEST_SHARED",
     "FORMATS",
     "LANGUAGES",
+    "LENGTHS",
     "REPORT",
     "TONES",
     "VERDICTS",
@@ -176,6 +187,7 @@ __all__ = [
     "BlockedWord",
     "Busy",
     "Candidate",
+    "ChannelTaste",
     "Choice",
     "Claim",
     "Comparison",
@@ -201,6 +213,7 @@ __all__ = [
     "JudgedText",
     "Kept",
     "Loading",
+    "Manner",
     "Mark",
     "Message",
     "ModelBroken",
@@ -267,6 +280,7 @@ __all__ = [
     "left_out",
     "load_tasks",
     "locale_of",
+    "manner_of",
     "mask",
     "note_guilds",
     "on_behalf_of",
@@ -274,12 +288,14 @@ __all__ = [
     "promote_version",
     "react_once",
     "reports",
+    "reset_tastes",
     "review",
     "review_queue",
     "roll_back",
     "sent_in",
     "sentences",
     "set_guild_settings",
+    "set_manner",
     "set_told",
     "settle_reactions",
     "silent_in",
@@ -287,6 +303,7 @@ __all__ = [
     "spoke_in",
     "standing_reactions",
     "switches",
+    "tastes_in",
     "text_in",
     "token_count",
     "told",
@@ -295,4 +312,5 @@ __all__ = [
     "unreview",
     "verdict_of",
     "whole_characters",
+    "wished",
 ]

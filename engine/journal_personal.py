@@ -36,9 +36,9 @@ class Manner:
 def manner_of(journal: Journal, person: str) -> Manner:
     """What this person chose; nothing, where they want nothing kept."""
     row = journal._row(
-        "SELECT tone, length FROM manners WHERE person = :who "
-        "AND NOT EXISTS (SELECT 1 FROM people WHERE person = :who AND keep = 0)",
-        {"who": journal._hash("person", person)},
+        "SELECT tone, length FROM manners AS m WHERE person = ? "
+        "AND NOT EXISTS (SELECT 1 FROM people WHERE people.person = m.person AND keep = 0)",
+        (journal._hash("person", person),),
     )
     return Manner() if row is None else Manner(*row)
 

@@ -41,7 +41,7 @@ PATIENCE = 4.9
 """Seconds of the machine's clock that a world settles in; less than a typing sign lasts (5)."""
 SETTINGS = Settings(member_pace=0, guild_pace=0, message_content=True)
 BUTTONS = ("up", "down", "again", "vary", "why")
-AT_ONCE = {"help", "privacy", "settings", "moyou-status", "summary"}
+AT_ONCE = {"help", "privacy", "style", "settings", "moyou-status", "summary"}
 """Commands that do not wait for the writer."""
 
 
@@ -412,7 +412,7 @@ async def test_commands_are_offered_to_whom_and_where_they_belong(
     tmp_path: Path, place: str, shards: int, locale: str
 ) -> None:
     async with here(tmp_path, place, shards, locale) as h:
-        everybodys = {*GIVEN, "help", "privacy"}
+        everybodys = {*GIVEN, "help", "privacy", "style"}
         if place == "direct":
             assert set(h.who.available_commands()) == everybodys
             return

@@ -22,6 +22,7 @@ from bot.model_command import model_command
 from bot.moderation import status_command
 from bot.privacy import privacy_command
 from bot.settings import DEFAULTS, Settings
+from bot.style import style_command
 from bot.wording import say
 from engine.prompt import load_tasks
 
@@ -131,7 +132,7 @@ def test_every_command_and_menu_of_our_own_is_named(text: str) -> None:
     locale = "zh-CN" if text is CHINESE else "en"
     engine: Any = SimpleNamespace(tasks=load_tasks())
     answering: Any = SimpleNamespace(engine=engine, settings=Settings())
-    own = (status_command, help_command, privacy_command, feedback_command, model_command)
+    own = (status_command, help_command, privacy_command, style_command, feedback_command, model_command)
     for make in own:
         assert f"`/{make(answering).name}`" in text
     parts = [part.name for make in (feedback_command, model_command) for part in make(answering).commands]

@@ -222,7 +222,7 @@ async def test_commands_go_along_with_people_but_those_that_read_or_run_a_server
             if name in home:
                 assert (command["integration_types"], command["contexts"]) == ([0], [0])
             else:
-                assert name in {*GIVEN, "help", "privacy", "接着写", "翻译这条", "为什么这么回？"}
+                assert name in {*GIVEN, "help", "privacy", "style", "接着写", "翻译这条", "为什么这么回？"}
                 assert (command["integration_types"], command["contexts"]) == ([0, 1], [0, 1, 2])
 
 
