@@ -49,6 +49,7 @@ def make_engine(settings: Settings) -> Engine:
         queue=settings.queue,
         deadline=settings.deadline,
         book=settings.book,
+        fine_tuned=settings.fine_tuning,
     )
 
 

@@ -41,6 +41,7 @@ DEFAULTS: Mapping[str, str] = {
     "MOYOU_MEMBER_PACE": "20",
     "MOYOU_GUILD_PACE": "120",
     "MOYOU_BOOK": "on",
+    "MOYOU_FINE_TUNING": "off",
     "MOYOU_MESSAGE_CONTENT": "off",
     "MOYOU_LOCALE": "zh-CN",
     "MOYOU_SHARDS": "",
@@ -87,6 +88,7 @@ class Settings:
     member_pace: int = 20
     guild_pace: int = 120
     book: bool = True
+    fine_tuning: bool = False
     message_content: bool = False
     locale: str = "zh-CN"
     shards: Shards | None = None
@@ -148,6 +150,7 @@ class Settings:
             member_pace=reader.read("MOYOU_MEMBER_PACE", _whole(0, 10_000)),
             guild_pace=reader.read("MOYOU_GUILD_PACE", _whole(0, 100_000)),
             book=reader.read("MOYOU_BOOK", _switch),
+            fine_tuning=reader.read("MOYOU_FINE_TUNING", _switch),
             message_content=reader.read("MOYOU_MESSAGE_CONTENT", _switch),
             locale=reader.read("MOYOU_LOCALE", _locale),
             shards=reader.read("MOYOU_SHARDS", _shards),

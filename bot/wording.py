@@ -202,6 +202,13 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "The new model was not promoted: of the replies it would have sent, this is worse: {measures}.",
     ),
     "not_better": ("新模型没有被采用：{reason}。", "The new model was not promoted: {reason}."),
+    "fine_tuning_off": (
+        "微调没有打开。Discord 开发者政策第 21 条不许用经由 API 得到的消息内容训练模型；微调只学墨友自己写的"
+        "（有别人原话的都不要）和去掉身份的评价。要打开，请加 --on。",
+        "Fine-tuning is off. Rule 21 of Discord's Developer Policy forbids training models on message "
+        "content obtained through the APIs; fine-tuning learns from Moyou's own outputs, less every one with a "
+        "passage of a person's, and from de-identified judgements. To switch it on, add --on.",
+    ),
     "nothing_to_roll_back": (
         "{model} 没有更早的版本可以退回。",
         "{model} has no earlier version to go back to.",

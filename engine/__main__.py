@@ -200,7 +200,7 @@ def replay(
             request = next((one for one in given if book.given_again(generation, one)), None)
             if request is None:
                 raise AnotherRequest()
-        again = Engine(models=models).replay(request, reply)
+        again = Engine(models=models, tuned=journal.parent / "models").replay(request, reply)
         same = book.same_text(generation, again.text) and again.latent == reply.latent
     show({"text": again.text, "same": same, "model": again.model, "seed": again.seed}, as_json)
 
@@ -319,6 +319,66 @@ def tune(
     show(report.to_dict() | places.to_dict(), as_json)
     if report.refusal is not None and not dry_run:
         raise report.refusal
+
+
+@main.command("fine-tune")
+@click.argument("model", default="talk")
+@journal_option
+@models_option
+@click.option(
+    "--on",
+    is_flag=True,
+    help="Switch it on. Discord's Developer Policy, rule 21: “Do not use message content obtained through "
+    "the APIs to train machine learning or AI models (including large language models) unless express "
+    "permission is granted by Discord.” This learns from Moyou's own outputs and de-identified judgements.",
+)
+@click.option("--from", "given", type=FOLDER, help="The model to begin from.  [default: the one in force]")
+@click.option("--dry-run", is_flag=True, help="Say what would come of it, change nothing.")
+@click.option("--no-promote", is_flag=True, help="Keep it, but do not put it in force.")
+@click.option("--seed", type=click.IntRange(0), default=0)
+@click.option("--prompts", type=FOLDER, help="A folder of tasks, in place of the shipped ones.")
+@as_json
+def fine_tune(
+    model: str,
+    journal: Path,
+    models: Path,
+    on: bool,
+    given: Path | None,
+    dry_run: bool,
+    no_promote: bool,
+    seed: int,
+    prompts: Path | None,
+    as_json: bool,
+) -> None:
+    """Teach a writing model what people liked of its outputs; adopt it only if it is better. MODEL: talk."""
+    from engine.errors import FineTuningOff
+    from engine.fine_tune_run import run
+    from engine.prompt import load_tasks
+
+    if not on:
+        raise FineTuningOff()
+    promote_it = not no_promote
+    tasks = load_tasks(prompts)
+    report = run(journal, models, model, tasks, given=given, dry_run=dry_run, promote=promote_it, seed=seed)
+    show(report.to_dict(), as_json)
+    if report.refusal is not None and not dry_run:
+        raise report.refusal
+
+
+@main.command("models")
+@click.argument("two", nargs=-1, metavar="[NAME/VERSION NAME/VERSION]")
+@models_option
+@as_json
+def models_(two: tuple[str, ...], models: Path, as_json: bool) -> None:
+    """The tuned models with their parents, data and findings; given two, what differs between them."""
+    from engine import versions
+
+    if len(two) not in (0, 2):
+        raise click.UsageError("Give no versions, or two to compare.")
+    for row in versions.compared(models, *two) if two else versions.listed(models):
+        show(row, as_json)
+        if not as_json:
+            print()
 
 
 @main.command

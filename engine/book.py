@@ -67,6 +67,13 @@ class Entry:
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
+def read(file: Path | None = None) -> list[Entry]:
+    """The entries of the shipped book, or of another one."""
+    source = file or resources.files("engine.facts") / "book.jsonl.gz"
+    lines = gzip.decompress(source.read_bytes()).decode("utf-8").splitlines()
+    return [Entry.from_json(line) for line in lines]
+
+
 class Book:
     """All entries with their index. Reading is safe from several threads."""
 
@@ -94,9 +101,7 @@ class Book:
     @classmethod
     def load(cls, file: Path | None = None) -> Self:
         """The shipped book, or another one made by `engine.book_making`."""
-        source = file or resources.files("engine.facts") / "book.jsonl.gz"
-        lines = gzip.decompress(source.read_bytes()).decode("utf-8").splitlines()
-        return cls(map(Entry.from_json, lines))
+        return cls(read(file))
 
     def likenesses(self, text: str, context: Sequence[str] = (), task: str = "chat") -> Numbers:
         """(entries,): how near the nearest asking of each entry is, 0 for entries of other tasks."""

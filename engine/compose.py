@@ -50,6 +50,7 @@ from engine.talk_task import TAG, words_of
 from engine.task import Task
 from engine.trial import Arms
 from engine.tuned import DECODING, CurrentReward, InForce
+from engine.tuned_writers import Writers
 from engine.values import Draft, Reply, Request
 from engine.weights import LINES_FILE, folder_of
 
@@ -71,9 +72,16 @@ class Composer:
     """Holds the loaded models. Safe for several threads: loading is locked, decoding keeps no state."""
 
     def __init__(
-        self, models: Path | None, tuned: Path | None, *, use_book: bool, book: Book | None = None
+        self,
+        models: Path | None,
+        tuned: Path | None,
+        *,
+        use_book: bool,
+        book: Book | None = None,
+        fine_tuned: bool = False,
     ) -> None:
-        """`book`: in place of the shipped one, which is read when first needed."""
+        """`book`: in place of the shipped one, which is read when first needed. `fine_tuned`: whether models
+        that were fine-tuned may write."""
         self._models, self._use_book = models, use_book
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
@@ -86,11 +94,15 @@ class Composer:
         self._reward = Arms(tuned, CurrentReward(tuned)) if tuned is not None else None
         self._choices = InForce(tuned, DECODING, Choices.load) if tuned is not None else None
         self._pool = Pool()
+        self._writers = Writers(tuned, self._pool, in_use=fine_tuned)
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)
 
     def decoder(self, name: str) -> Decoder:
-        """Raises ModelMissing or ModelBroken."""
+        """The one that writes now. Raises ModelMissing or ModelBroken."""
+        return self._writers.now(name) or self._untuned(name)
+
+    def _untuned(self, name: str) -> Decoder:
         with self._lock:
             if name not in self._decoders:
                 found = checkpoint.load(folder_of(name, self._models))
@@ -128,7 +140,10 @@ class Composer:
 
     def loaded(self) -> dict[str, str]:
         """Names of loaded models and their hashes."""
-        return {name: decoder.checkpoint.hash for name, decoder in list(self._decoders.items())}
+        return {
+            name: (self._writers.now(name) or decoder).checkpoint.hash
+            for name, decoder in list(self._decoders.items())
+        }
 
     def _verse_rules(self, decoder: Decoder) -> verse.VerseRules:
         key = decoder.checkpoint.identity
@@ -198,9 +213,8 @@ class Composer:
         if english_form(task.verse_form(request)):
             model = ENGLISH_MODEL
         decoder = self.decoder(model)
-        if again is not None and again.model != decoder.checkpoint.identity:
-            raise AnotherModel(written=again.model, loaded=decoder.checkpoint.identity)
         if again is not None:
+            decoder = self._that_wrote(again, model, decoder)
             decoding = again.decoding
         decoding = dict(decoding or self._decoding(task, request, seed, decoder.checkpoint.identity))
         # A reply that does not say how it was computed is older than the choice.
@@ -234,6 +248,16 @@ class Composer:
             milliseconds=round((time.perf_counter() - began) * 1000, 1),
         )
         return dataclasses.replace(reply, **extra(chosen))
+
+    def _that_wrote(self, again: Reply, name: str, now: Decoder) -> Decoder:
+        """The model that a reply was written by, be it in force or not. Raises AnotherModel."""
+        for decoder in (now, self._untuned(name)):
+            if again.model == decoder.checkpoint.identity:
+                return decoder
+        found = self._writers.of(name, again.model)
+        if found is None:
+            raise AnotherModel(written=again.model, loaded=now.checkpoint.identity)
+        return found
 
     def _drafts(
         self,

@@ -141,9 +141,13 @@ class Decoder:
             shown = [self.vocabulary.tag(PROTOTYPE_TAG), *self.vocabulary.encode(spaced(prototype))]
         return condition_ids(head, [part for part in parts if part], longest, shown)
 
+    def meaning_of(self, conditions: Sequence[Sequence[int]]) -> Tensor | None:
+        """What conditions mean (N, M), for a model that is told so; None for others."""
+        return self._meant.of(conditions) if self._meant is not None else None
+
     @torch.inference_mode()
     def encode(self, condition: Sequence[int], rows: int) -> Encoded:
-        meaning = self._meant.of([condition]) if self._meant is not None else None
+        meaning = self.meaning_of([condition])
         one = self.model.encode(torch.tensor([list(condition)]), torch.tensor([len(condition)]), meaning)
         return Encoded(*(part.expand(rows, *part.shape[1:]) for part in one))
 

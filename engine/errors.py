@@ -267,6 +267,16 @@ class OneSided(TuneError):
     sentence = "Nearly all of the {have} judgements say the same; tuning needs likes and dislikes to compare."
 
 
+class FineTuningOff(TuneError):
+    code = "fine_tuning_off"
+    sentence = (
+        "Fine-tuning is off. Discord's Developer Policy, rule 21: “Do not use message content obtained "
+        "through the APIs to train machine learning or AI models (including large language models) unless "
+        "express permission is granted by Discord.” It learns from Moyou's own outputs, less every one with "
+        "a passage of a person's, and from de-identified judgements; to switch it on, add --on."
+    )
+
+
 class NotBetter(TuneError):
     code = "not_better"
     sentence = "The new model was not promoted: {reason}."

@@ -34,6 +34,7 @@ VARY_DISTANCE = 0.45  # of the latents that vary tries, in units of the prior
 
 class Engine:
     """One for a process. `models` is looked in before the shipped weights; `tuned` holds what tuning made.
+    `fine_tuned`: a fine-tuned model in force there writes in place of the shipped one.
 
     `workers` requests are written side by side, at most `queue` are accepted, each for `deadline` seconds
     at most. Servers take turns (`on_behalf_of`).
@@ -50,10 +51,12 @@ class Engine:
         queue: int = 512,
         deadline: float = 30.0,
         book: bool = True,
+        fine_tuned: bool = False,
     ) -> None:
         heap.share()
         self.tasks: dict[str, Task] = load_tasks(prompts)
         self._models, self._tuned, self._book = models, tuned, book
+        self._fine_tuned = fine_tuned
         self._workers = Workers(workers, queue, deadline)
         # Reading is quick and comes first: somebody in danger does not wait behind poems.
         self._readers = Workers(1, 4 * queue, deadline)
@@ -199,7 +202,9 @@ class Engine:
             if self._composer is None:
                 from engine.compose import Composer
 
-                self._composer = Composer(self._models, self._tuned, use_book=self._book)
+                self._composer = Composer(
+                    self._models, self._tuned, use_book=self._book, fine_tuned=self._fine_tuned
+                )
             return self._composer
 
     def _load_all(self) -> None:
