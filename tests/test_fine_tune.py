@@ -29,6 +29,7 @@ from tests.replies import draft, reply
 TASKS = load_tasks()
 LOVED, HATED = "我很好，谢谢你问我。", "今天你好吗？"
 QUICK: dict[str, Any] = {"rate": 3e-3, "epochs": 4, "anchors": 16}
+LONG: dict[str, Any] = {**QUICK, "epochs": 20}
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def test_every_way_moves_towards_the_liked(decoder: Decoder, way: Any) -> None:
 def test_unlikelihood_moves_away_from_the_disliked(decoder: Decoder) -> None:
     made = rows(decoder)
     plain, away = (
-        fine_tune(decoder.checkpoint, made, FineTuneConfig(way=way, unlikelihood=3.0, **QUICK), 1)
+        fine_tune(decoder.checkpoint, made, FineTuneConfig(way=way, unlikelihood=9.0, leash=0.1, **LONG), 1)
         for way in ("weighted", "unlikely")
     )
     assert mean_change(decoder, away, made, False) < mean_change(decoder, plain, made, False)
@@ -82,7 +83,7 @@ def test_unlikelihood_moves_away_from_the_disliked(decoder: Decoder) -> None:
 def test_the_leash_holds(decoder: Decoder) -> None:
     made = rows(decoder)
     free, held = (
-        fine_tune(decoder.checkpoint, made, FineTuneConfig(leash=leash, **QUICK), 1) for leash in (0.0, 10.0)
+        fine_tune(decoder.checkpoint, made, FineTuneConfig(leash=leash, **LONG), 1) for leash in (0.0, 30.0)
     )
     assert mean_change(decoder, held, made, True) < 0.7 * mean_change(decoder, free, made, True)
 
