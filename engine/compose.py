@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import statistics
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -430,7 +431,7 @@ def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> lis
 def _of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
     """The drafts; where short (long) ones are wanted, those longer (shorter) than half of them are lower."""
     lengths = [max(1, len(judge.tokens_of(draft.text))) for draft in drafts]
-    middle = float(np.median(lengths))
+    middle = statistics.median(lengths)
     fits = [min(1.0, middle / n if wanted == "short" else n / middle) ** 0.5 for n in lengths]
     return [
         dataclasses.replace(draft, scores={**draft.scores, "wished": fit}, score=draft.score * fit)
