@@ -206,8 +206,8 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "微调没有打开。Discord 开发者政策第 21 条不许用经由 API 得到的消息内容训练模型；微调只学墨友自己写的"
         "（有别人原话的都不要）和去掉身份的评价。要打开，请加 --on。",
         "Fine-tuning is off. Rule 21 of Discord's Developer Policy forbids training models on message "
-        "content obtained through the APIs; fine-tuning learns from Moyou's own outputs, less every one with a "
-        "passage of a person's, and from de-identified judgements. To switch it on, add --on.",
+        "content obtained through the APIs; fine-tuning learns from Moyou's own outputs, less every one with "
+        "a passage of a person's, and from de-identified judgements. To switch it on, add --on.",
     ),
     "nothing_to_roll_back": (
         "{model} 没有更早的版本可以退回。",

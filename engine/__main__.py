@@ -370,12 +370,21 @@ def fine_tune(
 @models_option
 @as_json
 def models_(two: tuple[str, ...], models: Path, as_json: bool) -> None:
-    """The tuned models with their parents, data and findings; given two, what differs between them."""
-    from engine import versions
+    """The tuned models with their parents, data and findings; two given, side by side."""
+    from engine.lineage import compare_versions, tuned_versions
 
     if len(two) not in (0, 2):
         raise click.UsageError("Give no versions, or two to compare.")
-    for row in versions.compared(models, *two) if two else versions.listed(models):
+    found: list[dict[str, Any]] = []
+    if two:
+        rows = compare_versions(models, *two).rows
+        found += [{"what": name, "first": first, "second": second} for name, first, second in rows]
+    else:
+        for version in tuned_versions(models):
+            values = dataclasses.asdict(version)
+            del values["report"]
+            found.append(values)
+    for row in found:
         show(row, as_json)
         if not as_json:
             print()

@@ -292,7 +292,9 @@ def _write(
         checkpoint.save(draft, parent.name, model, parent.vocabulary, parent.corpus)
         (draft / tuned.CARD).write_text(card(report, config), "utf-8")
         version = tuned.hash_of(draft, parent.name)
-        tuned.write_report(draft, report.to_dict() | {"version": version})
+        before = tuned.current(models, parent.name)
+        kept = {"version": version, "parent": before, "began_as": report.parent, "against": report.parent}
+        tuned.write_report(draft, report.to_dict() | kept)
         for file in (*draft.iterdir(), draft):
             tuned.sync(file)
         draft.chmod(0o755)

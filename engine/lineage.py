@@ -153,7 +153,7 @@ def _version(models: Path, name: str, version: str) -> TunedVersion:
     return TunedVersion(
         model=name,
         version=version,
-        made=(models / name / version / tuned.WEIGHTS).stat().st_mtime,
+        made=(models / name / version / tuned.CARD).stat().st_mtime,
         in_force=tuned.current(models, name) == version,
         parent=parent if isinstance(parent, str) else None,
         since=_number(report.get("since")),
@@ -168,7 +168,9 @@ def _version(models: Path, name: str, version: str) -> TunedVersion:
 
 def _gain(report: Mapping[str, Any]) -> tuple[Gain | None, str]:
     """The gain that the gate went by: over the model then in force where there was one."""
-    for key, against in (("over_current", str(report.get("against", ""))), ("over_nothing", "")):
+    against = str(report.get("against", ""))
+    # of a re-ranker over the one in force, or none; of a writing model over the one it began as
+    for key, against in (("over_current", against), ("over_nothing", ""), ("gain", against)):
         found = report.get(key)
         if isinstance(found, Mapping) and {"value", "low", "high"} <= set(found):
             return Gain(*(_number(found[part]) for part in ("value", "low", "high"))), against

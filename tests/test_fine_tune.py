@@ -13,7 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from engine import Engine, Request, checkpoint, fine_tune_gate, tuned, versions
+from engine import Engine, Request, checkpoint, fine_tune_gate, tuned
 from engine.__main__ import main
 from engine.decode import Decoder
 from engine.errors import BadOption, GainNotShown, ModelMissing, NotBetter, TooFewSignals
@@ -21,6 +21,7 @@ from engine.fine_tune import WAYS, FineTuneConfig, Row, fine_tune, likelihoods, 
 from engine.fine_tune_run import outputs, run
 from engine.gate import Interval
 from engine.journal import Fact, Journal, Place
+from engine.lineage import compare_versions, tuned_versions
 from engine.prompt import load_tasks
 from engine.values import Reply
 from tests import tiny
@@ -29,6 +30,7 @@ from tests.replies import draft, reply
 TASKS = load_tasks()
 LOVED, HATED = "我很好，谢谢你问我。", "今天你好吗？"
 QUICK: dict[str, Any] = {"rate": 3e-3, "epochs": 4, "anchors": 16}
+LONG: dict[str, Any] = {**QUICK, "epochs": 20}
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +75,7 @@ def test_every_way_moves_towards_the_liked(decoder: Decoder, way: Any) -> None:
 def test_unlikelihood_moves_away_from_the_disliked(decoder: Decoder) -> None:
     made = rows(decoder)
     plain, away = (
-        fine_tune(decoder.checkpoint, made, FineTuneConfig(way=way, unlikelihood=3.0, **QUICK), 1)
+        fine_tune(decoder.checkpoint, made, FineTuneConfig(way=way, unlikelihood=9.0, leash=0.1, **LONG), 1)
         for way in ("weighted", "unlikely")
     )
     assert mean_change(decoder, away, made, False) < mean_change(decoder, plain, made, False)
@@ -82,7 +84,7 @@ def test_unlikelihood_moves_away_from_the_disliked(decoder: Decoder) -> None:
 def test_the_leash_holds(decoder: Decoder) -> None:
     made = rows(decoder)
     free, held = (
-        fine_tune(decoder.checkpoint, made, FineTuneConfig(leash=leash, **QUICK), 1) for leash in (0.0, 10.0)
+        fine_tune(decoder.checkpoint, made, FineTuneConfig(leash=leash, **LONG), 1) for leash in (0.0, 30.0)
     )
     assert mean_change(decoder, held, made, True) < 0.7 * mean_change(decoder, free, made, True)
 
@@ -259,11 +261,12 @@ def test_the_whole_circle(tmp_path: Path, models: Path, decoder: Decoder) -> Non
     assert plain(on.replay(request, after)) == plain(after)
 
     # parents, data and findings
-    [row] = versions.listed(folder)
-    assert (row["model"], row["version"], row["in_force"]) == ("talk", report.version, False)
-    assert row["parent"] == decoder.checkpoint.identity
-    assert (row["since"], row["until"]) == (1.0, 419.0)
-    assert row["gain"]["low"] > 0
+    [kept] = tuned_versions(folder)
+    assert (kept.model, kept.version, kept.in_force) == ("talk", report.version, False)
+    assert (kept.parent, kept.against) == ("", decoder.checkpoint.identity)
+    assert (kept.since, kept.until, kept.people) == (1.0, 419.0, 14)
+    assert kept.gain is not None
+    assert kept.gain.low > 0
     card = (folder / "talk" / report.version / "CARD.md").read_text("utf-8")
     assert decoder.checkpoint.identity in card
     for words in ("别人说的话", "asker"):
@@ -275,10 +278,10 @@ def test_the_whole_circle(tmp_path: Path, models: Path, decoder: Decoder) -> Non
     again = run(journal, folder, "talk", TASKS, configs=CONFIGS, seed=2)
     assert again.parent == f"talk@{report.version}"
     if again.version:
-        differ = versions.compared(folder, f"talk/{report.version}", f"talk/{again.version}")
-        assert {"what": "parent", "first": report.parent, "second": again.parent} in differ
+        rows_ = compare_versions(folder, f"talk/{report.version}", f"talk/{again.version}").rows
+        assert ("parent", "", report.version) in rows_
     with pytest.raises(ModelMissing):
-        versions.compared(folder, f"talk/{report.version}", "talk/nothing")
+        compare_versions(folder, f"talk/{report.version}", "talk/nothing")
 
 
 @pytest.mark.usefixtures("easy")
@@ -327,12 +330,15 @@ def test_models_are_listed_and_compared_on_the_command_line(tmp_path: Path) -> N
     for number, version in enumerate(("0123456789ab", "ba9876543210")):
         folder = tmp_path / "reward" / version
         folder.mkdir(parents=True)
-        (folder / "model.safetensors").touch()
-        tuned.write_report(folder, {"judgements": 100 + number, "over_nothing": {"value": 0.1}})
+        for file in ("model.safetensors", "CARD.md"):
+            (folder / file).touch()
+        gain = {"value": 0.1, "low": 0.0, "high": 0.2}
+        tuned.write_report(folder, {"judgements": 100 + number, "over_nothing": gain})
     base = ["models", "--models", str(tmp_path), "--json"]
     listed = [json.loads(line) for line in CliRunner().invoke(main, base).output.splitlines()]
     assert {row["version"]: row["judgements"] for row in listed} == {"0123456789ab": 100, "ba9876543210": 101}
     assert listed[0]["gain"]["value"] == 0.1
     done = CliRunner().invoke(main, [*base, "reward/0123456789ab", "reward/ba9876543210"])
-    assert json.loads(done.output) == {"what": "judgements", "first": 100, "second": 101}
+    first = json.loads(done.output.splitlines()[0])
+    assert first == {"what": "judgements", "first": 100, "second": 101}
     assert CliRunner().invoke(main, [*base, "reward/0123456789ab"]).exit_code == 2
