@@ -63,7 +63,7 @@ class OneDnn(nn.Module):
     @torch.jit.export
     def shifted(self, shifted: Tensor) -> Tensor:
         out: Tensor = torch.ops.onednn.qlinear_pointwise(
-            shifted,
+            evened(shifted),
             1.0,
             128,
             self.packed,
@@ -77,7 +77,7 @@ class OneDnn(nn.Module):
             [],
             "",
         )
-        return out
+        return out[: shifted.size(0)]
 
 
 class Fbgemm(nn.Module):
@@ -126,7 +126,7 @@ class Int32(nn.Module):
         return self._whole((shifted.to(torch.int16) - 128).to(torch.int8))
 
     def _whole(self, x: Tensor) -> Tensor:
-        return torch._int_mm(x, self.weight) * self.scale
+        return torch._int_mm(evened(x), self.weight)[: x.size(0)] * self.scale
 
 
 class Floats(nn.Module):
@@ -151,6 +151,19 @@ KERNELS: dict[str, Callable[[Tensor, Tensor], nn.Module]] = {
     "int32": Int32,
     "floats": Floats,
 }
+
+
+def evened(x: Tensor) -> Tensor:
+    """x (N, K) with rows of zeros below, so that few numbers of rows are in use: at most a quarter more.
+
+    oneDNN writes a program for each number of rows that it meets and keeps a thousand of them, which is a
+    third of a millisecond each and 300 megabytes in all.
+    """
+    count, step = x.size(0), 1
+    while 8 * step < count:
+        step *= 2
+    short = -count % step
+    return torch.constant_pad_nd(x, [0, 0, 0, short]) if short > 0 else x
 
 
 def blocked(x: Tensor, weight: Tensor) -> Tensor:
