@@ -33,7 +33,7 @@ SIGNALS = 3  # of each reply
 REPORTED = 0.0005  # of all replies
 _SAMPLES, _PEOPLE, _PLACES, _AT_ONCE = 40, 20_000, 5_000, 5_000
 _REACTIONS, _REPEATS = 60, 5
-_ASKINGS = (
+_ASKINGS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("chat", "今天下班路上看到一只橘猫，蹲在便利店门口等人。", {}),
     ("chat", "I am so tired of my job.", {}),
     ("chat", "晚饭吃什么好", {}),
@@ -95,7 +95,7 @@ def fill(file: Path, written: Sequence[tuple[Request, Reply]], generations: int)
                 messages.append({"id": str((int(at * 1000) << 22) + number % 4096), "generation": name})
                 for person in draw.sample(people, SIGNALS):
                     facts.append(_fact(fact, draw, name, person, at))
-            with db.conn:  # type: ignore[union-attr]
+            with db.conn:
                 _insert(db, "generations", rows)
                 _insert(db, "messages", messages)
                 _insert(db, "facts", facts)
@@ -121,7 +121,7 @@ def _insert(db: Database, table: str, rows: Sequence[dict[str, Any]]) -> None:
     columns = list(rows[0])
     marks = ", ".join("?" * len(columns))
     sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-    db.conn.executemany(sql, [tuple(row.values()) for row in rows])  # type: ignore[union-attr]
+    db.conn.executemany(sql, [tuple(row.values()) for row in rows])
 
 
 def journal(generations: int, folder: Path | None = None) -> Iterator[Measurement]:

@@ -77,7 +77,8 @@ class Example:
         self.model.zero_grad()
         hidden = (self.hidden[0].detach(), self.hidden[1].detach())
         output, self.hidden = self.model(text[:-1], hidden)
-        functional.nll_loss(output, text[1:].reshape(-1)).backward()
+        loss = functional.nll_loss(output, text[1:].reshape(-1))
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 0.25)
         with torch.no_grad():
             for weight in self.model.parameters():
@@ -111,12 +112,12 @@ class _Watch(Observer):
         self.times.append(time.perf_counter())
         if len(self.times) == self._due:
             assert self.profiler is not None  # noqa: S101  it was begun when that was decided
-            self.profiler.__exit__(None, None, None)
+            self.profiler.stop()
 
     def look(self) -> None:
         """At the next steps, with the profiler."""
         self.profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True)
-        self.profiler.__enter__()
+        self.profiler.start()
         self._due = len(self.times) + _LOOKED_AT
 
 
