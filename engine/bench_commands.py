@@ -6,6 +6,7 @@ Does not know: how anything is measured; numeric libraries are imported when the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +26,20 @@ _QUICK = 100
 @click.option("--quick", is_flag=True, help="Three minutes: fewer repeats, a smaller burst.")
 @click.option("--model", default="talk", help="The model that writes.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw throughput.")
+@click.option(
+    "--into",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A Markdown file whose table between the marks <!-- bench --> and <!-- /bench --> is replaced.",
+)
 @as_json
 @click.pass_context
-def bench(context: click.Context, quick: bool, model: str, picture: Path | None, as_json: bool) -> None:
+def bench(
+    context: click.Context, quick: bool, model: str, picture: Path | None, into: Path | None, as_json: bool
+) -> None:
     """Measure Moyou against its bars and other people's programs.
 
     By itself: how fast it writes, beside `transformers` and CTranslate2 (the extra `bench`) and beside what
-    the machine could do.
+    the machine could do; many at once; training beside PyTorch's own example; a journal of a million replies.
     """
     if context.invoked_subcommand is not None:
         return
@@ -42,10 +50,14 @@ def bench(context: click.Context, quick: bool, model: str, picture: Path | None,
         found.append(measured)
         if as_json:
             emit(measured.values())
+    table = speed_report.table(found)
     if not as_json:
-        print(speed_report.table(found))
+        print(table)
     if picture is not None:
         speed_report.picture(speed_bench.curve(model, quick), picture)
+        table += f"\n\n![tokens/s]({os.path.relpath(picture, into.parent if into else None)})"
+    if into is not None:
+        speed_report.write_into(into, table)
 
 
 @bench.command()

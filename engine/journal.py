@@ -38,6 +38,7 @@ from sqlite_utils import Database
 from engine import migrations
 from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
+from engine.journal_body import packed, unpacked
 from engine.journal_rows import (
     REASON_LIMIT,
     Counts,
@@ -148,7 +149,7 @@ class Journal:
             "own_text": _plain(kept.text),
             "request_hash": self._request_hash(request),
             "text_hash": self._hash("text", reply.text),
-            "body": _storable(kept.to_json()),
+            "body": packed(kept),
             **drawn_columns(reply),
         }
         with self._writing():
@@ -161,7 +162,7 @@ class Journal:
                     {
                         "generation": reply.generation,
                         "request": _storable(without_danger(request).to_json()),
-                        "body": None if kept == reply else _storable(reply.to_json()),
+                        "body": None if kept == reply else packed(reply),
                         "expires": expires,
                     }
                 )
@@ -179,13 +180,14 @@ class Journal:
         return None if row is None else str(row[0])
 
     def reply(self, generation: str) -> Reply | None:
-        """The reply bit for bit; once its request's words are erased, with copied passages blanked."""
+        """The reply as `journal_body` keeps it; once its request's words are erased, with copied passages
+        blanked."""
         row = self._row(
             "SELECT coalesce(words.body, generations.body) FROM generations "
             "LEFT JOIN words ON words.generation = id AND expires > ? WHERE id = ?",
             (self._clock(), generation),
         )
-        return None if row is None else Reply.from_json(row[0])
+        return None if row is None else unpacked(row[0])
 
     def request(self, generation: str) -> Request | None:
         """The request, or None once its words were erased (or never kept)."""

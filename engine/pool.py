@@ -23,7 +23,8 @@ from engine.ticket import GivenUp, Ticket
 
 T = TypeVar("T")
 
-MOST_ROWS = 512
+MOST_ROWS = 256
+"""From there on a step of twice as many rows takes twice as long, and twice the memory."""
 
 
 @dataclass(slots=True, eq=False)

@@ -10,36 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from engine import checkpoint, decode, products
+from engine import checkpoint, decode, products, speed_burst, speed_journal, speed_training
 from engine.batching import Batch, Sampling
 from engine.decode import Decoder
-from engine.errors import MoyouError
 from engine.speed_peers import PROMPT, Peer, peers
 from engine.summary_bench import Measurement
-from engine.ticket import on_behalf_of
-from engine.values import Request
 from engine.vocabulary import BEGIN, END
 from engine.weights import folder_of
-from engine.writer import Engine
 
 REPEATS, QUICK_REPEATS = 7, 5
 TOKENS, DRAFTS, MANY = 40, 8, 64
-BURST, QUICK_BURST = 256, 48
-_ASKINGS = (
-    "你好",
-    "今天下班路上看到一只橘猫，蹲在便利店门口等人。",
-    "I am so tired of my job.",
-    "晚饭吃什么好",
-)
+_WORDS = "今天下班路上看到一只橘猫，蹲在便利店门口等人。"
 
 
 class Endless:
@@ -87,7 +75,7 @@ class Ours:
     def step_seconds(self, rows: int, steps: int) -> float:
         """The median of a step of so many rows."""
         batch: Batch = self.decoder.batch
-        condition = self.decoder.condition(["chat", "zh"], [_ASKINGS[1]])
+        condition = self.decoder.condition(["chat", "zh"], [_WORDS])
         for number in range(rows):
             z = decode.latents(number, 1, self.decoder.latent_size)
             encoded = self.decoder.encode(condition, 1)
@@ -98,6 +86,18 @@ class Ours:
         while len(batch):
             batch.step()
         return statistics.median(spent)
+
+    def product_seconds(self, rows: int, repeats: int) -> float:
+        """The median of all products of a step of so many rows, one after another."""
+        cell = self.decoder.batch._cell
+        h, e, c = cell.size, cell.embedding, cell.memory
+        work = [(cell.words, e), (cell.after, h), (cell.context, c), (cell.output, e)]
+        with torch.inference_mode():
+            whole = [
+                (getattr(p, "shifted", p), torch.full((rows, k), 128, dtype=torch.uint8)) for p, k in work
+            ]
+            spent = [seconds(lambda: [p(x) for p, x in whole]) for _ in range(5 + 20 * repeats)]
+        return statistics.median(spent[5:])
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -146,7 +146,9 @@ def speed(model: str, quick: bool) -> Iterator[Measurement]:
     yield from _replies(ours, others, repeats)
     yield from _many(ours, others, repeats)
     yield from _limits(ours, repeats)
-    yield from asyncio.run(_burst(QUICK_BURST if quick else BURST))
+    yield from asyncio.run(speed_burst.burst(quick))
+    yield from speed_training.training(model, quick, repeats)
+    yield from speed_journal.journal(speed_journal.QUICK_GENERATIONS if quick else speed_journal.GENERATIONS)
 
 
 def _bars(others: Sequence[Peer], bars: Sequence[float]) -> Iterator[tuple[Peer, float]]:
@@ -189,20 +191,20 @@ def _many(ours: Ours, others: Sequence[Peer], repeats: int) -> Iterator[Measurem
 
 
 def _limits(ours: Ours, repeats: int) -> Iterator[Measurement]:
-    steps = 20 * repeats
+    """A step beside what the machine could do, and its products alone: what is between those two is
+    attention, the gates' functions, the softmax, the draw, and Python."""
+    steps, size = 20 * repeats, ours.weight_bytes
     one, many = ours.step_seconds(1, steps), ours.step_seconds(MANY, steps)
-    could = bandwidth(ours.weight_bytes, repeats) / ours.weight_bytes
+    could = bandwidth(size, repeats) / size
+    alone = ours.product_seconds(1, repeats)
     yield Measurement("step_1", 1 / one, "steps/s", limit=could, bar=">= 0.4", ok=1 / one / could >= 0.4)
-    operations = 2 * MANY * ours.weight_bytes
+    yield Measurement("step_1_products", 1 / alone, "steps/s", limit=could)
+    operations = 2 * MANY * size
     most = peak(MANY, type(ours.decoder.batch._cell.output), repeats)
-    yield Measurement(
-        "step_64",
-        operations / many / 1e9,
-        "GOP/s",
-        limit=most / 1e9,
-        bar=">= 0.5",
-        ok=operations / many / most >= 0.5,
-    )
+    shares = operations / many, operations / ours.product_seconds(MANY, repeats)
+    held = shares[0] / most >= 0.5
+    yield Measurement("step_64", shares[0] / 1e9, "GOP/s", limit=most / 1e9, bar=">= 0.5", ok=held)
+    yield Measurement("step_64_products", shares[1] / 1e9, "GOP/s", limit=most / 1e9)
 
 
 def curve(model: str, quick: bool) -> dict[str, dict[int, float]]:
@@ -222,69 +224,3 @@ def curve(model: str, quick: bool) -> dict[str, dict[int, float]]:
         size = ours.weight_bytes
         limit[count] = count / max(size / read, 2 * count * size / most)
     return found
-
-
-async def _burst(count: int) -> list[Measurement]:
-    """Many conversations at once, and two requests of another server among two hundred of one."""
-    async with Engine(deadline=600, queue=4 * count) as engine:
-        await engine.start()
-        for number, words in enumerate(_ASKINGS):
-            await _ask(engine, "warm", words, number)
-        waits, spent, longest = await _at_once(engine, count)
-        lost = sum(wait is None for wait in waits)
-        got = sorted(wait for wait in waits if wait is not None)
-        p99 = got[int(len(got) * 0.99)] if got else float("inf")
-        found = [
-            Measurement("burst_p99", p99, "s", limit=spent, bar="<= 3x the work", ok=p99 <= 3 * spent),
-            Measurement("burst_lost", lost, "replies", bar="0", ok=lost == 0),
-            Measurement("burst_pause", 1000 * longest, "ms", bar="<= 20", ok=longest <= 0.02),
-        ]
-        busy = [asyncio.create_task(_timed(engine, "busy", n)) for n in range(min(200, count))]
-        small = [asyncio.create_task(_timed(engine, "small", n)) for n in range(2)]
-        first = sorted([wait or 0.0 for wait in await asyncio.gather(*busy)])[:2]
-        slowest = max(wait or float("inf") for wait in await asyncio.gather(*small))
-        share = slowest / max(first)
-        found.append(
-            Measurement("small_server", share, "x the busy server's first", bar="<= 3", ok=share <= 3)
-        )
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
-            1024**2 if sys.platform == "darwin" else 1024
-        )
-        found.append(Measurement("memory", memory, "MB", bar="<= 700", ok=memory <= 700))
-        return found
-
-
-async def _at_once(engine: Engine, count: int) -> tuple[list[float | None], float, float]:
-    """Seconds that each waited (None: lost), seconds of all together, the loop's longest pause."""
-    late, stop = [0.0], asyncio.Event()
-
-    async def watch() -> None:
-        while not stop.is_set():
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            late.append(time.perf_counter() - before - 0.001)
-
-    watcher = asyncio.create_task(watch())
-    began = time.perf_counter()
-    waits = await asyncio.gather(
-        *(_timed(engine, f"server {number % 16}", number) for number in range(count))
-    )
-    spent = time.perf_counter() - began
-    stop.set()
-    await watcher
-    return list(waits), spent, max(late)
-
-
-async def _timed(engine: Engine, group: str, number: int) -> float | None:
-    began = time.perf_counter()
-    written = await _ask(engine, group, _ASKINGS[number % len(_ASKINGS)], number)
-    return time.perf_counter() - began if written else None
-
-
-async def _ask(engine: Engine, group: str, words: str, seed: int) -> bool:
-    with on_behalf_of(group):
-        try:
-            await engine.write(Request("chat", words, seed=seed))
-        except MoyouError:
-            return False
-    return True

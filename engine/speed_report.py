@@ -6,11 +6,15 @@ Knows: Markdown, matplotlib. Does not know: how anything is measured.
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from engine.errors import BadFile
 from engine.summary_bench import Measurement
+
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 
 
 def machine() -> str:
@@ -38,6 +42,17 @@ def table(found: Sequence[Measurement]) -> str:
         shown = f"{ratio:.2f}" if ratio is not None else ""
         rows.append(f"| {one.name} | {one.ours:.4g} {one.unit} | {beside} | {shown} | {one.bar} | {state} |")
     return "\n".join(rows)
+
+
+def write_into(file: Path, found: str) -> None:
+    """Puts a table between the marks of a Markdown file, however often they are there. Raises BadFile."""
+    text = file.read_text("utf-8")
+    fresh, count = re.subn(
+        rf"{BEGIN}.*?{END}", lambda _: f"{BEGIN}\n\n{found}\n\n{END}", text, flags=re.DOTALL
+    )
+    if not count:
+        raise BadFile(file=file.name, reason=f"it has no {BEGIN} and {END} to write between")
+    file.write_text(fresh, "utf-8")
 
 
 def picture(rates: Mapping[str, Mapping[int, float]], file: Path) -> None:

@@ -1,12 +1,16 @@
 """The speed bench: what it counts as written, how it is shown; no speed is held to anything here."""
 
+import asyncio
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from engine import checkpoint, speed_bench, speed_peers, speed_report
+from engine import checkpoint, speed_bench, speed_burst, speed_peers, speed_report
 from engine.decode import Decoder
+from engine.errors import BadFile, NothingGood
 from engine.summary_bench import Measurement
+from engine.values import Request
 from tests import tiny
 
 
@@ -61,6 +65,37 @@ def test_the_table_says_what_holds() -> None:
     lines = speed_report.table(found).splitlines()
     assert lines[-2] == "| reply | 20 replies/s | other 2 | 10.00 | >= 8x | holds |"
     assert lines[-1] == "| step_1 | 100 steps/s | limit 400 | 0.25 | >= 0.4 | does not hold |"
+
+
+def test_the_table_of_a_file_is_replaced_between_its_marks(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text("一<!-- bench -->\nold\n<!-- /bench -->二\n<!-- bench --><!-- /bench -->\n", "utf-8")
+    for _ in range(2):
+        speed_report.write_into(file, "| new \\1 |")
+    new = "<!-- bench -->\n\n| new \\1 |\n\n<!-- /bench -->"
+    assert file.read_text("utf-8") == f"一{new}二\n{new}\n"
+    file.write_text("nothing", "utf-8")
+    with pytest.raises(BadFile):
+        speed_report.write_into(file, "|")
+
+
+class Slow:
+    """An engine in which everybody waits as long as there are people, and every tenth asking fails."""
+
+    asked = 0
+
+    async def write(self, request: Request) -> None:
+        self.asked += 1
+        await asyncio.sleep(0.02)
+        if request.seed == 3:
+            raise NothingGood()
+
+
+async def test_who_was_lost_among_many_is_seen() -> None:
+    waits, spent, longest = await speed_burst._at_once(cast(Any, Slow()), 8)
+    assert waits[3] is None
+    assert all(wait is not None and 0.02 <= wait <= spent for n, wait in enumerate(waits) if n != 3)
+    assert 0 <= longest <= spent
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ async def own_share(server: DiscordServer, bot: Bot, people: int) -> list[float]
     await bot.says("?")
     for number in range(people):
         before = sent(server)
-        began = time.perf_counter()
+        began = time.monotonic()
         await server.write(payloads.user(f"p{number}"), f"{ME} {WORDS[number % len(WORDS)]}")
         await server.until(lambda before=before: sent(server) > before, 60)
         whole.append(
@@ -153,6 +153,7 @@ async def measure(servers: int, conversations: int) -> bool:
             try:
                 while await bot.says() != "ready":
                     pass
+                started = resident(process.pid)
                 watcher = asyncio.create_task(bot.watch())
                 await own_share(server, bot, 8)
                 share = await own_share(server, bot, ALONE)
@@ -173,7 +174,15 @@ async def measure(servers: int, conversations: int) -> bool:
         [
             report("bots_own_share", statistics.median(share), "ms", SHARE_BAR, p99=share[-1]),
             report("pause", pause, "ms", PAUSE_BAR, conversations=conversations, seconds=spent),
-            report("memory", bot.largest, "MB", MEMORY_BAR, servers=servers, conversations=conversations),
+            report(
+                "memory",
+                bot.largest,
+                "MB",
+                MEMORY_BAR,
+                servers=servers,
+                conversations=conversations,
+                at_start=started,
+            ),
         ]
     )
 
