@@ -36,6 +36,7 @@ from engine.command_line import (
 from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
 from engine.training_commands import evaluate, passages, train
+from engine.trial_commands import trial
 
 if TYPE_CHECKING:
     from engine.export import Format
@@ -118,6 +119,7 @@ main.add_command(bench)
 main.add_command(train)
 main.add_command(passages)
 main.add_command(evaluate)
+main.add_command(trial)
 
 
 @contextlib.contextmanager
