@@ -37,6 +37,7 @@ from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
 from engine.report_command import report
 from engine.training_commands import evaluate, passages, train
+from engine.trial_commands import trial
 
 if TYPE_CHECKING:
     from engine.export import Format
@@ -120,6 +121,7 @@ main.add_command(train)
 main.add_command(passages)
 main.add_command(evaluate)
 main.add_command(report)
+main.add_command(trial)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from engine import estimates, gate, trial, tune
 from engine.choice import blended, propensities
+from engine.errors import TuneError
 from engine.estimates import Replies
 from engine.journal_rows import JudgedText
 from engine.loop_world import DRAFTS, Asked, Sent, World, judgements
@@ -68,7 +69,8 @@ def one_seed(seed: int, config: RewardConfig, sizes: Sequence[int]) -> dict[str,
     model = RewardModel.fit(tune.examples(judged), config, seed)
     found["trolls"] = _gains(spoilt, model)["best"]
     found["troll votes"] = np.mean([spoilt.kind(one.person) in ("against", "random") for one in judged])
-    found |= _gated(seed, middle, config)
+    for size in sorted({middle, sizes[-1]}):
+        found |= {f"{name} {size}": value for name, value in _gated(seed, size, config).items()}
     found["A/A"] = _promoted_by_chance(seed, config)
     found["worse"] = _worse(seed)
     found |= _estimated(seed)
@@ -101,7 +103,10 @@ def _gains(world: World, model: RewardModel) -> dict[str, float]:
 def _gated(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
     """The whole of `tune`: a part kept aside, the gate; where it refuses, nothing is gained."""
     world = World(seed + 10_000, _people(size))
-    model, report = tune.learn(judgements(world.log(size), size), config=config, seed=seed)
+    try:
+        model, report = tune.learn(judgements(world.log(size), size), config=config, seed=seed)
+    except TuneError:  # too few, or all alike
+        return {"passed": 0.0, "through the gate": 0.0, "calibration": math.nan}
     gains = _gains(world, model)
     passed = report.refusal is None
     return {
@@ -114,7 +119,10 @@ def _gated(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
 def _promoted_by_chance(seed: int, config: RewardConfig) -> float:
     """1 where the gate lets a model pass that learnt from judgements without regard to the texts."""
     world = World(seed + 20_000, _people(260), nothing=True)
-    _, report = tune.learn(judgements(world.log(260), 260), config=config, seed=seed)
+    try:
+        _, report = tune.learn(judgements(world.log(260), 260), config=config, seed=seed)
+    except TuneError:
+        return 0.0
     return float(report.refusal is None)
 
 
@@ -256,18 +264,14 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
     name, spoilt = over(f"best-of-8 with 20 % trolls, {middle} judgements", lambda row: row["trolls"])
     yield Measurement(name, spoilt, "SD", "without trolls", clean, None, ">= 80 %", spoilt >= 0.8 * clean)
     yield Measurement(*over("share of judgements that are trolls'", lambda row: row["troll votes"]), "share")
-    yield Measurement(*over(f"gate passes, {middle} judgements", lambda row: row["passed"]), "share")
-    name, through = over(
-        f"gain through the gate (0 where it refuses), {middle} judgements",
-        lambda row: row["through the gate"],
-    )
-    yield Measurement(name, through, "SD")
-    yield Measurement(
-        *over(
-            "slope of likes on its logits on those kept aside (1 is right)", lambda row: row["calibration"]
-        ),
-        "",
-    )
+    for size in sorted({middle, sizes[-1]}):
+        for said, name, unit in (
+            ("gate passes", "passed", "share"),
+            ("as sent over no learning, through the gate (0 where it refuses)", "through the gate", "SD"),
+            ("slope of likes on its logits on those kept aside (1 is right)", "calibration", ""),
+        ):
+            title = f"{said}, {size} judgements"
+            yield Measurement(*over(title, lambda row, n=f"{name} {size}": row[n]), unit)  # type: ignore[misc]
     name, chance = over("A/A: promoted by chance", lambda row: row["A/A"])
     yield Measurement(name, chance, "share", bar="<= 0.05", ok=chance <= 0.05)
     name, worse = over("a truly worse scorer promoted", lambda row: row["worse"])

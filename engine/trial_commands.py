@@ -1,0 +1,60 @@
+"""python -m engine trial: put a reward model on a live test, see how it stands, and do what its rule says.
+
+Knows: the command and what it prints. Does not know: arms, the rule.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from engine.command_line import FILE, FOLDER, as_json, show
+
+DATA = Path("moyou-data")
+
+
+@click.command()
+@click.argument("model", default="")
+@click.option("--journal", type=FILE, default=DATA / "journal.db", help="The journal's file.")
+@click.option("--models", type=FOLDER, default=DATA / "models", help="Where tuned models are kept.")
+@click.option("--most", type=click.IntRange(100), default=3000, help="Replies after which it ends.")
+@as_json
+def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> None:
+    """Try a reward model on half of all replies until it is decided.
+
+    MODEL: reward/VERSION begins a trial. Without it, say how the trial stands; where its rule, fixed beforehand,
+    has decided, the model is promoted or dropped.
+    """
+    from engine import trial as live
+    from engine.errors import BadOption
+    from engine.journal import Journal
+
+    if model:
+        name, _, version = model.partition("/")
+        if name != "reward":
+            raise BadOption(option="MODEL", reason="only reward/VERSION can be tried")
+        begun = live.begin(models, version, most)
+        show(
+            {"trial": begun.version, "against": begun.against, "most": begun.most, "state": "begun"}, as_json
+        )
+        return
+    found = live.running(models)
+    if found is None:
+        show({"trial": "", "state": "none"}, as_json)
+        return
+    with Journal(journal) as opened:
+        standing = live.standing(opened, found)
+    verdict = live.conclude(models, standing)
+    show(
+        {
+            "trial": found.version,
+            "against": found.against,
+            "state": verdict,
+            "replies": {"new": standing.new, "old": standing.old},
+            "value": {"new": standing.new_value, "old": standing.old_value},
+            "gain": {"value": standing.gain.value, "low": standing.gain.low, "high": standing.gain.high},
+            "most": found.most,
+        },
+        as_json,
+    )
