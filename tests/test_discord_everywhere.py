@@ -43,6 +43,16 @@ SETTINGS = Settings(member_pace=0, guild_pace=0, message_content=True)
 BUTTONS = ("up", "down", "again", "vary", "why")
 AT_ONCE = {"help", "privacy", "style", "settings", "moyou-status", "summary"}
 """Commands that do not wait for the writer."""
+PARTS: dict[str, dict[str, Any]] = {
+    "feedback report": {},
+    "feedback review": {},
+    "feedback export": {"format": "csv"},
+    "model list": {},
+    "model compare": {"first": "reward/a", "second": "reward/b"},
+    "model promote": {"version": "reward/a"},
+    "model rollback": {"model": "reward"},
+}
+"""Parts of commands, all for those who manage the server, with what is asked of them."""
 
 
 @dataclass
@@ -59,7 +69,8 @@ class Here:
     def commands(self, kind: type) -> Iterator[Any]:
         """The commands of one kind that are offered here, to those who manage the server if there is one."""
         for command in self.w.bot.tree.walk_commands(type=kind_of(kind)):
-            in_direct = not command.guild_only
+            whole = getattr(command, "root_parent", None) or command
+            in_direct = not whole.guild_only
             if isinstance(command, kind) and (in_direct or self.place != "direct"):
                 yield command
 
@@ -176,9 +187,9 @@ async def test_every_command_is_in_time_and_fails_in_its_readers_language(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, place: str, shards: int, locale: str
 ) -> None:
     async with here(tmp_path, place, shards, locale) as h:
-        offered = {command.name for command in h.commands(app_commands.Command)}
-        assert offered == (GIVEN.keys() | AT_ONCE) - (
-            {"summary", "settings", "moyou-status"} if place == "direct" else set()
+        offered = {command.qualified_name for command in h.commands(app_commands.Command)}
+        assert offered == (GIVEN.keys() | AT_ONCE | PARTS.keys()) - (
+            {"summary", "settings", "moyou-status", *PARTS} if place == "direct" else set()
         )
         caplog.set_level(logging.INFO)
         h.w.engine.seconds = SLOW
@@ -205,10 +216,11 @@ async def test_every_private_page_is_in_its_readers_language(
 ) -> None:
     async with here(tmp_path, place, shards, locale) as h:
         for command in h.commands(app_commands.Command):
-            if command.name not in AT_ONCE - {"summary"}:
+            name = command.qualified_name
+            if name not in (AT_ONCE | PARTS.keys()) - {"summary"}:
                 continue
-            moderators = command.default_permissions is not None
-            page = await h.slash(command.name, h.moderator if moderators else h.who)
+            moderators = (command.root_parent or command).default_permissions is not None
+            page = await h.slash(name, h.moderator if moderators else h.who, **PARTS.get(name, {}))
             assert page.ephemeral
             assert h.is_ours(page.response.content), page.response.content
         # what is kept of a person
@@ -417,7 +429,7 @@ async def test_commands_are_offered_to_whom_and_where_they_belong(
             assert set(h.who.available_commands()) == everybodys
             return
         assert set(h.who.available_commands(h.channel)) == {*everybodys, "summary"}
-        assert set(h.moderator.available_commands(h.channel)) == {*GIVEN, *AT_ONCE}
+        assert set(h.moderator.available_commands(h.channel)) == {*GIVEN, *AT_ONCE, *PARTS}
 
 
 async def test_every_name_and_description_is_in_every_language(tmp_path: Path) -> None:
