@@ -15,13 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from engine.journal import Journal
+from engine.journal_body import as_json
 from engine.journal_guilds import DAY
 from engine.journal_rows import Forgotten, people_tables
 
 AT_ONCE = 2000
 """Replies erased in one transaction when they are too old: others wait no longer than that takes."""
-_DRAFTS = "SELECT sum(json_array_length(body, '$.drafts')) FROM generations WHERE person = ?"
+_DRAFTS = "SELECT sum(json_array_length(reply_json(body), '$.drafts')) FROM generations WHERE person = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,12 @@ def _rows(journal: Journal, sql: str, who: str) -> list[dict[str, Any]]:
 
 
 def _value(name: str, value: Any) -> Any:
-    """A reply or request as the object it is, not as text within text."""
-    return json.loads(value) if name in ("body", "request", "options") and value else value
+    """A reply or request as the object it is, not as text within text or packed."""
+    if name == "body" and value:
+        return json.loads(as_json(value))
+    if isinstance(value, bytes):  # 32-bit floats: a latent, which stands among the reply's drafts too
+        return np.frombuffer(value, "<f4").tolist()
+    return json.loads(value) if name in ("request", "options") and value else value
 
 
 def forget_old(journal: Journal, days: float) -> Forgotten:

@@ -38,7 +38,7 @@ from sqlite_utils import Database
 from engine import migrations
 from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
-from engine.journal_body import packed, unpacked
+from engine.journal_body import as_json, packed, unpacked
 from engine.journal_rows import (
     REASON_LIMIT,
     Counts,
@@ -456,6 +456,7 @@ def _open(path: Path) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)  # others on the machine do not read it
         connection = sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000)
+        connection.create_function("reply_json", 1, as_json, deterministic=True)
         db = Database(connection, execute_plugins=False)
         _enable_wal(db)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):

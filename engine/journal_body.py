@@ -55,6 +55,11 @@ def packed(reply: Reply) -> bytes:
     return _FIRST + press.compress(text.encode("utf-8", "surrogatepass")) + press.flush()
 
 
+def as_json(kept: bytes | str | None) -> str | None:
+    """What was kept as JSON, for SQL (`reply_json`); None of nothing."""
+    return None if kept is None else unpacked(kept).to_json()
+
+
 def unpacked(kept: bytes | str) -> Reply:
     """The reply that was kept; before there was packing it was JSON. Raises ValueError for anything else."""
     if isinstance(kept, str):

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.journal import Journal
+from engine.journal_body import unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ def choices(journal: Journal, since: float, most: int) -> list[LoggedChoice]:
         order = -int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
         if len(kept) == most and order <= kept[0][0]:
             continue
-        reply = json.loads(body)
-        drafts = reply["drafts"]
-        if len(drafts) < 2 or not 0 < reply["propensity"] <= 1:
+        reply = unpacked(body)
+        drafts = reply.drafts
+        if len(drafts) < 2 or not 0 < reply.propensity <= 1:
             continue
         found = LoggedChoice(
             name,
             task,
             person,
-            tuple(draft["own_text"] for draft in drafts),
-            tuple(draft["scores"].get("judge", draft["score"]) for draft in drafts),
-            tuple(draft["scores"] for draft in drafts),
-            reply["chosen"],
-            reply["propensity"],
+            tuple(draft.own_text for draft in drafts),
+            tuple(draft.scores.get("judge", draft.score) for draft in drafts),
+            tuple(draft.scores for draft in drafts),
+            reply.chosen,
+            reply.propensity,
         )
         (heapq.heappushpop if len(kept) == most else heapq.heappush)(kept, (order, name, found))
     return [found for _, _, found in sorted(kept, key=lambda one: one[1])]

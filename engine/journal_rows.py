@@ -7,11 +7,11 @@ Does not know: how any of it is stored (`engine.journal` does), but for which ta
 from __future__ import annotations
 
 import dataclasses
-import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+import numpy as np
 from sqlite_utils import Database
 
 from engine.errors import TextTooLong
@@ -103,8 +103,14 @@ def drawn_columns(reply: Reply) -> dict[str, object]:
     return {
         "arm": str(choice.get("arm", "")),
         "control": int(bool(choice.get("control"))),
-        "latent": struct.pack(f"<{len(latent)}f", *latent) if latent else None,
+        "latent": _floats(latent) if latent else None,
     }
+
+
+def _floats(values: Sequence[float]) -> bytes:
+    """As 32-bit floats; what is larger than they reach is infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, "<f4").tobytes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ Functions on a Journal, called as its methods are: await journal(feedback_report
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from engine.journal import Journal
+from engine.journal_body import unpacked
 from engine.tallies import MONDAY, WEEK
 
 FEWEST_PEOPLE = 5
@@ -158,11 +158,11 @@ def _drafts(journal: Journal, guild: str | None) -> list[Share]:
     ).fetchall()
     sent: dict[str, list[tuple[str, bool]]] = {"best": [], "other": []}
     for generation, body in judged:
-        reply = json.loads(body)
-        scores = [draft["score"] for draft in reply["drafts"]]
+        reply = unpacked(body)
+        scores = [draft.score for draft in reply.drafts]
         if len(scores) < 2:
             continue
-        name = "best" if scores[reply["chosen"]] >= max(scores) else "other"
+        name = "best" if scores[reply.chosen] >= max(scores) else "other"
         sent[name] += journal._db.execute(
             "SELECT person, value > 0 FROM current_signals "
             "WHERE generation = ? AND value <> 0 AND kind <> 'review'",

@@ -96,8 +96,8 @@ def review_queue(
         "AND own_text <> '' ORDER BY g.rowid DESC LIMIT :pool"
     )
     rows = journal._db.execute(
-        "SELECT id, task, locale, own_text, at, channel, reward_model <> '', json_extract(body, "
-        "'$.drafts[' || json_extract(body, '$.chosen') || '].scores.reward'), "
+        "SELECT id, task, locale, own_text, at, channel, reward_model <> '', json_extract(reply_json(body), "
+        "'$.drafts[' || json_extract(reply_json(body), '$.chosen') || '].scores.reward'), "
         "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
         f"FROM generations WHERE id IN ({latest})",
         {"guild": None if guild is None else journal._hash("guild", guild), "pool": POOL},
