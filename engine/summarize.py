@@ -55,6 +55,9 @@ _LIKELY = 200  # units that points are chosen from, at most
 _ENCODED = 120  # units and messages that are encoded, at most: the best by all other signals
 _SOMETHING = 12  # words without which prose or a talk says nothing
 _FEW = 40  # units up to which two people's talk is read as a dialogue rather than a channel
+_HEARD = 0.4  # log-odds of a point that one reaction or answer elsewhere adds, and each doubling of 1 + their number
+_HEARD_MOST = 1.2
+_WISH = re.compile(cues()["corrections"]["intends"], re.IGNORECASE)
 _PLAIN = frozenset(cues()["title"]["plain"].split())
 
 
@@ -129,6 +132,7 @@ def _of_channel(
         worth[best], noise[best] = salience(wider, scorer["latent"])[asked]
     if worth.max() < _QUIET:
         return Summary("", (), len(messages), quiet=True)
+    worth = heard(worth, candidates, messages)
     floor = _FLOOR if characters is None else _BUDGET_FLOOR
     if characters is not None:
         worth = np.where(said < _WORDS, _REMARK * worth, worth)
@@ -141,6 +145,23 @@ def _of_channel(
     corrected |= {row: by.row for row, by in found.items() if not by.sure}
     chosen = choose(candidates, terms, worth, allowed, points, characters, latents, corrected)
     return _made(messages, candidates, chosen, terms=terms, encode=encode)
+
+
+def heard(worth: Numbers, candidates: Sequence[Unit], messages: Sequence[Message]) -> Numbers:
+    """`worth` raised by the reactions that people left and by answers given elsewhere.
+
+    By a fixed share, bounded, for our annotated logs hold no reactions to fit one on; noise stays noise
+    and a quiet log quiet, however many laugh.
+    """
+    counts = np.array(
+        [sum(messages[i].reactions + messages[i].replies for i in unit.messages) for unit in candidates],
+        float,
+    )
+    if not counts.any():
+        return worth
+    raised = np.minimum(_HEARD * np.log(1 + counts.clip(0)) / np.log(2), _HEARD_MOST)
+    certain = worth.clip(1e-6, 1 - 1e-6)
+    return np.asarray(np.where(worth > 0, 1 / (1 + np.exp(-np.log(certain / (1 - certain)) - raised)), worth))
 
 
 def choose(
@@ -244,7 +265,7 @@ def _kind(unit: Unit, messages: Sequence[Message]) -> PointKind:
         return "" if answered else "question"
     if KINDS["promise"].search(unit.text):
         return "action"
-    return "decision" if KINDS["decision"].search(unit.text) else ""
+    return "decision" if KINDS["decision"].search(unit.text) and not _WISH.search(unit.text) else ""
 
 
 def title(texts: Sequence[str], terms: Terms) -> str:

@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,46 @@ def test_points_carry_the_decisions_in_order_of_time() -> None:
     assert tuple(point for topic in summary.topics for point in topic.points) == summary.points
     assert summary.messages == len(MEETING)
     assert summary.title
+
+
+def test_what_people_reacted_to_comes_first_but_noise_stays_noise() -> None:
+    even = [*MEETING, *log("小满: 报名表贴在公告栏第二格，名字和电话都要写")]
+    even = [replace(message, id=str(place)) for place, message in enumerate(even, 1)]
+
+    def first(liked: str) -> set[str]:
+        heard = [replace(one, reactions=30 if one.id == liked else 0) for one in even]
+        return {source for point in summarize(heard, points=1).points for source in point.sources}
+
+    ordinary = first("")
+    others = [one for one in ("6", "8", "10", "13") if one not in ordinary]
+    assert any(first(one) == {one} for one in others)
+    assert first("5") == first("9") == ordinary  # laughter, with thirty reactions
+
+
+def test_reactions_make_no_news_of_idle_chatter() -> None:
+    chatter = [
+        replace(one, reactions=50, replies=9) for one in log("a: 哈哈哈", "b: 早", "d: 吃了吗", "e: 晚安")
+    ]
+    assert summarize(chatter).quiet
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("what are we playing. I vote Lantern Thieves, the box is at my place", ""),
+        ("ok, eight then, at the north gate with the tickets", "decision"),
+        ("那就八点，都在北门集合", "decision"),
+    ],
+)
+def test_a_wish_is_no_decision(text: str, kind: str) -> None:
+    messages = log(
+        "阿宁: 周末去西岭爬山的一共九个人，坐早班车",
+        "老周: 门票每人四十五块，带身份证",
+        f"石头: {text}",
+        "小满: 收到",
+    )
+    kinds = {point.sources[-1]: point.kind for point in summarize(messages, points=12).points}
+    assert kinds["3"] == kind
 
 
 def test_what_was_overturned_is_no_point() -> None:
