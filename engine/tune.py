@@ -40,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from engine import gate, people, tuned
 from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, QualityFell, TooFewSignals
@@ -134,6 +135,7 @@ def tune(
     """
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
+    torch.set_num_threads(1)  # beside a busy bot two make each step many times slower
     with Journal(journal) as opened:
         judged = sampled(opened.judged(), MOST)
         settings = config or RewardConfig()
