@@ -50,7 +50,7 @@ def command(*words: str) -> dict[str, object]:
 async def in_the_browser(
     engine: Engine, journal: JournalThread, settings: Settings, people: int, wanted: int
 ) -> None:
-    """Chats and opinions through sockets, as forms that browsers without scripts send, until `wanted` people's
+    """Chats and opinions through sockets, as forms that browsers without scripts send, until `wanted`
     opinions stand: 👍 for what says 好, 👎 for the rest."""
     async with TestServer(console.build(engine, journal, settings)) as server:
         base = str(server.make_url("/"))
