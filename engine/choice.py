@@ -7,9 +7,9 @@ A veto stays a veto: what the judge's own score puts below the task's threshold 
 people liked; unsafe texts never become drafts. The floor is shared among the others only.
 
 Measured in `bench loop`'s world at 200 and at 800 judgements: how much of best-of-8's gain, 0.44 and 0.72
-standard deviations, a drawn draft keeps, and E[w²] of the importance weights (a log of n replies is worth n/E[w²]
-to the estimates). Temperature 0.04 throughout: 0.22 and 0.56, 2.4 and 4.4; a third of the scores' spread:
-0.39 and 0.63, 13 and 15; half the spread, which stands: 0.36 and 0.58, 7 and 8.
+standard deviations, a drawn draft keeps, and E[w²] of the importance weights (a log of n replies is worth
+n/E[w²] to the estimates). Temperature 0.04 throughout: 0.22 and 0.56, 2.4 and 4.4; a third of the scores'
+spread: 0.39 and 0.63, 13 and 15; half the spread, which stands: 0.36 and 0.58, 7 and 8.
 
 Knows: temperature and floor. Does not know: where scores come from.
 """

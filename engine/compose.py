@@ -414,7 +414,7 @@ def _those(wanted: Sequence[bool], rows: Sequence[Row], z: torch.Tensor) -> tupl
 
 
 def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> list[Draft]:
-    """The drafts with the probability of being liked in their scores; as they are where the model abstains."""
+    """The drafts with the chance of being liked in their scores; as they are where the model abstains."""
     liked = model.rank([draft.own_text for draft in drafts], task.name)
     if liked is None:
         return list(drafts)

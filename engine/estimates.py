@@ -1,8 +1,8 @@
 """What people would think of replies chosen otherwise, from replies chosen as they were.
 
-Every reply's draft was drawn with a known probability; another way to choose would have drawn it with another.
-A reply's value is the mean of what people think of it, 0 where nobody said anything. Three estimates of the
-gain of the other way over the one that was used:
+Every reply's draft was drawn with a known probability; another way to choose would have drawn it with
+another. A reply's value is the mean of what people think of it, 0 where nobody said anything. Three estimates
+of the gain of the other way over the one that was used:
 
     SNIPS           values weighed by new probability / logged one, over the sum of these weights
                     (Swaminathan and Joachims 2015)
@@ -10,8 +10,8 @@ gain of the other way over the one that was used:
                     unbiased if either the probabilities or the model is right
     on-policy       no estimate: the mean of what was sent, which the other two are held against
 
-Standard errors are those of the linearised estimate, once by reply and once by who asked, the larger counts; the
-interval is Student's, by as many degrees of freedom as the weights are worth.
+Standard errors are those of the linearised estimate, once by reply and once by who asked, the larger counts;
+the interval is Student's, by as many degrees of freedom as the weights are worth.
 
 Knows: arithmetic. Does not know: journals, models, what is promoted.
 """

@@ -1,8 +1,9 @@
 """The reward model's wide half: which words and short phrases people like, by Bayesian logistic regression.
 
-Texts are read as n-grams of 1 to 3 tokens (a Han character, a Latin word, a mark), weighed by TF-IDF to length
-1; every weight has a Gaussian prior around 0, and a diagonal Laplace approximation says how far each is known.
-With a few hundred judgements this half learns more than an LSTM can; with thousands the LSTM adds the rest.
+Texts are read as n-grams of 1 to 3 tokens (a Han character, a Latin word, a mark), weighed by TF-IDF to
+length 1; every weight has a Gaussian prior around 0, and a diagonal Laplace approximation says how far each
+is known. With a few hundred judgements this half learns more than an LSTM can; with thousands the LSTM adds
+the rest.
 
 Knows: tokens, n-grams, the fit, the variance of a logit. Does not know: the LSTM, people, journals.
 """

@@ -1,10 +1,11 @@
 """Does the loop make replies better? Measured where the truth is known: in `engine.loop_world`.
 
-The code is the product's: people's weights, the reward model, the draw, the gate, the estimates, the live test.
-Only the networks are smaller (16 units, three folds) unless `full`, since every seed trains seven of them.
+The code is the product's: people's weights, the reward model, the draw, the gate, the estimates, the live
+test. Only the networks are smaller (16 units, three folds) unless `full`, since every seed trains seven
+sets of them.
 
-Gains are in standard deviations of true worth among the drafts of one request, which is what choosing can change;
-an interval is over seeds (Student's).
+Gains are in standard deviations of true worth among the drafts of one request, which is what choosing can
+change; an interval is over seeds (Student's).
 
 Knows: what is measured, the bars. Does not know: how the world works, how anything is learnt.
 """
@@ -83,8 +84,8 @@ def _people(signals: int) -> int:
 
 
 def _gains(world: World, model: RewardModel) -> dict[str, float]:
-    """best: the draft that the model likes best, over a draft at random (whose worth is 0 in the mean). sent: as
-    drawn. unlearnt: as drawn without the model. oracle: the truly best."""
+    """best: the draft that the model likes best, over a draft at random (whose worth is 0 in the mean).
+    sent: as drawn. unlearnt: as drawn without the model. oracle: the truly best."""
     found: dict[str, list[float]] = {"best": [], "sent": [], "unlearnt": [], "oracle": []}
     pool = [world.asked() for _ in range(_REQUESTS)]
     opinions = model.opinions([("chat", text) for asked in pool for text in asked.texts])
@@ -153,14 +154,14 @@ def _ranker(draw: np.random.Generator) -> Callable[[Asked], Numbers]:
     """A way to score that knows half of the worth, by chance but the same for the same request."""
 
     def scores(asked: Asked) -> Numbers:
-        own = np.random.default_rng([hash_of(asked), salt])
+        own = np.random.default_rng([number_of(asked), salt])
         return np.asarray(0.5 + 0.1 * (0.5 * asked.worth + 0.87 * own.normal(size=len(asked.worth))))
 
     salt = int(draw.integers(2**31))
     return scores
 
 
-def hash_of(asked: Asked) -> int:
+def number_of(asked: Asked) -> int:
     """The same number for the same request."""
     return int(abs(float(asked.worth.sum() + asked.scores.sum())) * 1e9) % 2**31
 
@@ -170,7 +171,7 @@ def _value(judged: Sequence[JudgedText]) -> float:
 
 
 def _estimated(seed: int) -> dict[str, float]:
-    """Coverage and error of the estimates of a ranker's gain, from logs of replies that were chosen without it."""
+    """Coverage and error of the estimates of a ranker's gain, from logs of replies chosen without it."""
     world = World(seed + 40_000, 40)
     score = _ranker(np.random.default_rng([seed, 4]))
     pool = [world.asked() for _ in range(600)]

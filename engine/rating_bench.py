@@ -1,9 +1,10 @@
 """The reward model on ratings that nobody here made, beside logistic regression on TF-IDF and beside length.
 
-    rating-en-topicalchat-turns     replies rated 1 to 5 by the partner of the talk; 5 against 1 to 3, in balance
-    rating-en-taskmaster-reward     outputs of an assistant that people marked right or wrong
+    rating-en-topicalchat-turns     replies rated 1 to 5 by the partner of the talk; 5 against 1 to 3, in
+    balance rating-en-taskmaster-reward     outputs of an assistant that people marked right or wrong
 
-A fifth of the texts is kept aside, three times anew, always whole texts. The three see the same: the reply alone.
+A fifth of the texts is kept aside, three times anew, always whole texts. The three see the same: the reply
+alone.
 
 Knows: the two files, the peers, the AUC. Does not know: how the model is made.
 """
@@ -39,7 +40,8 @@ def ratings(data: Path, config: RewardConfig | None = None) -> Iterator[Measurem
         ours, words, length = found.mean(axis=0).tolist()
         spread = gate.student(SPLITS - 1) * float((found[:, 0] - found[:, 1]).std(ddof=1)) / SPLITS**0.5
         gain = ours - words
-        said = f"{name}: AUC on texts kept aside (over TF-IDF {gain:+.3f}, 95 % interval {gain - spread:+.3f} to {gain + spread:+.3f})"
+        over = f"over TF-IDF {gain:+.3f}, 95 % interval {gain - spread:+.3f} to {gain + spread:+.3f}"
+        said = f"{name}: AUC on texts kept aside ({over})"
         holds = ours > max(words, length)
         yield Measurement(said, ours, "AUC", "logistic regression on TF-IDF", words, 1.0, _BAR, holds)
         yield Measurement(f"{name}: AUC beside length", ours, "AUC", "length", length, 1.0, _BAR, holds)

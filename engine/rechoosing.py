@@ -1,9 +1,9 @@
 """How a reward model would have chosen among logged drafts, and what that would have changed.
 
-The gain by SNIPS and doubly robust estimates stands beside what was sent (`engine.estimates`); and of the texts
-that would be sent, what must not fall: the judge's own score (which holds repetition, language and novelty), the
-share that keeps its form, novelty, and how varied the texts are. Safety cannot fall: what is unsafe is no draft,
-and what the judge puts below a task's threshold has probability zero.
+The gain by SNIPS and doubly robust estimates stands beside what was sent (`engine.estimates`); and of the
+texts that would be sent, what must not fall: the judge's own score (which holds repetition, language and
+novelty), the share that keeps its form, novelty, and how varied the texts are. Safety cannot fall: what is
+unsafe is no draft, and what the judge puts below a task's threshold has probability zero.
 
 Knows: logged choices, the draw, the estimates. Does not know: how a model is trained, what is promoted.
 """
@@ -11,6 +11,7 @@ Knows: logged choices, the draw, the estimates. Does not know: how a model is tr
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +124,7 @@ def changes(logged: Sequence[LoggedChoice], wanted: Sequence[Numbers]) -> dict[s
 
 def _pairs(text: str) -> set[tuple[str, str]]:
     tokens = tokens_of(text)
-    return set(zip(tokens, tokens[1:], strict=False))
+    return set(itertools.pairwise(tokens))
 
 
 def _change(rows: Sequence[Numbers], logged: Sequence[LoggedChoice], wanted: Sequence[Numbers]) -> Interval:

@@ -7,8 +7,9 @@ one weighs words and phrases (`engine.grams`). How much each half counts is fitt
 that it did not learn from: with a few hundred judgements the LSTMs count little or nothing, and the
 probabilities are calibrated on the same.
 
-How sure it is: the five disagree, and the words' weights are known each only so far. Where it knows nothing of
-a request's drafts (a task nobody judged, words nobody saw, differences smaller than its doubt) it abstains.
+How sure it is: the five disagree, and the words' weights are known each only so far. Where it knows nothing
+of a request's drafts (a task nobody judged, words nobody saw, differences smaller than its doubt) it
+abstains.
 
 Knows: its network, its vocabulary, how it is fitted and kept in a folder.
 Does not know: journals, people, which model is in force (`engine.tuned`), when one is good enough
@@ -409,8 +410,8 @@ def _loss(logits: Tensor, target: Tensor) -> Tensor:
 def _stacked(logits: Numbers, liking: Numbers, weights: Numbers, given: Numbers) -> Numbers:
     """How much each column of `logits` (N, 2) counts, never below 0, and the bias: (3,), by Newton's steps.
 
-    With few judgements this is what is expected beforehand: the wide half's prior was chosen on texts left out,
-    so it is believed, the deep half is not. A half that foretells nothing gets nothing.
+    With few judgements this is what is expected beforehand: the wide half's prior was chosen on texts left
+    out, so it is believed, the deep half is not. A half that foretells nothing gets nothing.
     """
     used = [column for column in range(logits.shape[1]) if logits[:, column].std() > 1e-6]
     found = np.zeros(logits.shape[1] + 1)

@@ -3,9 +3,9 @@
     models/reward/trial.json     which two, since when, how many replies at most: a running engine reads it
     models/reward/trials.jsonl   every trial that ended, with its numbers
 
-A request's arm is drawn from the reply's own seed, so a reply replays; the model that ranked is logged with it,
-which is its arm ("" ranks nothing). A reply's value is the mean of what people think of it, 0 where nobody said
-anything, looked at once it is a day old.
+A request's arm is drawn from the reply's own seed, so a reply replays; the model that ranked is logged with
+it, which is its arm ("" ranks nothing). A reply's value is the mean of what people think of it, 0 where
+nobody said anything, looked at once it is a day old.
 
 The stopping rule is fixed before the trial begins: the new model is promoted as soon as the 95 % confidence
 sequence of its gain lies above zero, dropped as soon as it lies below, and dropped when the number of replies
@@ -180,8 +180,8 @@ def _decided(looks: Sequence[Interval]) -> int:
 def sequence(new: NDArray[np.bool_], values: Numbers, alpha: float = ALPHA) -> list[Interval]:
     """The gain after each reply with bounds that all hold at once with probability 1 - alpha.
 
-    Each reply's share is 2·(±1)·(value less the mean of those before): its expectation is the gain, whatever is
-    taken off, because an arm is as likely as the other.
+    Each reply's share is 2·(±1)·(value less the mean of those before): its expectation is the gain, whatever
+    is taken off, because an arm is as likely as the other.
     """
     count = np.arange(1, len(values) + 1)
     before = np.concatenate([[0.0], np.cumsum(values)[:-1] / count[:-1]]) if len(values) else values

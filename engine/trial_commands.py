@@ -23,8 +23,8 @@ DATA = Path("moyou-data")
 def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> None:
     """Try a reward model on half of all replies until it is decided.
 
-    MODEL: reward/VERSION begins a trial. Without it, say how the trial stands; where its rule, fixed beforehand,
-    has decided, the model is promoted or dropped.
+    MODEL: reward/VERSION begins a trial. Without it, say how the trial stands; where its rule, fixed
+    beforehand, has decided, the model is promoted or dropped.
     """
     from engine import trial as live
     from engine.errors import BadOption

@@ -26,8 +26,6 @@ Does not know: Discord, requests' words (the journal never hands them out), how 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import heapq
 import math
 import os
 import shutil
@@ -40,12 +38,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from engine import gate, people, tuned
 from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, QualityFell, TooFewSignals
 from engine.gate import Interval
 from engine.journal import Journal, JudgedText
 from engine.journal_choices import choices
+from engine.journal_judged import judged_sample
 from engine.prompt import load_tasks
 from engine.rechoosing import Rechosen, rechosen
 from engine.reward import Example, RewardConfig, RewardModel
@@ -134,8 +134,9 @@ def tune(
     """
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
+    torch.set_num_threads(1)  # beside a busy bot two make each step many times slower
     with Journal(journal) as opened:
-        judged = sampled(opened.judged(), MOST)
+        judged = judged_sample(opened, MOST)
         settings = config or RewardConfig()
         model, report = learn(judged, _model_in_force(models), config=settings, seed=seed)
         parts = split(judged)
@@ -154,25 +155,6 @@ def tune(
     if promote:
         tuned.promote(models, "reward", version)
     return dataclasses.replace(report, model=version, promoted=promote)
-
-
-def sampled(judged: Iterable[JudgedText], most: int) -> list[JudgedText]:
-    """At most `most` judgements other than 0, in the order they come.
-
-    Of more, those whose reply and person come first in an order that has nothing to do with them, so that
-    memory stays constant and the same ones are taken from one tuning to the next.
-    """
-    kept: list[tuple[int, int, JudgedText]] = []
-    for number, one in enumerate(judged):
-        if not one.value:
-            continue
-        name = f"{one.generation} {one.person}".encode()
-        order = -int.from_bytes(hashlib.blake2b(name, digest_size=7).digest()), -number
-        if len(kept) < most:
-            heapq.heappush(kept, (*order, one))
-        elif order > kept[0][:2]:
-            heapq.heappushpop(kept, (*order, one))
-    return [one for _, _, one in sorted(kept, key=lambda found: -found[1])]
 
 
 def with_rechosen(report: TuneReport, found: Rechosen | None) -> TuneReport:
@@ -391,10 +373,10 @@ def card(report: TuneReport, config: RewardConfig, seed: int) -> str:
     anew = report.rechosen
     return f"""# Reward model
 
-How well people will like a draft: {config.folds} networks (embedding {config.embedding}, {config.layers} LSTM layers of
-{config.units} units, sigmoid, binary cross-entropy) and words and phrases by logistic regression. Re-ranks drafts of one request; says nothing across
-tasks. Trained by `python -m engine tune` with seed {seed} on judgements of one journal: the bot's own
-words less passages copied from requests.
+How well people will like a draft: {config.folds} networks (embedding {config.embedding}, {config.layers} LSTM
+layers of {config.units} units, sigmoid, binary cross-entropy) and words and phrases by logistic regression.
+Re-ranks drafts of one request; says nothing across tasks. Trained by `python -m engine tune` with seed {seed}
+on judgements of one journal: the bot's own words less passages copied from requests.
 
 | | |
 |---|---|

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ def test_probabilities_sum_to_one_and_none_that_may_be_sent_is_without(
 def test_a_better_draft_is_never_less_likely(values: list[float]) -> None:
     found = propensities(values)
     order = np.argsort(values, kind="stable")
-    assert all(found[low] <= found[high] + 1e-12 for low, high in zip(order, order[1:], strict=False))
+    assert all(found[low] <= found[high] + 1e-12 for low, high in pairwise(order))
 
 
 def test_what_is_drawn_is_drawn_as_often_as_is_logged() -> None:

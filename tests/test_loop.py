@@ -1,4 +1,5 @@
-"""The made-up server keeps its promises, and the loop measured on a small one holds what it can hold there."""
+"""The made-up server keeps its promises, and the loop measured on a small one holds what it can hold
+there."""
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ import torch
 from engine import loop_bench, tune
 from engine.loop_world import DRAFTS, JUDGE, TROLLS, World, judgements
 from engine.reward import RewardConfig, RewardModel
-from engine.tune import sampled
 
 TINY = RewardConfig(embedding=8, units=8, epochs=2, folds=3)
 
@@ -72,16 +72,6 @@ def test_the_bench_says_every_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(one.ok is not None for one in barred)
     assert "95 % interval" in found[0].name
     assert row["oracle 200"] > 1
-
-
-def test_of_many_judgements_the_same_few_are_taken() -> None:
-    judged = judgements(World(5, 30).log(300), 300)
-    few = sampled(iter(judged), 100)
-    assert len(few) == 100
-    assert few == [one for one in judged if one in few]  # in their order
-    before = sampled(iter(judged[:250]), 100)
-    assert all(one in before for one in few if one in judged[:250])
-    assert sampled(iter(judged), 1000) == judged
 
 
 def test_drafts_of_a_request_are_eight() -> None:

@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from bot import console
 from bot.settings import Settings
-from engine import Engine, Fact, Journal, JournalThread, NothingGood, Place, Reply, Request
+from engine import Engine, Journal, JournalThread, NothingGood, Reply, Request
 from tests import tiny
 
 PROMPT = """
@@ -47,28 +47,44 @@ def command(*words: str) -> dict[str, object]:
     return found
 
 
-async def in_the_browser(engine: Engine, journal: JournalThread, settings: Settings) -> None:
-    """One chat and one 👍 through a socket, as a form that a browser without scripts would send."""
-    async with (
-        TestServer(console.build(engine, journal, settings)) as server,
-        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-    ):
+async def in_the_browser(
+    engine: Engine, journal: JournalThread, settings: Settings, people: int, wanted: int
+) -> None:
+    """Chats and opinions through sockets, as forms that browsers without scripts send, until `wanted`
+    opinions stand: 👍 for what says 好, 👎 for the rest."""
+    async with TestServer(console.build(engine, journal, settings)) as server:
         base = str(server.make_url("/"))
-        headers = {"Sec-Fetch-Site": "same-origin", "Origin": base.rstrip("/")}
+        each = [person(base, number, -(-wanted // people)) for number in range(people)]
+        await asyncio.gather(*each)
+    counts = await journal(Journal.counts)
+    assert counts.signals >= wanted
+    assert counts.people == people
+
+
+async def person(base: str, number: int, opinions: int) -> None:
+    """One browser with its own cookies."""
+    headers = {"Sec-Fetch-Site": "same-origin", "Origin": base.rstrip("/")}
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         async with session.get(base) as answer:
             token = re.search(r'name="form_token" value="([^"]+)"', await answer.text())
         assert token is not None
-        fields = {"form_token": token.group(1)}
-        async with session.post(f"{base}chat", data={**fields, "text": "你好"}, headers=headers) as answer:
-            page = await answer.text()
-        found = re.search(r"/reply/([0-9a-z-]+)/opinion", page)
-        assert found is not None, page
-        async with session.post(
-            f"{base}reply/{found.group(1)}/opinion", data={**fields, "value": "1"}, headers=headers
-        ) as answer:
-            assert answer.status == 200
-    counts = await journal(Journal.counts)
-    assert (counts.generations, counts.signals, counts.likes) == (1, 1, 1)
+        fields, judged, last = {"form_token": token.group(1)}, 0, [""]
+        for turn in range(4 * opinions):
+            words = {**fields, "text": f"第{(number + turn) % 7}次"}
+            async with session.post(f"{base}chat", data=words, headers=headers) as answer:
+                page = await answer.text()
+            found = re.findall(r'id="reply-([0-9a-z-]+)"', page)
+            said = re.findall(r'data-copy="([^"]*)"', page)
+            if found[-1:] in ([], last):  # nothing good came to mind
+                continue
+            last = found[-1:]
+            value = "1" if LIKED in said[-1] else "-1"
+            url = f"{base}reply/{found[-1]}/opinion"
+            async with session.post(url, data={**fields, "value": value}, headers=headers) as answer:
+                assert answer.status == 200
+            judged += 1
+            if judged == opinions:
+                return
 
 
 async def replies(engine: Engine, seeds: range) -> list[Reply]:
@@ -92,17 +108,17 @@ async def test_reactions_become_a_better_model_and_can_be_taken_back(tmp_path: P
         Engine(models=models, prompts=prompts, tuned=tuned, queue=1000, deadline=120, book=False) as engine,
         JournalThread(file) as journal,
     ):
-        await in_the_browser(engine, journal, settings)
-        for number, reply in enumerate(await replies(engine, range(300))):
-            request = Request("chat", f"第{reply.seed % 7}次", seed=reply.seed)
-            await journal(Journal.record, request, reply, "asker", Place("console"))
-            value = 1.0 if LIKED in reply.text else -1.0
-            await journal(Journal.react, Fact(reply.generation, f"person{number % 14}", "button", value))
+        await in_the_browser(engine, journal, settings, people=15, wanted=300)
 
         before = await replies(engine, range(1000, 1040))
         report = command("tune", "--journal", str(file), "--models", str(tuned), "--no-promote")
         assert [r.text for r in await replies(engine, range(1000, 1040))] == [r.text for r in before]
 
+        assert report["refusal"] is None
+        anew = report["rechosen"]
+        assert isinstance(anew, dict)
+        assert anew["replies"] >= 60
+        assert anew["doubly_robust"]["high"] > 0
         version = command("promote", "reward", "--models", str(tuned))["version"]
         after = await replies(engine, range(1000, 1040))
         assert {reply.reward_model for reply in after} == {version}, report
