@@ -19,7 +19,7 @@ from engine.journal import Journal
 from engine.journal_body import as_json
 from engine.journal_guilds import DAY
 from engine.journal_personal import learn_tastes
-from engine.journal_rows import Forgotten, people_tables, unpacked
+from engine.journal_rows import Forgotten, latent_of, people_tables
 
 AT_ONCE = 2000
 """Replies erased in one transaction when they are too old: others wait no longer than that takes."""
@@ -92,7 +92,7 @@ def _value(name: str, value: Any) -> Any:
     if name == "body" and value:
         return json.loads(as_json(value))
     if isinstance(value, bytes):  # a latent, which stands among the reply's drafts too
-        return list(unpacked(value))
+        return list(latent_of(value))
     return json.loads(value) if name in ("request", "options") and value else value
 
 

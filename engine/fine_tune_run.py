@@ -36,7 +36,7 @@ from engine.errors import BadOption, JournalUnreadable, MoyouError, OneSided, To
 from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of
 from engine.fine_tune_gate import Trial, Verdict, gained, written_rows
 from engine.journal import Journal, JudgedText
-from engine.journal_rows import unpacked
+from engine.journal_rows import latent_of
 from engine.model import ConditionalVAE
 from engine.novelty import Bloom
 from engine.passages import Passages
@@ -101,7 +101,7 @@ def outputs(journal: Journal, names: Sequence[str]) -> Iterator[Output]:
     )
     for generation, task, own_text, value, person, at, model, latent, _ in rows:
         judged = JudgedText(generation, task, own_text, value, person, at, model=model)
-        yield Output(judged, unpacked(latent))
+        yield Output(judged, latent_of(latent))
 
 
 def run(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from engine.guild_settings import TONES
 from engine.journal import Journal
-from engine.journal_rows import unpacked
+from engine.journal_rows import latent_of
 from engine.taste import JudgedLatent, Taste, far, learn
 from engine.values import Request
 
@@ -186,6 +186,6 @@ def _judged(journal: Journal) -> Iterator[tuple[str, str, bool, list[JudgedLaten
             if group is not None:
                 yield *group, judged
             group, judged = (channel, model, bool(own)), []
-        judged.append(JudgedLatent(person, value, unpacked(latent)))
+        judged.append(JudgedLatent(person, value, latent_of(latent)))
     if group is not None:
         yield *group, judged

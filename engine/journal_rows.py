@@ -113,7 +113,7 @@ def _floats(values: Sequence[float]) -> bytes:
         return np.asarray(values, "<f4").tobytes()
 
 
-def unpacked(latent: bytes | None) -> tuple[float, ...]:
+def latent_of(latent: bytes | None) -> tuple[float, ...]:
     """A latent as `drawn_columns` packs it."""
     return tuple(np.frombuffer(latent, "<f4").tolist()) if latent else ()
 
