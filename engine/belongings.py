@@ -15,12 +15,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from engine.journal import Journal
 from engine.journal_body import as_json
 from engine.journal_guilds import DAY
-from engine.journal_rows import Forgotten, people_tables
+from engine.journal_personal import learn_tastes
+from engine.journal_rows import Forgotten, latent_of, people_tables
 
 AT_ONCE = 2000
 """Replies erased in one transaction when they are too old: others wait no longer than that takes."""
@@ -92,14 +91,15 @@ def _value(name: str, value: Any) -> Any:
     """A reply or request as the object it is, not as text within text or packed."""
     if name == "body" and value:
         return json.loads(as_json(value))
-    if isinstance(value, bytes):  # 32-bit floats: a latent, which stands among the reply's drafts too
-        return np.frombuffer(value, "<f4").tolist()
+    if isinstance(value, bytes):  # a latent, which stands among the reply's drafts too
+        return list(latent_of(value))
     return json.loads(value) if name in ("request", "options") and value else value
 
 
 def forget_old(journal: Journal, days: float) -> Forgotten:
     """Erase replies of more than `days` days ago with all that hangs on them; 0: none are too old."""
     generations = facts = 0
+    tastes = journal._db.table("tastes").count
     latest = journal._clock() - days * DAY
     while days > 0:
         old = [
@@ -121,6 +121,8 @@ def forget_old(journal: Journal, days: float) -> Forgotten:
             journal._db.table("deletions").insert(row)
         generations, facts = generations + len(old), facts + gone
     if generations:
+        if tastes:  # they went with the judgements
+            learn_tastes(journal)
         journal._empty_log()
     return Forgotten(generations, facts)
 

@@ -89,6 +89,27 @@ def loop(seeds: int, full: bool, jobs: int, ratings: Path | None, as_json: bool)
         emit(measured.values()) if as_json else _say(measured)
 
 
+@bench.command("fine-tune")
+@click.option("--seeds", type=click.IntRange(1), default=3, help="Made-up tastes.")
+@click.option("--judgements", type=click.IntRange(50), multiple=True, help="Repeatable.  [default: 300]")
+@click.option("--model", default="talk", help="The model that learns.")
+@as_json
+def fine_tune(seeds: int, judgements: tuple[int, ...], model: str, as_json: bool) -> None:
+    """What each way of fine-tuning brings and costs, on made-up tastes whose truth is known."""
+    from engine import fine_tune_bench
+
+    for measured in fine_tune_bench.measure(model, judgements or (300,), seeds):
+        values = measured.values()
+        if as_json:
+            emit(values)
+            continue
+        print(
+            f"{measured.way}, {measured.judgements} judgements: gain {measured.gain:+.2f} "
+            f"± {measured.gain_error:.2f} SD, perplexity × {measured.perplexity:.3f}, "
+            f"diversity × {measured.diversity:.3f}, moved {measured.moved:+.3f} nats"
+        )
+
+
 def _say(measured: Measurement) -> None:
     state = {True: "holds", False: "does not hold", None: ""}[measured.ok]
     peer = f"; {measured.peer_name} {measured.peer:.4g}" if measured.peer is not None else ""

@@ -21,7 +21,6 @@ import dataclasses
 import math
 import os
 import shutil
-import struct
 import tempfile
 import time
 from collections import defaultdict
@@ -37,6 +36,7 @@ from engine.errors import BadOption, JournalUnreadable, MoyouError, OneSided, To
 from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of
 from engine.fine_tune_gate import Trial, Verdict, gained, written_rows
 from engine.journal import Journal, JudgedText
+from engine.journal_rows import latent_of
 from engine.model import ConditionalVAE
 from engine.novelty import Bloom
 from engine.passages import Passages
@@ -100,8 +100,8 @@ def outputs(journal: Journal, names: Sequence[str]) -> Iterator[Output]:
         (*names, NEWEST),
     )
     for generation, task, own_text, value, person, at, model, latent, _ in rows:
-        found = struct.unpack(f"<{len(latent) // 4}f", latent) if latent else ()
-        yield Output(JudgedText(generation, task, own_text, value, person, at, model=model), found)
+        judged = JudgedText(generation, task, own_text, value, person, at, model=model)
+        yield Output(judged, latent_of(latent))
 
 
 def run(

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from engine.guild_settings import TONES
 from engine.journal import Journal
+from engine.journal_rows import latent_of
 from engine.taste import JudgedLatent, Taste, far, learn
 from engine.values import Request
 
@@ -175,7 +175,7 @@ def _judged(journal: Journal) -> Iterator[tuple[str, str, bool, list[JudgedLaten
         "(PARTITION BY g.channel, g.model ORDER BY s.at DESC, s.sequence DESC) AS place "
         "FROM current_signals AS s JOIN generations AS g ON g.id = s.generation "
         "LEFT JOIN taste_resets AS r ON r.channel = g.channel "
-        "WHERE g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, 0)) "
+        "WHERE g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, -1)) "
         "WHERE place <= ? ORDER BY channel, model, guild = ''",
         (NEWEST,),
     )
@@ -186,6 +186,6 @@ def _judged(journal: Journal) -> Iterator[tuple[str, str, bool, list[JudgedLaten
             if group is not None:
                 yield *group, judged
             group, judged = (channel, model, bool(own)), []
-        judged.append(JudgedLatent(person, value, struct.unpack(f"<{len(latent) // 4}f", latent)))
+        judged.append(JudgedLatent(person, value, latent_of(latent)))
     if group is not None:
         yield *group, judged

@@ -113,6 +113,11 @@ def _floats(values: Sequence[float]) -> bytes:
         return np.asarray(values, "<f4").tobytes()
 
 
+def latent_of(latent: bytes | None) -> tuple[float, ...]:
+    """A latent as `drawn_columns` packs it."""
+    return tuple(np.frombuffer(latent, "<f4").tolist()) if latent else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """How much was erased for a person."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine import Engine, Request
+from engine.belongings import belongings, forget_old, kept_of
 from engine.decode import latents
 from engine.journal import Fact, Journal, Place
 from engine.journal_guilds import forget_guild
@@ -178,6 +180,29 @@ def test_forget_me_leaves_no_taste_that_was_learnt_with_me(tmp_path: Path) -> No
         # the one who asked takes all replies along
         journal.forget("asker")
         nothing_left(journal, "p3", "asker", HERE.channel)
+
+
+def test_what_is_kept_of_a_person_shows_their_choice_and_is_whole(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db") as journal:
+        fill(journal)
+        set_manner(journal, "asker", Manner("lively", "short"))
+        mine = json.loads(belongings(journal, "asker"))
+        assert [(row["tone"], row["length"]) for row in mine["manners"]] == [("lively", "short")]
+        assert len(mine["generations"]) == 600
+        assert len(mine["generations"][0]["latent"]) == 8
+        assert kept_of(journal, "asker").others["manners"] == 1
+
+
+def test_what_grows_too_old_leaves_the_taste_of_the_rest(tmp_path: Path) -> None:
+    now = 0.0
+    with Journal(tmp_path / "j.db", clock=lambda: now) as journal:
+        fill(journal)
+        now = 90 * 86_400.0
+        fill(journal)
+        learn_tastes(journal)
+        assert tastes_in(journal, [HERE.channel])[0].judgements == 1200
+        forget_old(journal, 30)
+        assert tastes_in(journal, [HERE.channel])[0].judgements == 600
 
 
 def test_a_server_that_is_forgotten_takes_its_tastes_along(tmp_path: Path) -> None:
