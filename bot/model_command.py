@@ -135,7 +135,8 @@ def version_text(version: TunedVersion, locale: str) -> str:
 def parent_text(version: TunedVersion, locale: str) -> str:
     if version.parent is None:
         return say("model.unknown", locale)
-    return name_of(version.model, version.parent, locale)
+    # a writing model came from a checkpoint, named with its hash, the shipped one or one made here
+    return version.parent if "@" in version.parent else name_of(version.model, version.parent, locale)
 
 
 def data_text(version: TunedVersion, locale: str) -> str:

@@ -30,7 +30,6 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from sqlite_utils import Database
@@ -99,12 +98,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     # Replies
@@ -388,8 +382,7 @@ class Journal:
             judged = f"DELETE FROM facts WHERE person = :who OR generation IN {theirs}"
             facts = self._db.execute(judged, values).rowcount
             self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
-            asked = "DELETE FROM generations WHERE person = :who"
-            generations = self._db.execute(asked, values).rowcount
+            generations = self._db.execute("DELETE FROM generations WHERE person = :who", values).rowcount
             self._db.execute("DELETE FROM people WHERE person = :who AND keep = 1", values)
             for table in set(people_tables(self._db)) - {"people"}:
                 self._db.execute(f"DELETE FROM {table} WHERE person = :who", values)

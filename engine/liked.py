@@ -28,7 +28,7 @@ from engine.tallies import MONDAY, WEEK
 
 FEWEST_PEOPLE = 5
 FEWEST_JUDGEMENTS = 10
-LATEST = 500
+LATEST = 300
 """Judged replies whose drafts are looked into, the latest."""
 ORDER = ("all", "task", "model", "channel", "week", "origin", "reward", "draft")
 MOST = 60
@@ -86,15 +86,15 @@ def feedback_report(
     which = None if guild is None else journal._hash("guild", guild)
     rows = journal._db.execute(
         "SELECT by, name, sum(people), sum(judged), sum(liked), sum(judged2), sum(both), sum(liked2) "
-        "FROM cells WHERE judged > 0 AND (:guild IS NULL OR (guild = :guild AND by IS NOT NULL)) "
+        f"FROM cells WHERE judged > 0 AND {'by <> :channel' if guild is None else 'guild = :guild'} "
         "GROUP BY by, name",
-        {"guild": which},
+        {"guild": which, "channel": "channel"},
     ).fetchall()
     known = {journal._hash("channel", channel): channel for channel in channels}
     found: dict[str, list[Share]] = defaultdict(list)
     for by, name, *numbers in rows:
         if by == "channel":
-            if guild is None or not name:
+            if not name:
                 continue
             name = known.get(name, name)
         elif by == "week":

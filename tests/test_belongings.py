@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sqlite3
@@ -14,6 +15,7 @@ from engine.belongings import belongings, deletions, forget_old, kept_of
 from engine.export import export
 from engine.guild_settings import GuildSettings
 from engine.journal import Fact, Journal, Place
+from engine.journal_body import as_json
 from engine.journal_guilds import set_guild_settings
 from engine.journal_summaries import leave_out
 from engine.reviewing import agreement, review, review_queue
@@ -59,8 +61,25 @@ def everywhere(folder: Path, secrets: set[bytes]) -> set[bytes]:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in db.execute(f'SELECT * FROM "{table}"'):
                 cells = b"\0".join(cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
-                found |= {secret for secret in secrets if secret in cells}
+                found |= {secret for secret in secrets if secret in cells or secret in unpacked(row)}
     return found
+
+
+def unpacked(row: tuple[object, ...]) -> bytes:
+    """The replies that lie in a row packed, as the text they are."""
+    texts = []
+    for cell in row:
+        if isinstance(cell, bytes):
+            with contextlib.suppress(Exception):  # a key, a latent: no reply
+                texts.append(as_json(cell).encode())
+    return b"\0".join(texts)
+
+
+def packed_bodies(journal: Journal, person: str) -> set[bytes]:
+    """Bytes from the middle of each reply as it lies in the file."""
+    who = (journal._hash("person", person),)
+    bodies = [row[0] for row in journal._db.execute("SELECT body FROM generations WHERE person = ?", who)]
+    return {body[len(body) // 2 :][:40] for body in bodies if isinstance(body, bytes)}
 
 
 def test_after_forget_me_no_table_and_no_file_has_anything_of_the_person(tmp_path: Path) -> None:
@@ -77,6 +96,9 @@ def test_after_forget_me_no_table_and_no_file_has_anything_of_the_person(tmp_pat
         secrets |= packed
         plain = {text.encode() for text in (WORDS, REPLY, REWRITE, *hashes)} | packed
         assert plain <= everywhere(tmp_path, secrets), "the search finds what is there"
+        packed = packed_bodies(journal, PERSON)
+        assert packed == everywhere(tmp_path, packed), "and what is packed"
+        secrets |= packed
         journal.forget(PERSON)
         assert everywhere(tmp_path, secrets) == set(), "while it is open"
         assert journal.reply("theirs") is not None
