@@ -156,10 +156,12 @@ class Batch:
             one.write(token, log_p)
         except Exception as error:  # noqa: BLE001  it is its request's, not its neighbours'
             one.fail(error)
-        if one.over and one.partner is None:
+        if not one.over:
+            return False
+        if one.partner is None:
             weights = self._shelves[one.seat.size].attention(one.seat, one.number)
             one.row.attention = (weights / max(1, len(one.row.tokens) + 1)).tolist()
-        return one.over
+        return True
 
     def _clear(self) -> list[Asked]:
         """Takes out what is over."""

@@ -19,7 +19,7 @@ from engine import nucleus, products
 from engine.model import ConditionalVAE
 
 CHUNK = 16
-"""Rows whose distributions are worked on at a time, so that they stay in the cache."""
+"""Rows whose distributions are worked on at a time, so that they stay in the cache: 16 in `forward`."""
 
 
 class Cell(nn.Module):
@@ -126,7 +126,7 @@ class Cell(nn.Module):
         cell.mul_(opened[:, h : 2 * h]).addcmul_(opened[:, :h], torch.tanh(gates[:, 3 * h :]))
         after = self.after(torch.tanh(cell).mul_(opened[:, 2 * h :]))
         torch.add(after[:, : 4 * h], extra, out=rest)
-        looked, weights = self.attention(
+        looked, paid = self.attention(
             after[:, 4 * h : 4 * h + e] + self.asking, keys, values, hidden_places, attended, chairs, rows
         )
         known = looked[:, : self.memory] if self.lexical else looked
@@ -134,30 +134,35 @@ class Cell(nn.Module):
         if self.lexical:
             features = features + self.meaning(torch.tanh(looked[:, self.memory :]))
         logits = self.output(features)
-        source, kept, ratio = steady[3], logits, weights
+        source, kept, ratio = steady[3], logits, paid
         if self.copies:
             gate = torch.sigmoid((features * self.gate).sum(dim=1, keepdim=True) + self.gate_bias)
-            copied = (gate * weights).mul_(steady[4])
+            copied = (gate * paid).mul_(steady[4])
             kept = 1.0 - copied.sum(dim=1, keepdim=True).clamp_max_(1.0 - 1e-6)
             ratio = copied / kept
-        tokens: list[Tensor] = []
-        logs: list[Tensor] = []
-        for start in range(0, logits.size(0), 16):
-            end = min(start + 16, logits.size(0))
+        count = logits.size(0)
+        whole = logits.new_empty(count, 1)
+        weights = logits
+        sums = logits
+        if count > 16:
+            weights = logits.new_empty(draws, logits.size(1))
+            sums = logits.new_empty(draws, logits.size(1) // 64)
+        for start in range(0, count, 16):
+            end = min(start + 16, count)
             scores = logits[start:end].add_(self.bias)
             scores.sub_(scores.amax(dim=1, keepdim=True))
             p = torch.exp(scores)
-            whole = p.sum(dim=1, keepdim=True)
+            total = p.sum(dim=1, keepdim=True)
+            whole[start:end] = total
             if self.copies:
                 # How much likelier copying makes each token, as a share of what is left to the vocabulary.
                 # Only what may be copied changes, so only there are logarithms taken.
                 places = source[start:end]
-                p.scatter_add_(1, places, ratio[start:end] * whole)
+                p.scatter_add_(1, places, ratio[start:end] * total)
                 scores.scatter_(1, places, p.gather(1, places).clamp_min_(1e-30).log_())
             stop = min(end, draws)
-            chosen = token[:0]
             if stop > start:
-                scaled = scores[: stop - start] * steady[0][start:stop]
+                scaled = torch.mul(scores[: stop - start], steady[0][start:stop], out=p[: stop - start])
                 if now[3].size(0) > 0:
                     scaled.scatter_add_(1, now[3][start:stop], now[4][start:stop])
                 scaled.index_fill_(1, self.forbidden, -torch.inf)
@@ -165,23 +170,21 @@ class Cell(nn.Module):
                     scaled.scatter_(1, now[2][start:stop], -torch.inf)
                 if now[5].size(0) > 0:
                     scaled.masked_fill_(now[5][start:stop], -torch.inf)
-                chosen = nucleus.draw(scaled, steady[1][start:stop], now[0][start:stop])
-                if now[1].size(0) > 0:
-                    given = now[1][start:stop]
-                    chosen = torch.where(given < 0, chosen, given)
-            if end > draws:
-                own = max(start, draws)
-                so_far = torch.cat(tokens + [chosen])  # noqa: RUF005
-                partners = so_far[steady[2][own - draws : end - draws]]
-                chosen = torch.cat([chosen, partners])
-            tokens.append(chosen)
-            log_p = scores.gather(1, chosen[:, None]).sub_(whole.log_())
-            if self.copies:
-                log_p.add_(kept[start:end].log())
-            logs.append(log_p.clamp_min_(-87.5))
-        if len(tokens) == 1:
-            return tokens[0], logs[0][:, 0]
-        return torch.cat(tokens), torch.cat(logs)[:, 0]
+                if count <= 16:
+                    weights, sums = nucleus.weights(scaled)
+                else:
+                    weights[start:stop], sums[start:stop] = nucleus.weights(scaled)
+        tokens = token[:0]
+        if draws > 0:
+            tokens = nucleus.draw(weights, sums, steady[1], now[0])
+            if now[1].size(0) > 0:
+                tokens = torch.where(now[1] < 0, tokens, now[1])
+        if draws < count:
+            tokens = torch.cat([tokens, tokens[steady[2]]])
+        log_p = logits.gather(1, tokens[:, None]).sub_(whole.log_())
+        if self.copies:
+            log_p.add_(kept.log())
+        return tokens, log_p.clamp_min_(-87.5)[:, 0]
 
     def attention(
         self,

@@ -33,7 +33,7 @@ from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 __all__ = ["Decoder", "Plan", "Row", "Sampling", "Wanted", "Words", "latents", "near"]
 
 FLOAT32 = "float32"
-_WARM_ROWS = 8
+_WARM_ROWS = (8, 24, 8)  # fewer and more than a step works on at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class Decoder:
 
         Compiling holds the interpreter for a tenth of a second, the event loop with it.
         """
-        for _ in range(2):  # TorchScript compiles again after what it saw the first time
-            drawn = latents(0, _WARM_ROWS, self.latent_size)
+        for rows in _WARM_ROWS:  # TorchScript compiles again after what it saw the first time
+            drawn = latents(0, rows, self.latent_size)
             self.sample(self.condition((), ()), drawn, 0, Sampling(max_tokens=3))
 
     @property

@@ -19,22 +19,28 @@ WIDTH = 64
 """Rows are as long as a multiple of this; sums of so many come before a search among them."""
 
 
-def draw(log_weights: Tensor, nucleus: Tensor, uniform: Tensor) -> Tensor:
+def weights(log_weights: Tensor) -> tuple[Tensor, Tensor]:
+    """What `draw` draws by: log_weights (N, V) float32, none far above 0, -inf where forbidden, V a multiple
+    of WIDTH → (N, V) and sums of WIDTH each (N, V / WIDTH). Written for torch.jit.script, as all here.
+    """
+    found = torch.exp(log_weights)
+    sums = found.view(found.size(0), -1, 64).sum(dim=2)
+    heaviest = sums.amax(dim=1)
+    if float(heaviest.amin()) < 1e-15:  # all that is allowed lies far below 0
+        faint = torch.nonzero(heaviest < 1e-15)[:, 0]
+        found[faint] = torch.softmax(log_weights[faint], dim=1)
+        sums = found.view(found.size(0), -1, 64).sum(dim=2)
+    return found, sums
+
+
+def draw(weights: Tensor, sums: Tensor, nucleus: Tensor, uniform: Tensor) -> Tensor:
     """A token of each row (N,).
 
-    log_weights (N, V) float32, none far above 0, -inf where forbidden, V a multiple of WIDTH; nucleus (N, 1)
-    in (0, 1]; uniform (N, 1) float64 in [0, 1), which fixes the draw. Written for torch.jit.script.
+    weights (N, V), not all zero, and their sums as above; nucleus (N, 1) in (0, 1]; uniform (N, 1) float64
+    in [0, 1), which fixes the draw.
     """
-    weights = torch.exp(log_weights)
-    sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
     upto = sums.cumsum(dim=1)
     total = upto[:, -1:]
-    if float(total.amin()) < 1e-15:  # all that is allowed lies far below 0
-        faint = torch.nonzero(total[:, 0] < 1e-15).squeeze(1)
-        weights[faint] = torch.softmax(log_weights[faint], dim=1)
-        sums = weights.view(weights.size(0), -1, 64).sum(dim=2)
-        upto = sums.cumsum(dim=1)
-        total = upto[:, -1:]
     token, own = any_token(weights, sums, upto, uniform)
     share = nucleus * total
     left = torch.nonzero(torch.add(own, share) <= total)[:, 0]

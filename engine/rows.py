@@ -144,7 +144,8 @@ class Written:
             if self.over:
                 self.row.under += (self.nats,)
             return
-        if self.closing:
+        tokens, most = self.row.tokens, self.sampling.max_tokens
+        if len(tokens) >= most:
             self.over = True
         else:
             self.row.log_probability += log_p
@@ -153,9 +154,9 @@ class Written:
             else:
                 if self.plan is not None and self.form_says < 0:
                     self.plan.advance(token)
-                self.row.tokens.append(token)
-                self.repeats.note(self.row.tokens)
-                self.over = self.closing and not self.judged
+                tokens.append(token)
+                self.repeats.note(tokens)
+                self.over = len(tokens) >= most and not self.judged
         if self.over:
             self.row.relaxed = self.plan.relaxed if self.plan is not None else ()
             if self.judged:

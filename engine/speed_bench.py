@@ -82,7 +82,7 @@ class Ours:
             batch.join(batch.ask(encoded, z, number, Sampling(max_tokens=steps + 8), pulls=[Endless()]))
         for _ in range(4):
             batch.step()
-        spent = [seconds(batch.step) for _ in range(steps)]
+        spent = [busy(batch.step) for _ in range(steps)]
         while len(batch):
             batch.step()
         return statistics.median(spent)
@@ -96,7 +96,7 @@ class Ours:
             whole = [
                 (getattr(p, "shifted", p), torch.full((rows, k), 128, dtype=torch.uint8)) for p, k in work
             ]
-            spent = [seconds(lambda: [p(x) for p, x in whole]) for _ in range(5 + 20 * repeats)]
+            spent = [busy(lambda: [p(x) for p, x in whole]) for _ in range(5 + 20 * repeats)]
         return statistics.median(spent[5:])
 
 
@@ -104,6 +104,13 @@ def seconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+def busy(work: Callable[[], object]) -> float:
+    """Seconds of this thread's processor, so that what else runs counts little; for work of one thread."""
+    began = time.thread_time()
+    work()
+    return time.thread_time() - began
 
 
 def medians(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
@@ -120,7 +127,7 @@ def medians(works: Sequence[Callable[[], object]], repeats: int) -> list[float]:
 def bandwidth(size: int, repeats: int) -> float:
     """Bytes a second read from a working set of `size` bytes."""
     numbers = torch.ones(size // 4)
-    return size / statistics.median(seconds(numbers.sum) for _ in range(20 * repeats))
+    return size / statistics.median(busy(numbers.sum) for _ in range(20 * repeats))
 
 
 def peak(rows: int, kind: type[object], repeats: int) -> float:
@@ -132,7 +139,7 @@ def peak(rows: int, kind: type[object], repeats: int) -> float:
     best = 0.0
     for count in (rows, 2 * rows, 4 * rows):
         x = torch.rand(count, 1024)
-        spent = statistics.median(seconds(functools.partial(product, x)) for _ in range(10 * repeats))
+        spent = statistics.median(busy(functools.partial(product, x)) for _ in range(10 * repeats))
         best = max(best, 2 * count * 2048 * 1024 / spent)
     return best
 
