@@ -28,6 +28,7 @@ PUBLISHED = (  # He et al. 2019; Li et al. 2019; Fu et al. 2019, as the latter t
     ("autoencoder warm start + decoder reset + free bits, best published", 96.86, 5.31, 32, 6.54),
 )
 _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 660, 430, 62, 18, 18, 48
+_NAMES = 400  # where the runs' names end: between language models, at 0, and living latents
 _COLOURS = ("#0b6e99", "#b3541e", "#3f7d20", "#7a3e9d", "#8a6d00")
 _WORDS_A_SENTENCE = 73_760 / 3_370  # of the validation set, ends counted
 _SHOWN_FROM = 3  # epochs before it are too far off to be seen beside the others
@@ -105,7 +106,7 @@ def picture(runs: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> str:
         parts += [f'<circle cx="{x}" cy="{y}" r="2" fill="{colour}"/>' for x, y in places[:-1]]
         parts.append(f'<circle cx="{places[-1][0]}" cy="{places[-1][1]}" r="5" fill="{colour}"/>')
         parts.append(
-            text(_WIDTH - _RIGHT - 8, _TOP + 18 + 17 * number, name, f'text-anchor="end" fill="{colour}"')
+            text(_NAMES, _TOP + 60 + 17 * number, name, f'text-anchor="end" fill="{colour}"')
         )
     parts.append(text((left + right) / 2, _HEIGHT - 10, "rate: KL, nats a sentence", 'text-anchor="middle"'))
     middle = (top + bottom) / 2
