@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.journal import Journal
-from engine.journal_body import as_json
+from engine.journal_body import unpacked
 from engine.journal_guilds import DAY
 from engine.journal_personal import learn_tastes
 from engine.journal_rows import Forgotten, latent_of, people_tables
@@ -90,7 +90,7 @@ def _rows(journal: Journal, sql: str, who: str) -> list[dict[str, Any]]:
 def _value(name: str, value: Any) -> Any:
     """A reply or request as the object it is, not as text within text or packed."""
     if name == "body" and value:
-        return json.loads(as_json(value))
+        return json.loads(unpacked(value).to_json())
     if isinstance(value, bytes):  # a latent, which stands among the reply's drafts too
         return list(latent_of(value))
     return json.loads(value) if name in ("request", "options") and value else value

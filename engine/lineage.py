@@ -170,10 +170,10 @@ def _gain(report: Mapping[str, Any]) -> tuple[Gain | None, str]:
     """The gain that the gate went by: over the model then in force where there was one."""
     against = str(report.get("against", ""))
     # of a re-ranker over the one in force, or none; of a writing model over the one it began as
-    for key, against in (("over_current", against), ("over_nothing", ""), ("gain", against)):
+    for key, over in (("over_current", against), ("over_nothing", ""), ("gain", against)):
         found = report.get(key)
         if isinstance(found, Mapping) and {"value", "low", "high"} <= set(found):
-            return Gain(*(_number(found[part]) for part in ("value", "low", "high"))), against
+            return Gain(*(_number(found[part]) for part in ("value", "low", "high"))), over
     return None, ""
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -58,12 +58,12 @@ def report(journal: Path, models: Path, out: Path | None, as_json: bool) -> None
     if out is not None:
         from engine.report_picture import picture
 
-        kind = "svg" if out.suffix == ".svg" else "png"
+        kind: Literal["png", "svg"] = "svg" if out.suffix == ".svg" else "png"
         out.write_bytes(picture("What people liked", _panels(shares, promotions), kind))
 
 
 def _promotion(change: Switch) -> dict[str, object]:
-    gain = {"gain": None, "low": None, "high": None}
+    gain: dict[str, float | None] = {"gain": None, "low": None, "high": None}
     if change.gain is not None:
         gain = {"gain": change.gain.value, "low": change.gain.low, "high": change.gain.high}
     return {"by": "promotion", "name": f"{change.model}/{change.after}", "at": change.at, **gain}

@@ -234,7 +234,7 @@ def test_the_command_trains_and_measures(
     out = tmp_path / "run"
     monkeypatch.setattr(
         "sys.argv",
-        ["ptb", f"--data={corpus}", f"--out={out}", *given, "--precision=fp32"],
+        ["ptb", f"--data={corpus}", f"--out={out}", *given, "--recipe=shorter", "--precision=fp32"],
     )
     ptb.main()
     report = json.loads(capsys.readouterr().out)

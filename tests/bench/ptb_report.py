@@ -105,9 +105,7 @@ def picture(runs: Sequence[tuple[str, Sequence[tuple[float, float]]]]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         parts += [f'<circle cx="{x}" cy="{y}" r="2" fill="{colour}"/>' for x, y in places[:-1]]
         parts.append(f'<circle cx="{places[-1][0]}" cy="{places[-1][1]}" r="5" fill="{colour}"/>')
-        parts.append(
-            text(_NAMES, _TOP + 60 + 17 * number, name, f'text-anchor="end" fill="{colour}"')
-        )
+        parts.append(text(_NAMES, _TOP + 60 + 17 * number, name, f'text-anchor="end" fill="{colour}"'))
     parts.append(text((left + right) / 2, _HEIGHT - 10, "rate: KL, nats a sentence", 'text-anchor="middle"'))
     middle = (top + bottom) / 2
     turned = f'text-anchor="middle" transform="rotate(-90 16 {middle})"'
