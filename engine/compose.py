@@ -442,14 +442,3 @@ def _of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
 def _choose(drafts: Sequence[Draft], allowed: Sequence[bool], seed: int) -> tuple[int, float]:
     """Draw a draft by its score, fixed by the seed: its index and its probability."""
     return choice.draw(choice.propensities([draft.score for draft in drafts], allowed), seed)
-
-
-def _of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
-    """The drafts; where short (long) ones are wanted, those longer (shorter) than half of them are lower."""
-    lengths = [max(1, len(judge.tokens_of(draft.text))) for draft in drafts]
-    middle = statistics.median(lengths)
-    fits = [min(1.0, middle / n if wanted == "short" else n / middle) ** 0.5 for n in lengths]
-    return [
-        dataclasses.replace(draft, scores={**draft.scores, "wished": fit}, score=draft.score * fit)
-        for draft, fit in zip(drafts, fits, strict=True)
-    ]

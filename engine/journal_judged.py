@@ -46,4 +46,7 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
             some,
         ).fetchall()
     rows.sort(key=lambda row: (row[5], row[8]))
-    return [JudgedText(*row[:6], json.loads(row[6]), row[7]) for row in rows]
+    return [
+        JudgedText(generation, task, text, value, person, at, json.loads(options), model)
+        for generation, task, text, value, person, at, options, model, _ in rows
+    ]
