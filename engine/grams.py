@@ -60,11 +60,11 @@ class Rows:
 
     def dot(self, weights: Numbers) -> Numbers:
         """The product with weights (V,) → (N,)."""
-        return np.bincount(self.rows, self.values * weights[self.columns], len(self.unknown))
+        return np.bincount(self.rows, self.values * weights[self.columns], len(self.unknown)).astype(float)
 
     def back(self, errors: Numbers, size: int) -> Numbers:
         """The transposed product with errors (N,) → (size,)."""
-        return np.bincount(self.columns, self.values * errors[self.rows], size)
+        return np.bincount(self.columns, self.values * errors[self.rows], size).astype(float)
 
     def squared(self) -> Rows:
         return Rows(self.rows, self.columns, self.values**2, self.unknown)

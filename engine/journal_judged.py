@@ -47,6 +47,6 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
         ).fetchall()
     rows.sort(key=lambda row: (row[5], row[8]))
     return [
-        JudgedText(generation, task, own_text, value, person, at, json.loads(options), model)
-        for generation, task, own_text, value, person, at, options, model, _ in rows
+        JudgedText(generation, task, text, value, person, at, json.loads(options), model)
+        for generation, task, text, value, person, at, options, model, _ in rows
     ]

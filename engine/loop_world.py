@@ -24,6 +24,8 @@ from engine.choice import draw, propensities
 from engine.journal_rows import JudgedText
 
 Numbers = NDArray[np.float64]
+Places = NDArray[np.int64]
+Written = tuple[Places, Places, Places, int]
 
 DRAFTS = 8
 STYLE, WORDS, TOGETHER, UNSEEN = 0.24, 0.28, 0.12, 0.36
@@ -114,11 +116,11 @@ class World:
 
     def kind(self, person: str) -> str:
         """What kind of person a name of a judgement is."""
-        return self.kinds[int(person[1:])]
+        return str(self.kinds[int(person[1:])])
 
-    def _texts(self) -> tuple[int, list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]]]:
+    def _texts(self) -> tuple[int, list[Written]]:
         rng, subject = self._rng, int(self._rng.integers(_SUBJECTS))
-        drafts = []
+        drafts: list[Written] = []
         for _ in range(DRAFTS):
             drafts.append(
                 (
@@ -130,7 +132,7 @@ class World:
             )
         return subject, drafts
 
-    def _parts(self, subject: int, drafts: list[tuple[NDArray[np.int64], ...]]) -> tuple[Numbers, Numbers]:
+    def _parts(self, subject: int, drafts: list[Written]) -> tuple[Numbers, Numbers]:
         """(3, 8) for the server's taste and for the other one: style, words, together, as they come."""
         found = []
         for taste in (self._taste, self._other):

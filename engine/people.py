@@ -76,7 +76,7 @@ def leniency(judged: Sequence[JudgedText]) -> Numbers:
 
 def capped(total: Numbers) -> Numbers:
     """People's weights with nobody above `CAP` of their sum, or above an even share of few people's."""
-    most = max(CAP, 1 / max(1, np.count_nonzero(total)))
+    most = max(CAP, 1 / max(1, int((total > 0).sum())))
     found = total.astype(float)
     order = np.argsort(-found)
     for over in range(len(found)):  # the `over` heaviest are cut down to the same

@@ -110,13 +110,13 @@ def changes(logged: Sequence[LoggedChoice], wanted: Sequence[Numbers]) -> dict[s
             found[name] = _change(rows, [logged[n] for n in there], [wanted[n] for n in there])
     seen: dict[tuple[str, str], int] = {}
     pairs = [[_pairs(text) for text in one.texts] for one in logged]
-    for one, rows in zip(logged, pairs, strict=True):
-        for pair in rows[one.chosen]:
+    for one, held in zip(logged, pairs, strict=True):
+        for pair in held[one.chosen]:
             seen[pair] = seen.get(pair, 0) + 1
     often = max(2, len(logged) // 50)
     fresh = [
-        np.array([np.mean([seen.get(pair, 0) < often for pair in row]) if row else 1.0 for row in rows])
-        for rows in pairs
+        np.array([np.mean([seen.get(pair, 0) < often for pair in row]) if row else 1.0 for row in held])
+        for held in pairs
     ]
     found["variety"] = _change(fresh, logged, wanted)  # share of word pairs that few of the replies hold
     return found

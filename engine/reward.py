@@ -289,10 +289,13 @@ class RewardModel:
                 network.load_state_dict(
                     {name[len(mine) :]: value for name, value in weights.items() if name.startswith(mine)}
                 )
-            wide = [weights[f"grams.{name}"].numpy() for name in ("rarity", "weights", "precision")]
-            if {len(column) for column in wide} != {len(words["grams"])} or weights["stack"].shape != (4,):
+            rarity, words_weights, precision = (
+                weights[f"grams.{name}"].numpy() for name in ("rarity", "weights", "precision")
+            )
+            sizes = {len(rarity), len(words_weights), len(precision)}
+            if sizes != {len(words["grams"])} or weights["stack"].shape != (4,):
                 raise ValueError("its n-grams do not fit its weights")
-            grams = Grams(words["grams"], *wide, prior, longest)
+            grams = Grams(words["grams"], rarity, words_weights, precision, prior, longest)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
             raise ModelBroken(folder=folder, reason=f"{type(error).__name__}: {error}") from error
         if len(folder.name) == len(digest) and folder.name != digest:

@@ -388,7 +388,7 @@ on judgements of one journal: the bot's own words less passages copied from requ
 | gain over the model then in force | {said(report.over_current)} |
 | slope of likes on its logits, on those kept aside (1 is right) | {report.calibration:.3f} |
 | replies chosen anew | {0 if anew is None else anew.replies} |
-| value of a reply as sent | {said(anew and anew.sent)} |
-| gain by SNIPS | {said(anew and anew.snips)} |
-| gain by the doubly robust estimate | {said(anew and anew.doubly_robust)} |
+| value of a reply as sent | {said(None if anew is None else anew.sent)} |
+| gain by SNIPS | {said(None if anew is None else anew.snips)} |
+| gain by the doubly robust estimate | {said(None if anew is None else anew.doubly_robust)} |
 """
