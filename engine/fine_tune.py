@@ -19,6 +19,7 @@ Knows: the ways, the loss, how rows are made. Does not know: journals, whether w
 from __future__ import annotations
 
 import copy
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ _LAST = ("combine.", "bias")
 _ANCHOR_SHARE = 0.5  # of a batch: texts that the model wrote by itself, and written ones
 LEASHED = 128
 """Tokens of a batch at which the leash is measured."""
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""Of the way from the model before to the one after, where all of it costs too much."""
 LONGEST = 64
 """Tokens of a text that are learnt from."""
 
@@ -56,10 +59,10 @@ class FineTuneConfig:
     """`leash`: weight of the KL, nats a token; `unlikelihood`: of the disliked beside the liked."""
 
     way: Way = "unlikely"
-    rate: float = 3e-4
-    epochs: int = 3
+    rate: float = 1e-3
+    epochs: int = 4
     batch: int = 16
-    leash: float = 1.0
+    leash: float = 1.5
     unlikelihood: float = 1.0
     anchors: int = 128
     clip: float = 1.0
@@ -164,6 +167,28 @@ def fine_tune(
     for value in trained:
         value.requires_grad_(False)
     return model
+
+
+def within(
+    before: ConditionalVAE, after: ConditionalVAE, decoder: Decoder, beside: Sequence[Row], limit: float
+) -> tuple[ConditionalVAE, float]:
+    """The model as far on the way from `before` to `after` as the perplexity of written texts stays below
+    `limit` times what it was; and how far that is.
+
+    Weights between two models of one descent keep most of what was learnt and lose less of what was known
+    (Wortsman et al. 2022).
+    """
+    if not beside:
+        return after, 1.0
+    known = sum(likelihoods(before, decoder, beside)) / len(beside)
+    for share in SHARES:
+        model = copy.deepcopy(after)
+        for value, old in zip(model.parameters(), before.parameters(), strict=True):
+            value.data = old + share * (value.data - old)
+        loss = known - sum(likelihoods(model, decoder, beside)) / len(beside)
+        if math.exp(loss) <= limit:
+            break
+    return model, share
 
 
 def _batches(rows: Sequence[Row], config: FineTuneConfig, draw: random.Random) -> list[list[Row]]:

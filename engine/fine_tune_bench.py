@@ -27,8 +27,8 @@ import numpy as np
 from engine import checkpoint
 from engine.checkpoint import Checkpoint
 from engine.decode import Decoder, Sampling, latents
-from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, likelihoods
-from engine.fine_tune_gate import distinct_pairs, written_rows
+from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, likelihoods, within
+from engine.fine_tune_gate import AIM, distinct_pairs, written_rows
 from engine.weights import folder_of
 
 PEOPLE = 12
@@ -162,7 +162,8 @@ def _one(
     """Gain, perplexity and diversity after by before, KL a token: of one taste."""
     taste = Taste(seed, [row.tokens for row in pool])
     beside = written_rows(decoder, 200, part=1)
-    model = fine_tune(given, judged(pool, taste, number, seed), config, seed, beside=beside)
+    learnt = fine_tune(given, judged(pool, taste, number, seed), config, seed, beside=beside)
+    model, _ = within(given.model, learnt, decoder, beside, AIM)
     after = Decoder(dataclasses.replace(given, model=model, hash="tuned"))
     new = written(after, FRESH, seed=900_000)
     gain = np.mean([taste.of(row.tokens) for row in new]) - np.mean([taste.of(row.tokens) for row in fresh])

@@ -29,11 +29,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import checkpoint, gate, passages, tuned, weights
+from engine import checkpoint, fine_tune_gate, gate, passages, tuned, weights
 from engine.checkpoint import Checkpoint
 from engine.decode import Decoder, Sampling
 from engine.errors import BadOption, JournalUnreadable, MoyouError, OneSided, TooFewSignals
-from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of
+from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of, within
 from engine.fine_tune_gate import Trial, Verdict, gained, written_rows
 from engine.journal import Journal, JudgedText
 from engine.journal_rows import latent_of
@@ -139,7 +139,9 @@ def run(
     likings = _likings(parts.training)
 
     def taught(config: FineTuneConfig, judgements: Sequence[JudgedText]) -> ConditionalVAE:
-        return fine_tune(parent, _teaching(rows, judgements, likings), config, seed, beside=beside)
+        taught_rows = _teaching(rows, judgements, likings)
+        model = fine_tune(parent, taught_rows, config, seed, beside=beside)
+        return within(parent.model, model, decoder, beside, fine_tune_gate.AIM)[0]
 
     def says(model: ConditionalVAE, judgements: Sequence[JudgedText]) -> gate.Interval:
         texts = [rows[one.generation] for one in judgements]

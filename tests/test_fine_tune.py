@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 import shutil
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine import Engine, Request, checkpoint, fine_tune_gate, tuned
 from engine.__main__ import main
 from engine.decode import Decoder
 from engine.errors import BadOption, GainNotShown, ModelMissing, NotBetter, TooFewSignals
-from engine.fine_tune import WAYS, FineTuneConfig, Row, fine_tune, likelihoods, row_of
+from engine.fine_tune import WAYS, FineTuneConfig, Row, fine_tune, likelihoods, row_of, within
 from engine.fine_tune_run import outputs, run
 from engine.gate import Interval
 from engine.journal import Fact, Journal, Place
@@ -87,6 +88,20 @@ def test_the_leash_holds(decoder: Decoder) -> None:
         fine_tune(decoder.checkpoint, made, FineTuneConfig(leash=leash, **LONG), 1) for leash in (0.0, 30.0)
     )
     assert mean_change(decoder, held, made, True) < 0.7 * mean_change(decoder, free, made, True)
+
+
+def test_what_costs_too_much_goes_part_of_the_way(decoder: Decoder) -> None:
+    made = rows(decoder)
+    beside = [row for row in made if row.liking < 0]
+    model = fine_tune(decoder.checkpoint, made, FineTuneConfig(unlikelihood=9.0, leash=0.1, **LONG), 1)
+    cost = math.exp(-mean_change(decoder, model, made, False))
+    assert cost > 1.01
+    far, all_of_it = within(decoder.model, model, decoder, beside, cost * 1.01)
+    near, share = within(decoder.model, model, decoder, beside, cost**0.6)
+    assert (all_of_it, share < 1) == (1.0, True)
+    assert math.exp(-mean_change(decoder, near, made, False)) <= cost**0.6
+    assert 0 < mean_change(decoder, near, made, True) < mean_change(decoder, far, made, True)
+    assert within(decoder.model, model, decoder, [], 1.0) == (model, 1.0)
 
 
 def test_the_same_rows_and_seed_make_the_same_model_and_the_given_one_stays(decoder: Decoder) -> None:
@@ -212,6 +227,7 @@ def test_only_own_outputs_are_read(tmp_path: Path, decoder: Decoder) -> None:
 def easy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two steps of training make no model whose figures stand still: the limits are tried above."""
     monkeypatch.setattr(fine_tune_gate, "MOST_PERPLEXITY", 9.0)
+    monkeypatch.setattr(fine_tune_gate, "AIM", 9.0)
     monkeypatch.setattr(fine_tune_gate, "LEAST_DIVERSITY", 0.0)
     monkeypatch.setattr(fine_tune_gate, "SAMPLES", 16)
 
