@@ -285,6 +285,10 @@ _CONSOLE: dict[str, tuple[str, str]] = {
     "about.MOYOU_MEMBER_PACE": ("一个人每分钟最多几次", "answers a minute for one person"),
     "about.MOYOU_GUILD_PACE": ("一个服务器每分钟最多几次", "answers a minute for one server"),
     "about.MOYOU_BOOK": ("是否用自带的范文", "whether replies may come from the book of examples"),
+    "about.MOYOU_FINE_TUNING": (
+        "微调过的模型能不能写（第 21 条见隐私一页）",
+        "whether fine-tuned models may write (rule 21: see Privacy)",
+    ),
     "about.MOYOU_MESSAGE_CONTENT": (
         "是否用 Message Content 特权意图",
         "the privileged Message Content intent",

@@ -22,6 +22,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.journal import Journal
+from engine.journal_body import unpacked
 from engine.journal_reports import reports
 from engine.journal_rows import Fact
 
@@ -96,15 +97,14 @@ def review_queue(
         "AND own_text <> '' ORDER BY g.rowid DESC LIMIT :pool"
     )
     rows = journal._db.execute(
-        "SELECT id, task, locale, own_text, at, channel, reward_model <> '', json_extract(reply_json(body), "
-        "'$.drafts[' || json_extract(reply_json(body), '$.chosen') || '].scores.reward'), "
+        "SELECT id, task, locale, own_text, at, channel, reward_model <> '', body, "
         "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
         f"FROM generations WHERE id IN ({latest})",
         {"guild": None if guild is None else journal._hash("guild", guild), "pool": POOL},
     ).fetchall()
     rows += _besides(journal, set(told) - {row[0] for row in rows})
     found: list[tuple[float, float, Candidate]] = []
-    for generation, task, locale, own_text, at, channel, ranked, liking, message in rows:
+    for generation, task, locale, own_text, at, channel, ranked, body, message in rows:
         if not own_text or (guild is not None and channel and channel not in known):
             continue
         judged = Counter[str]()
@@ -116,6 +116,8 @@ def review_queue(
         reviewers = set(_standing(journal, generation))
         if me in reviewers or len(reviewers) >= ENOUGH:
             continue
+        # unpacking takes long: only where a model scored drafts
+        liking = unpacked(body).draft.scores.get("reward") if ranked and body else None
         weight, why = _weight(judged, told.get(generation), liking, bool(ranked), bool(reviewers))
         found.append(
             (

@@ -38,7 +38,7 @@ def fill(journal: Journal, guild: str, channel: str, people: int) -> None:
         own = f"第{number}条□" if number == 0 else f"第{number}条"
         one = draft(own.replace("□", WORDS), own, scores={"reward": 0.52 if number == 2 else 0.97}, score=0.9)
         other = draft("另一个", score=0.1)
-        written = reply(f"g{number:02}", one.text, task=task, drafts=(one, other))
+        written = reply(f"g{number:02}", one.text, task=task, drafts=(one, other), reward_model="abc")
         where = Place("discord", guild, channel if number < 18 else "424242")
         journal.record(Request(task, text=WORDS), written, "asker", where)
         for person in range(people if number else 4):

@@ -30,6 +30,8 @@ def put(
     journal: Journal, name: str, liking: float | None = None, where: Place | None = None, **more: object
 ) -> None:
     scores = {} if liking is None else {"reward": liking}
+    if scores:
+        more["reward_model"] = "abc"
     one = draft(f"{WORDS}{name}", f"□{name}", scores=scores)
     written = reply(name, one.text, drafts=(one,), **more)
     journal.record(Request("chat", text=WORDS), written, "asker", where or Place("discord", "1", "2"))
