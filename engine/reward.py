@@ -44,7 +44,7 @@ PADDING, UNKNOWN = 0, 1
 KIND = "reward-2"
 PRIORS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
 """Precisions of the wide half's weights, of which the folds choose one."""
-EXPECTED, STIFFNESS = (1.0, 0.0), 4.0
+EXPECTED, STIFFNESS = (1.0, 0.0), 20.0
 """What the halves count before anything is seen, and the precision of that."""
 LEAST_KNOWN = 0.35
 """Share of a text, as its words are weighed, that must be known for an opinion."""
