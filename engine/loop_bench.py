@@ -36,6 +36,8 @@ Numbers = NDArray[np.float64]
 SMALL = RewardConfig(embedding=16, units=16, epochs=6, batch=64, folds=3, rate=5e-3)
 SIZES = (200, 800, 5000)
 TROLLS = 0.2
+UNSEEN = 100
+"""The first seed: those below were looked at while the loop was made."""
 _REQUESTS = 400  # for which the truth is looked at
 _LOGS, _LOG = 12, 500  # of estimates: logs a seed, replies each
 _PAIRS = 10  # of truly worse scorers a seed
@@ -43,15 +45,21 @@ _TRIALS = 5
 
 
 def loop(
-    seeds: int, *, full: bool = False, jobs: int = 1, sizes: Sequence[int] = SIZES
+    seeds: int,
+    *,
+    first: int = UNSEEN,
+    full: bool = False,
+    jobs: int = 1,
+    sizes: Sequence[int] = SIZES,
 ) -> Iterator[Measurement]:
-    """Every measurement with its bar; `jobs` processes share the seeds."""
+    """Every measurement with its bar; `jobs` processes share the seeds, which count from `first`."""
+    numbers = range(first, first + seeds)
     config = RewardConfig() if full else SMALL
     if jobs == 1:
-        rows = [one_seed(seed, config, sizes) for seed in range(seeds)]
+        rows = [one_seed(seed, config, sizes) for seed in numbers]
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            rows = list(pool.map(one_seed, range(seeds), [config] * seeds, [sizes] * seeds))
+            rows = list(pool.map(one_seed, numbers, [config] * seeds, [sizes] * seeds))
     yield from measurements(rows, sizes)
 
 
