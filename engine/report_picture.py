@@ -75,7 +75,7 @@ def picture(
     shown = [panel for panel in panels if panel.bars]
     heights = [_WEEKS if panel.weekly else _ROW * len(panel.bars) + 0.45 for panel in shown]
     # in SVG words stay words: a screen reader and a search find them, the reader's own fonts draw them
-    style: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "moyou", "axes.unicode_minus": False}
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": "moyou", "axes.unicode_minus": False}
     style["font.family"] = [*filter(None, [_chinese_font()]), "DejaVu Sans"]
     with _drawing, rc_context(style), warnings.catch_warnings():
         # an SVG is drawn with its reader's fonts: what ours lack is no matter
