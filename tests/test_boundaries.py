@@ -33,6 +33,7 @@ MODULES = {
     "sqlite-utils": "sqlite_utils",
     "Jinja2": "jinja2",
     "prometheus-client": "prometheus_client",
+    "scikit-learn": "sklearn",
 }
 
 
