@@ -146,7 +146,10 @@ class AnotherJournal(BadInput):
 
 class BadEmoji(BadInput):
     code = "bad_emoji"
-    sentence = "“{line}” is no emoji with its value; write one emoji and a number from -1 to 1 on each line."
+    sentence = (
+        "“{line}” is no emoji with its value; write one emoji and a number from -1 to 1 on each line. "
+        "Sending `\\:name:` in a channel shows a server's own emoji as <:name:id>, to be written here."
+    )
 
 
 class TooManyEmoji(BadInput):
