@@ -94,7 +94,7 @@ class MoyouClient(discord.AutoShardedClient):
         )
         self.tree = Tree(self)
         self.chat = Chat(self, self.answering)
-        self.reactions = Reactions(self, self.answering)
+        self.reactions = Reactions(self, self.answering, self.guild_settings)
         self.membership = Membership(self, self.answering, self.guild_settings)
         self.digests = Digests(self, self.answering, self.guild_settings)
         self.catching_up = CatchingUp(self, self.answering, self.reactions, self.chat.edited)

@@ -1,4 +1,4 @@
-"""The forms that `/settings` opens: language and tone, daily limit, blocked words, quiet hours.
+"""The forms that `/settings` opens: language and tone, daily limit, blocked words, quiet hours, emoji.
 
 Knows: the fields of each form, filled in with what holds now. Does not know: who may decide, or how a
 decision is kept and shown (the page does).
@@ -14,8 +14,16 @@ from typing import Any
 import discord
 
 from bot.answering import Answering, guarded
-from bot.wording import say
-from engine import LANGUAGES, TONES, GuildSettings, blocked_words_in
+from bot.wording import say, sentence_of
+from engine import (
+    LANGUAGES,
+    TONES,
+    BadInput,
+    GuildSettings,
+    blocked_words_in,
+    emoji_values_in,
+    emoji_values_text,
+)
 
 MOST_ANSWERS = 1000
 TEXT_LIMIT = 4000
@@ -48,7 +56,7 @@ class Form(ABC, discord.ui.Modal):
 
     @abstractmethod
     def changes(self) -> dict[str, Any]:
-        """The decisions that the filled form holds. Raises ValueError."""
+        """The decisions that the filled form holds. Raises ValueError and BadInput."""
 
     async def on_submit(self, interaction: discord.Interaction[Any]) -> None:
         async with guarded(self._answering, interaction, f"form {self.name}"):
@@ -56,6 +64,10 @@ class Form(ABC, discord.ui.Modal):
                 changes = self.changes()
             except ValueError:
                 text = say("guild.not_a_number", self.locale, most=MOST_ANSWERS)
+                await interaction.response.send_message(text, ephemeral=True)
+                return
+            except BadInput as error:
+                text = say("guild.unchanged", self.locale, reason=sentence_of(error, self.locale))
                 await interaction.response.send_message(text, ephemeral=True)
                 return
             refusal = await self.refusal(interaction, dataclasses.replace(self._decided, **changes))
@@ -123,6 +135,23 @@ class WordsForm(Form):
 
     def changes(self) -> dict[str, Any]:
         return {"blocked_words": blocked_words_in(self.words.value)}
+
+
+class EmojiForm(Form):
+    name = "emoji"
+
+    def fields(self, decided: GuildSettings) -> Iterable[discord.ui.Label[Any]]:
+        self.emoji: discord.ui.TextInput[Any] = discord.ui.TextInput(
+            custom_id="emoji",
+            style=discord.TextStyle.paragraph,
+            default=emoji_values_text(decided.emoji),
+            required=False,
+            max_length=TEXT_LIMIT,
+        )
+        yield self.labelled("guild.ask.emoji", self.emoji, "guild.ask.emoji_more")
+
+    def changes(self) -> dict[str, Any]:
+        return {"emoji": emoji_values_in(self.emoji.value)}
 
 
 class QuietForm(Form):

@@ -15,18 +15,22 @@ from discord import app_commands
 
 from bot.answering import Answering, guarded
 from bot.digest_form import DigestForm, LeftOutForm, digest_line
-from bot.guild_forms import Form, LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
+from bot.guild_forms import EmojiForm, Form, LimitForm, QuietForm, VoiceForm, WordsForm, offset_name
 from bot.guilds import Guilds
 from bot.installs import in_servers
 from bot.taste_page import tastes_page
 from bot.translator import words
 from bot.wording import say
-from engine import GuildSettings, left_out
+from engine import GuildSettings, emoji_values_text, left_out
 
 MOST_CHANNELS = 25
 KINDS = [discord.ChannelType.text, discord.ChannelType.news, discord.ChannelType.forum]
 _FIELDS = {"channels": "channels", "home": "home_channels", "report": "report_channel"}
+_FORMS: dict[str, type[Form]] = {
+    each.name: each for each in (VoiceForm, LimitForm, WordsForm, QuietForm, EmojiForm, DigestForm)
+}
 _SHOWN_CHANNELS = 10
+_SHOWN_EMOJI = 8
 
 
 def settings_command(answering: Answering, guilds: Guilds) -> app_commands.Command[Any, ..., Any]:
@@ -55,7 +59,7 @@ def page(
     for what in ("channels", "home", "report"):
         view.add_item(ChannelMenu(what, locale, decided))
     summaries = "summaries_off" if decided.summaries else "summaries_on"
-    for action in ("voice", "limit", "words", "quiet", summaries, "digest", "left_out", "taste"):
+    for action in ("voice", "limit", "words", "quiet", "emoji", summaries, "digest", "left_out", "taste"):
         view.add_item(SettingsButton(action, locale))
     digest = say("guild.digest", locale, value=digest_line(decided, interaction.guild, locale, can_read))
     return f"{settings_text(decided, locale, can_read)}\n- {digest}", view
@@ -75,6 +79,7 @@ def settings_text(decided: GuildSettings, locale: str, can_read: bool) -> str:
         if decided.blocked_words
         else say("guild.nowhere", locale),
         "quiet": quiet_hours(decided, locale),
+        "emoji": _emoji(decided),
     }
     if decided.summaries and not can_read:
         rows["summaries"] += f" · {say('guild.needs_intent', locale)}"
@@ -87,6 +92,11 @@ def quiet_hours(decided: GuildSettings, locale: str) -> str:
         return say("guild.nowhere", locale)
     since, until = (f"{m // 60:02}:{m % 60:02}" for m in (decided.quiet_from, decided.quiet_until))
     return say("guild.hours", locale, since=since, until=until, offset=offset_name(decided.utc_offset))
+
+
+def _emoji(decided: GuildSettings) -> str:
+    more = " …" if len(decided.emoji) > _SHOWN_EMOJI else ""
+    return emoji_values_text(decided.emoji[:_SHOWN_EMOJI], " · ") + more
 
 
 def _channels(ids: tuple[str, ...], none: str, locale: str) -> str:
@@ -155,7 +165,7 @@ class ChannelMenu(
 class SettingsButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=r"moyou-settings:(?P<action>"
-    r"voice|limit|words|quiet|digest|left_out|taste|summaries_on|summaries_off)",
+    r"voice|limit|words|quiet|emoji|digest|left_out|taste|summaries_on|summaries_off)",
 ):
     """Opens a form, or switches summaries."""
 
@@ -192,7 +202,8 @@ class SettingsButton(
                 )
                 return
             forms: dict[str, type[Form]] = {
-                each.name: each for each in (VoiceForm, LimitForm, WordsForm, QuietForm, DigestForm)
+                each.name: each
+                for each in (VoiceForm, LimitForm, WordsForm, QuietForm, EmojiForm, DigestForm)
             }
             decided = await guilds.of(interaction.guild_id)
             form = forms[self.action](decided, str(interaction.locale), answering, decide)

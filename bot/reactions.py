@@ -1,7 +1,7 @@
 """Raw reactions to Moyou's messages as facts in the journal.
 
-Knows: which emoji judge, that what is taken back is taken back, how a message leads to its reply.
-Does not know: buttons, what the judgements are used for.
+Knows: that a server's table says which emoji judge, that what is taken back is taken back whatever the
+table says now, how a message leads to its reply. Does not know: buttons, what the judgements are used for.
 
 Raw events, because caches miss old messages. Events of one message are handled in the order they came.
 """
@@ -9,7 +9,6 @@ Raw events, because caches miss old messages. Events of one message are handled 
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from weakref import WeakValueDictionary
 
@@ -17,24 +16,24 @@ import discord
 
 from bot.answering import Answering
 from bot.feedback import generation_in
-from engine import Fact, Journal, react_once, settle_reactions, standing_reactions
-
-VALUES = {"👍": 1.0, "👎": -1.0}
-_SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+from bot.guilds import Guilds
+from engine import Fact, Journal, emoji_label, react_once, settle_reactions, standing_reactions
 
 
-def judgement(emoji: discord.PartialEmoji) -> str | None:
-    """👍 or 👎 in any skin tone; None for an emoji that judges nothing."""
-    name = _SKIN_TONES.sub("", emoji.name) if emoji.is_unicode_emoji() else ""
-    return name if name in VALUES else None
+def label_of(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
+    """The name that a judgement keeps of an emoji: its id, or its characters in no skin tone."""
+    if isinstance(emoji, str):
+        return emoji_label(emoji)
+    return emoji_label(str(emoji.id or emoji.name))
 
 
 class Reactions:
     """Raw reaction events of Moyou's messages → facts."""
 
-    def __init__(self, client: discord.Client, answering: Answering) -> None:
+    def __init__(self, client: discord.Client, answering: Answering, guilds: Guilds) -> None:
         self._client = client
         self._answering = answering
+        self._guilds = guilds
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def added(self, event: discord.RawReactionActionEvent) -> None:
@@ -45,8 +44,8 @@ class Reactions:
 
     async def cleared(self, message_id: int, emoji: discord.PartialEmoji | None = None) -> None:
         """All reactions (of one emoji) are gone: a moderator cleared them."""
-        label = None if emoji is None else judgement(emoji)
-        if emoji is not None and label is None:
+        label = None if emoji is None else label_of(emoji)
+        if label == "":
             return
         at = time.time()
         async with self._in_order(message_id):
@@ -69,34 +68,38 @@ class Reactions:
             generation = await journal(Journal.generation_of, message.id)
             if generation is None:
                 return
-            if not message.reactions and not await journal(standing_reactions, generation):
+            standing = await journal(standing_reactions, generation)
+            if not message.reactions and not standing:
                 return
             # anew: events that came since `message` was read have been handled
             message = await message.channel.fetch_message(message.id)
+            values = (await self._guilds.of(None if message.guild is None else message.guild.id)).worth
             shown: dict[str, set[str]] = {}
             for reaction in message.reactions:
-                emoji = reaction.emoji
-                label = judgement(discord.PartialEmoji(name=emoji)) if isinstance(emoji, str) else None
-                if label is not None:
+                label = label_of(reaction.emoji)
+                if label in values or label in standing:
                     people = {str(user.id) async for user in reaction.users() if not user.bot and user != me}
                     shown.setdefault(label, set()).update(people)
-            await journal(settle_reactions, generation, shown, VALUES)
+            await journal(settle_reactions, generation, shown, values)
 
     async def _judge(self, event: discord.RawReactionActionEvent, *, withdrawn: bool) -> None:
-        label = judgement(event.emoji)
+        label = label_of(event.emoji)
         me = self._client.user
         by_bot = event.member is not None and event.member.bot
-        if label is None or me is None or event.user_id == me.id or by_bot:
+        if not label or me is None or event.user_id == me.id or by_bot:
             return
         at = time.time()
         async with self._in_order(event.message_id):
+            value = (await self._guilds.of(event.guild_id)).worth.get(label, 0.0)
+            if not value and not withdrawn:
+                return
             generation = await self._generation(event, me.id)
             if generation is not None:
                 fact = Fact(
                     generation,
                     str(event.user_id),
                     "reaction",
-                    VALUES[label],
+                    value,
                     label,
                     at=at,
                     withdrawn=withdrawn,

@@ -106,6 +106,16 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "{file} hides people under another key than {into}; start each machine with a copy of one "
         "journal.db, then their journals can be merged.",
     ),
+    "bad_emoji": (
+        "“{line}”不是一个表情和它的分值；请一行写一个表情和一个 -1 到 1 的数。"
+        "服务器自己的表情，在频道里发 `\\:名字:` 就能看到要写的 `<:名字:编号>`。",
+        "“{line}” is no emoji with its value; write one emoji and a number from -1 to 1 on each line. "
+        "Sending `\\:name:` in a channel shows a server's own emoji as `<:name:id>`, to be written here.",
+    ),
+    "too_many_emoji": (
+        "{have} 个表情太多了，最多 {most} 个。",
+        "{have} emoji are too many; name at most {most}.",
+    ),
     "not_here": (
         "这里的管理者没有开放这个，请问问他们。",
         "The moderators of this server do not want this here; ask them.",

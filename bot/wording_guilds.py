@@ -28,6 +28,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "guild.limit": ("每人每天最多几次：{value}", "Answers a member may get a day: {value}"),
     "guild.words": ("禁用词：{value}", "Blocked words: {value}"),
     "guild.quiet": ("安静时间（不说话）：{value}", "Quiet hours (it says nothing): {value}"),
+    "guild.emoji": ("表情反应的分值：{value}", "What reactions are worth: {value}"),
     "guild.everywhere": ("所有频道", "every channel"),
     "guild.nowhere": ("没有", "none"),
     "guild.gone": ("（已删除的频道）", "(a channel that is gone)"),
@@ -57,6 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "guild.button.limit": ("每人限额", "Daily limit"),
     "guild.button.words": ("禁用词", "Blocked words"),
     "guild.button.quiet": ("安静时间", "Quiet hours"),
+    "guild.button.emoji": ("表情分值", "Worth of reactions"),
     "guild.ask.language": ("墨友自己的话用什么语言", "The language of its own sentences"),
     "guild.ask.language_more": (
         "它总是用对方的语言回答；选简体或繁体，中文回答就用那种字。",
@@ -68,6 +70,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "guild.ask.words_more": (
         "有这些词的话它不接，它自己也不说。大小写、全半角、繁简都算。",
         "It takes no text that has one and says none. Case, width and script make no difference.",
+    ),
+    "guild.ask.emoji": (
+        "表情和分值，一行一个（清空就回到 👍 👎）",
+        "Emoji and value, one a line (none: 👍 👎)",
+    ),
+    "guild.ask.emoji_more": (
+        "分值从 -1 到 1，0 不算。服务器自己的表情写 <:名字:编号>。从现在起的反应才按新的算。",
+        "From -1 to 1; 0 counts nothing. Your own emoji: <:name:id>. Holds for reactions from now on.",
     ),
     "guild.ask.quiet_from": ("从几点起", "From"),
     "guild.ask.quiet_until": ("到几点止", "Until"),

@@ -8,7 +8,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
     │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
     │   ├── HeadMissing  HeadUnfit  HeadUnwritable
-    │   ├── AnotherJournal  FileTooLarge  FileNotText  UnknownChoice
+    │   ├── AnotherJournal  FileTooLarge  FileNotText  UnknownChoice  BadEmoji  TooManyEmoji
     ├── NotHere              the moderators of a server do not want it
     │   ├── WrongChannel  QuietHours  NoSummaries  DailyLimit  BlockedWord
     ├── Busy                 nothing is wrong, try again
@@ -142,6 +142,19 @@ class AnotherJournal(BadInput):
         "{file} hides people under another key than {into}; start each machine with a copy of one "
         "journal.db, then their journals can be merged."
     )
+
+
+class BadEmoji(BadInput):
+    code = "bad_emoji"
+    sentence = (
+        "“{line}” is no emoji with its value; write one emoji and a number from -1 to 1 on each line. "
+        "Sending `\\:name:` in a channel shows a server's own emoji as <:name:id>, to be written here."
+    )
+
+
+class TooManyEmoji(BadInput):
+    code = "too_many_emoji"
+    sentence = "{have} emoji are too many; name at most {most}."
 
 
 class NotHere(MoyouError):

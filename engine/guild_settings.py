@@ -7,6 +7,7 @@ Does not know: how they are stored (`engine.journal_guilds`), asked for or told 
     settings.is_home("123", "45")       every message there is meant for Moyou
     settings.is_quiet(time.time())      now lies within the quiet hours
     settings.blocked_in("some text")    the blocked word that a text has, or ""
+    settings.worth                      what each emoji that judges is worth
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine import text
+from engine.emoji_values import USUAL_EMOJI, EmojiValues, emoji_label
 
 LANGUAGES = ("", "zh-CN", "zh-TW", "en")
 TONES = ("", "steady", "lively")
@@ -44,6 +46,7 @@ class GuildSettings:
     a day, 0: as many as they like. `quiet_from`, `quiet_until`: minutes of the day at `utc_offset` minutes
     east of Greenwich; the same: no quiet hours. `digest`: one of DIGEST_DAYS, or "" for none; it comes at
     `digest_at`, a minute of that day, tells of `digest_channels` and is written in `digest_to`.
+    `emoji`: what a reaction is worth from now on; what was judged before keeps its value.
     """
 
     channels: tuple[str, ...] = ()
@@ -61,6 +64,7 @@ class GuildSettings:
     digest_at: int = 9 * 60
     digest_channels: tuple[str, ...] = ()
     digest_to: str = ""
+    emoji: EmojiValues = USUAL_EMOJI
 
     def may_speak(self, *channels: str) -> bool:
         """`channels`: the channel and, for a thread, the one it hangs on."""
@@ -68,6 +72,11 @@ class GuildSettings:
 
     def is_home(self, *channels: str) -> bool:
         return any(each in self.home_channels for each in channels)
+
+    @property
+    def worth(self) -> dict[str, float]:
+        """Values by the names that judgements keep of emoji; one worth 0 judges nothing."""
+        return {emoji_label(emoji): value for emoji, value in self.emoji if value}
 
     @property
     def has_quiet_hours(self) -> bool:
@@ -125,7 +134,10 @@ class GuildSettings:
         values: dict[str, Any] = json.loads(values_text)
         known = {field.name for field in dataclasses.fields(cls)}
         kept: dict[str, Any] = {name: value for name, value in values.items() if name in known}
-        return cls(**kept | {name: tuple(kept[name]) for name in _TEXTS if name in kept})
+        kept |= {name: tuple(kept[name]) for name in _TEXTS if name in kept}
+        if "emoji" in kept:
+            kept["emoji"] = tuple((emoji, float(value)) for emoji, value in kept["emoji"])
+        return cls(**kept)
 
 
 def blocked_words_in(typed: str) -> tuple[str, ...]:

@@ -160,14 +160,14 @@ def react_once(journal: Journal, fact: Fact) -> bool:
     return journal.react(fact) if fact.withdrawn or not stands else False
 
 
-def standing_reactions(journal: Journal, generation: str) -> int:
-    """How many reactions (of people and emoji) stand about a reply."""
-    row = journal._row(
-        "SELECT count(*) FROM (SELECT max(sequence), withdrawn FROM facts "
+def standing_reactions(journal: Journal, generation: str) -> frozenset[str]:
+    """The emoji of the reactions that stand about a reply."""
+    rows = journal._db.execute(
+        "SELECT DISTINCT label FROM (SELECT max(sequence), label, withdrawn FROM facts "
         "WHERE generation = ? AND kind = 'reaction' GROUP BY person, label) WHERE withdrawn = 0",
         (generation,),
     )
-    return 0 if row is None else int(row[0])
+    return frozenset(row[0] for row in rows)
 
 
 def settle_reactions(
@@ -175,8 +175,9 @@ def settle_reactions(
 ) -> int:
     """Make the reactions that stand what a message shows; how many facts that took.
 
-    `shown`: for each emoji the people under it; `values`: what each emoji is worth. Somebody who wants
-    nothing kept is passed over.
+    `shown`: for each emoji the people under it; `values`: what each emoji is worth now. What stands
+    already keeps its value, and an emoji that is worth nothing now counts no more people. Somebody who
+    wants nothing kept is passed over.
     """
     at = journal._clock()
     wanted = {
@@ -194,7 +195,7 @@ def settle_reactions(
             (generation,),
         )
         standing = {(person, label) for person, label in rows}
-        changes = [(*each, 0) for each in sorted(wanted - standing)]
+        changes = [(*each, 0) for each in sorted(wanted - standing) if each[1] in values]
         changes += [(*each, 1) for each in sorted(standing - wanted)]
         for person, label, withdrawn in changes:
             journal._db.table("facts").insert(

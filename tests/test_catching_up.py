@@ -11,7 +11,7 @@ import pytest
 
 from bot.client import MoyouClient
 from bot.settings import Settings
-from engine import Journal
+from engine import Journal, emoji_values_in
 from tests.discord_server import payloads
 from tests.test_gateway import ME, Line, connected, standing
 
@@ -93,6 +93,28 @@ async def test_reactions_that_came_or_went_unseen_are_made_up_for(
         async with asyncio.timeout(10):
             while [each.value for each in await line.journal(Journal.signals)] != [-1.0]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_unseen_reactions_are_worth_what_the_server_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        await line.server.write(line.alice, f"{ME} 一")
+        [answer] = await line.server.until(line.server.said)
+        bob, carol = payloads.user("bob"), payloads.user("carol")
+        await line.server.react(bob, answer, "👍")
+        assert await standing(line, 1) == [1.0]
+        table = emoji_values_in("❤️ 0.5\n<:meh:123456789012345678> -0.25")
+        await line.client.guild_settings.change(int(line.server.guild["id"]), emoji=table)
+        dave, erin = payloads.user("dave"), payloads.user("erin")
+        line.server.reacted[answer["id"]] = {
+            "👍": {each["id"]: each for each in (bob, carol)},
+            "❤️": {dave["id"]: dave},
+            "meh:123456789012345678": {erin["id"]: erin},
+        }
+        await new_session(line)
+        # bob's 👍 was worth something when he gave it, carol's is not
+        assert sorted(await standing(line, 3)) == [-0.25, 0.5, 1.0]
 
 
 async def test_a_prompt_that_was_edited_unseen_offers_again(

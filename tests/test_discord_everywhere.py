@@ -381,6 +381,7 @@ async def test_every_setting_is_decided_in_the_readers_language(
         "limit": {"limit": "7"},
         "words": {"words": "脏话"},
         "quiet": {"since": ["1380"], "until": ["420"], "zone": ["480"]},
+        "emoji": {"emoji": "❤️ 1"},
     }
     async with here(tmp_path, place, shards, locale) as h:
         page = (await h.slash("settings", h.moderator)).response
@@ -407,6 +408,7 @@ async def test_every_setting_is_decided_in_the_readers_language(
             quiet_from=1380,
             quiet_until=420,
             utc_offset=480,
+            emoji=(("❤️", 1.0),),
             summaries=False,
         )
         await h.click(page, "moyou-settings:summaries_on", h.moderator)

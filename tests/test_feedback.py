@@ -11,7 +11,7 @@ import pytest
 
 from bot.client import MoyouClient
 from bot.settings import Settings
-from engine import Fact, Journal, Place, QueueFull
+from engine import Fact, Journal, Place, QueueFull, emoji_values_in
 from tests.discord_world import World, world
 
 
@@ -55,6 +55,72 @@ async def test_one_judgement_a_person_and_the_latest_that_stands_counts(tmp_path
         assert sorted(await values(w)) == [-1.0, 1.0]
         await w.bob.unreact(answer, "👎")
         assert await values(w) == [1.0, 1.0]
+
+
+OWN = "<:meh:123456789012345678>"
+
+
+async def test_a_server_decides_what_an_emoji_is_worth(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        table = emoji_values_in(f"❤️ 1\n{OWN} -0.5\n👍 0.25\n👎 0")
+        await w.bot.guild_settings.change(w.guild.id, emoji=table)
+        answer = await answered(w)
+        for emoji, value in (
+            ("❤️", 1.0),
+            (OWN, -0.5),
+            ("<:renamed:123456789012345678>", -0.5),
+            ("👍🏿", 0.25),
+        ):
+            w.env.backend.emit(*reaction(w, answer, "MESSAGE_REACTION_ADD", emoji))
+            await w.env.settle()
+            assert await values(w) == [value]
+            w.env.backend.emit(*reaction(w, answer, "MESSAGE_REACTION_REMOVE", emoji))
+            await w.env.settle()
+            assert await values(w) == []
+        await w.bob.react(answer, "👎")
+        await w.bob.react(answer, "🎉")
+        assert await values(w) == []
+        rows = await w.journal(lambda journal: [*journal._db.execute("SELECT label FROM facts")])
+        assert {row[0] for row in rows} == {"❤", "123456789012345678", "👍"}
+
+
+async def test_a_changed_table_counts_for_reactions_that_come_after(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        answer = await answered(w)
+        await w.bob.react(answer, "👍")
+        await w.bot.guild_settings.change(w.guild.id, emoji=emoji_values_in("❤️ 0.5"))
+        assert await values(w) == [1.0]
+        await w.alice.react(answer, "👍")
+        await w.alice.react(answer, "❤️")
+        assert sorted(await values(w)) == [0.5, 1.0]
+        # what is worth nothing any more can be taken back and cleared
+        await w.bob.unreact(answer, "👍")
+        assert await values(w) == [0.5]
+        # given anew it is worth what it is now
+        await w.bot.guild_settings.change(w.guild.id, emoji=emoji_values_in("❤️ 0.75"))
+        assert await values(w) == [0.5]
+        await w.alice.unreact(answer, "❤️")
+        await w.alice.react(answer, "❤️")
+        assert await values(w) == [0.75]
+        await w.bot.guild_settings.change(w.guild.id, emoji=emoji_values_in("⭐ 1"))
+        mine = await w.bot.get_channel(w.channel.id).fetch_message(answer.id)  # type: ignore[union-attr]
+        await mine.clear_reaction("❤️")
+        await w.env.settle()
+        assert await values(w) == []
+
+
+async def test_in_direct_messages_the_usual_emoji_judge(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.bot.guild_settings.change(w.guild.id, emoji=emoji_values_in("❤️ 1"))
+        await w.alice.send_dm("你好")
+        [sent] = await w.journal(lambda journal: [*journal._db.execute("SELECT id FROM messages")])
+        elsewhere = {"message_id": sent[0], "channel_id": str(w.env.backend.get_dm_channel(w.alice.id).id)}
+        for emoji, stand in (("❤️", []), ("👎", [-1.0])):
+            name, event = reaction(w, await answered(w), "MESSAGE_REACTION_ADD", emoji)
+            del event["guild_id"]
+            w.env.backend.emit(name, event | elsewhere)
+            await w.env.settle()
+            assert await values(w) == stand
 
 
 async def test_bots_reactions_judge_nothing(tmp_path: Path) -> None:
@@ -270,13 +336,14 @@ async def test_events_of_one_message_keep_their_order(tmp_path: Path) -> None:
         assert await values(w) == []
 
 
-def reaction(w: World, message: discord.Message, name: str) -> tuple[str, dict[str, Any]]:
+def reaction(w: World, message: discord.Message, name: str, emoji: str = "👍") -> tuple[str, dict[str, Any]]:
+    shown = discord.PartialEmoji.from_str(emoji)
     payload = {
         "user_id": str(w.bob.id),
         "channel_id": str(w.channel.id),
         "message_id": str(message.id),
         "guild_id": str(w.guild.id),
-        "emoji": {"id": None, "name": "👍"},
+        "emoji": {"id": shown.id and str(shown.id), "name": shown.name},
         "burst": False,
         "type": 0,
     }

@@ -225,6 +225,35 @@ async def test_in_quiet_hours_it_says_nothing_aloud(tmp_path: Path) -> None:
         assert not (await decided(w)).has_quiet_hours
 
 
+async def test_the_worth_of_reactions_is_typed_and_shown(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        mo = moderator(w)
+        assert "What reactions are worth: 👍 1 · 👎 -1" in (await opened(w, mo)).content
+        table = "❤️ 1\n<:meh:123456789012345678> -0.5"
+        shown = await submitted(w, mo, "emoji", {"emoji": table})
+        assert "What reactions are worth: ❤️ 1 · <:meh:123456789012345678> -0.5\n" in shown.content
+        assert (await decided(w)).worth == {"❤": 1.0, "123456789012345678": -0.5}
+        form = await mo.click(await opened(w, mo), custom_id="moyou-settings:emoji")
+        assert "❤️ 1\\n<:meh:123456789012345678> -0.5" in str(form.modal)
+        assert "Holds for reactions from now on." in str(form.modal)
+        many = "\n".join(f"{chr(0x1F600 + number)} 1" for number in range(21))
+        for typed, why in (
+            (
+                "👍 1\nnice 1",
+                "“nice 1” is no emoji with its value; write one emoji and a number from -1 to 1",
+            ),
+            ("❤️ 3", "“❤️ 3” is no emoji"),
+            (many, "21 emoji are too many; name at most 20."),
+        ):
+            refused = await submitted(w, mo, "emoji", {"emoji": typed})
+            assert why in refused.content
+            assert "Nothing was changed." in refused.content
+            assert refused.ephemeral
+        assert (await decided(w)).worth == {"❤": 1.0, "123456789012345678": -0.5}
+        await submitted(w, mo, "emoji", {"emoji": ""})
+        assert await decided(w) == GuildSettings()
+
+
 async def test_who_may_no_longer_manage_the_server_changes_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         mo = moderator(w)
@@ -260,9 +289,10 @@ def test_every_decision_is_said(locale: str) -> None:
         quiet_from=60,
         quiet_until=330,
         utc_offset=-210,
+        emoji=((f"<:{'m' * 32}:{'1' * 20}>", -0.25),) * 20,
     )
     text = settings_text(settings, locale, can_read=False)
-    for part in ("<#1>", "<#2>", "<#3>", "7", "01:00", "05:30", "UTC−3:30", "Message Content"):
+    for part in ("<#1>", "<#2>", "<#3>", "7", "01:00", "05:30", "UTC−3:30", "Message Content", "> -0.25 …"):
         assert part in text
     assert "secret" not in text
     assert "f" * 32 not in text

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import BLOCKED_WORD, BLOCKED_WORDS, DAILY, DIGEST_DAYS, GuildSettings, blocked_words_in
+from engine import (
+    BLOCKED_WORD,
+    BLOCKED_WORDS,
+    DAILY,
+    DIGEST_DAYS,
+    USUAL_EMOJI,
+    GuildSettings,
+    blocked_words_in,
+)
 
 MINUTES = st.integers(0, 24 * 60 - 1)
 
@@ -113,6 +121,7 @@ def test_what_a_moderator_types_becomes_words() -> None:
         summaries=st.booleans(),
         daily_limit=st.integers(0, 999),
         quiet_from=MINUTES,
+        emoji=st.lists(st.tuples(st.text(), st.floats(-1, 1))).map(tuple),
     )
 )
 def test_they_survive_being_stored(settings: GuildSettings) -> None:
@@ -161,3 +170,14 @@ def test_a_digest_needs_all_it_is_made_of() -> None:
 def test_a_name_that_came_later_is_passed_over() -> None:
     text = dataclasses.replace(GuildSettings(), tone="steady").to_json().replace("{", '{"later": 1, ', 1)
     assert GuildSettings.from_json(text).tone == "steady"
+
+
+def test_what_was_stored_before_there_were_emoji_has_the_usual_ones() -> None:
+    older = GuildSettings.from_json('{"tone": "steady", "channels": ["1"]}')
+    assert older.emoji == USUAL_EMOJI
+    assert older.worth == {"👍": 1.0, "👎": -1.0}
+
+
+def test_an_emoji_worth_nothing_judges_nothing() -> None:
+    settings = GuildSettings(emoji=(("❤️", 0.5), ("👎🏽", 0.0), ("<:meh:123456789012345678>", -1.0)))
+    assert settings.worth == {"❤": 0.5, "123456789012345678": -1.0}

@@ -26,6 +26,7 @@ from engine import (
     set_told,
     settle_reactions,
     spoke_in,
+    standing_reactions,
     told,
 )
 from engine.journal_guilds import DAY
@@ -167,6 +168,21 @@ def test_missed_reactions_are_made_up_for_once(journal: Journal) -> None:
     assert settle_reactions(journal, "a", {"👍": ["r"]}, VALUES) == 2
     assert [signal.value for signal in journal.signals()] == [1.0]
     assert settle_reactions(journal, "unknown", shown, VALUES) == 0
+
+
+def test_a_changed_table_counts_for_what_comes_after(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    assert standing_reactions(journal, "a") == {"👍"}
+    # q's 👍 keeps its value, r's counts as things are now, s comes too late for ⭐
+    now = {"👍": 0.5, "❤": 1.0}
+    assert settle_reactions(journal, "a", {"👍": ["q", "r"], "⭐": ["s"]}, now) == 1
+    assert sorted(signal.value for signal in journal.signals()) == [0.5, 1.0]
+    # what stands goes when it is gone, whatever it is worth now
+    assert settle_reactions(journal, "a", {"👍": ["r"]}, {}) == 1
+    assert settle_reactions(journal, "a", {"👍": ["r", "t"]}, {}) == 0
+    assert [signal.value for signal in journal.signals()] == [0.5]
+    assert settle_reactions(journal, "a", {}, {}) == 1
+    assert standing_reactions(journal, "a") == frozenset()
 
 
 def test_reactions_that_are_made_up_for_leave_buttons_alone(journal: Journal) -> None:

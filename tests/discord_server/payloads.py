@@ -161,3 +161,9 @@ def message(channel: str, author: Mapping[str, Any], content: str, **fields: Any
         "flags": 0,
         **fields,
     }
+
+
+def emoji(text: str) -> dict[str, Any]:
+    """An emoji of Unicode, or a server's own as `name:id`."""
+    name, _, number = text.partition(":")
+    return {"id": number or None, "name": name}

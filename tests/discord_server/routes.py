@@ -217,7 +217,7 @@ class Routes:
         """A message with its reactions, as it is read later: by the intents, as everywhere."""
         reactions = [
             {
-                "emoji": {"id": None, "name": emoji},
+                "emoji": payloads.emoji(emoji),
                 "count": len(people),
                 "count_details": {"burst": 0, "normal": len(people)},
                 "burst_colors": [],
