@@ -86,7 +86,7 @@ async def _report(interaction: discord.Interaction[Any], answering: Answering) -
     )
     rows = liking.lines(written, locale)
     files = []
-    if written.panels:
+    if written.panels and written.whole.judged:
         try:
             # where no font has Chinese characters the picture is in English
             drawn = locale if locale.startswith("en") or await asyncio.to_thread(can_write_chinese) else "en"
@@ -110,12 +110,20 @@ async def _report(interaction: discord.Interaction[Any], answering: Answering) -
 
 async def _export(interaction: discord.Interaction[Any], answering: Answering, format: str) -> None:
     locale = str(interaction.locale)
+    # an administrator reads everything, also what is closed or gone today
+    channels = None if interaction.permissions.administrator else tuple(readable_channels(interaction))
 
     def write() -> tuple[int, list[tuple[str, bytes]]]:
         with tempfile.TemporaryDirectory(prefix="moyou-") as folder:
             suffix = "csv" if format == "csv" else "jsonl"
             out = Path(folder) / f"moyou-{format}.{suffix}"
-            rows = export(answering.journal.path, cast(Any, format), out, guild=str(interaction.guild_id))
+            rows = export(
+                answering.journal.path,
+                cast(Any, format),
+                out,
+                guild=str(interaction.guild_id),
+                channels=channels,
+            )
             return rows, [(file.name, file.read_bytes()) for file in sorted(Path(folder).iterdir())]
 
     rows, contents = await asyncio.to_thread(write)

@@ -8,7 +8,8 @@ take it up by themselves).
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import discord
 from discord import app_commands
@@ -20,6 +21,7 @@ from bot.splitting import split
 from bot.translator import words
 from bot.wording import say
 from engine import (
+    ModelMissing,
     TunedVersion,
     compare_versions,
     promote_version,
@@ -28,6 +30,9 @@ from engine import (
     tuned_models,
     tuned_versions,
 )
+
+P = ParamSpec("P")
+Done = TypeVar("Done")
 
 MOST_CHOICES = 25
 MOST_SWITCHES = 10
@@ -61,7 +66,9 @@ def model_command(answering: Answering) -> app_commands.Group:
     async def compare(interaction: discord.Interaction[Any], first: str, second: str) -> None:
         async with guarded(answering, interaction, "command model compare"):
             locale = str(interaction.locale)
-            found = await asyncio.to_thread(compare_versions, models, first, second)
+            found = await _done(interaction, compare_versions, models, first, second)
+            if found is None:
+                return
             rows = [version_text(found.first, locale), version_text(found.second, locale)]
             rows += [f"- {name}: {_plain(a)} · {_plain(b)}" for name, a, b in found.rows if a != b]
             await _tell(interaction, rows)
@@ -72,8 +79,9 @@ def model_command(answering: Answering) -> app_commands.Group:
             if not may_change(interaction, answering):
                 await _tell(interaction, [say("model.owner_only", locale)])
                 return
-            now = await asyncio.to_thread(promote_version, models, version)
-            await _tell(interaction, [say("model.promoted", locale, model=now.name)])
+            now = await _done(interaction, promote_version, models, version)
+            if now is not None:
+                await _tell(interaction, [say("model.promoted", locale, model=now.name)])
 
     async def rollback(interaction: discord.Interaction[Any], model: str) -> None:
         async with guarded(answering, interaction, "command model rollback"):
@@ -81,8 +89,10 @@ def model_command(answering: Answering) -> app_commands.Group:
             if not may_change(interaction, answering):
                 await _tell(interaction, [say("model.owner_only", locale)])
                 return
-            now = await asyncio.to_thread(roll_back, models, model)
-            await _tell(interaction, [say("model.rolled_back", locale, model=name_of(model, now, locale))])
+            now = await _done(interaction, roll_back, models, model)
+            if now is not None:
+                text = say("model.rolled_back", locale, model=name_of(model, now, locale))
+                await _tell(interaction, [text])
 
     async def versions(_: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
         found = await asyncio.to_thread(tuned_versions, models)
@@ -113,7 +123,14 @@ def may_change(interaction: discord.Interaction[Any], answering: Answering) -> b
     """Whether this member may decide for all of Moyou which model is in force."""
     application = interaction.client.application
     team = getattr(application, "team", None)
-    owners = {member.id for member in team.members} if team is not None else set()
+    # as discord.py has it: who was only invited, or may only read, decides nothing
+    owners = {
+        member.id
+        for member in (team.members if team is not None else ())
+        if member.membership_state is discord.TeamMembershipState.accepted
+        and member.role in (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
+    }
+    owners |= {team.owner_id} if team is not None and team.owner_id else set()
     owner = getattr(application, "owner", None)
     owners |= {owner.id} if owner is not None else set()
     if interaction.user.id in owners:
@@ -169,6 +186,17 @@ def _choices(names: Any, typed: str) -> list[app_commands.Choice[str]]:
 
 def _plain(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "–" if value is None else str(value)
+
+
+async def _done(
+    interaction: discord.Interaction[Any], work: Callable[P, Done], *args: P.args, **kwargs: P.kwargs
+) -> Done | None:
+    """What `work` returns; None, and told, where there is no such version or model."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except ModelMissing:
+        await _tell(interaction, [say("model.no_such", str(interaction.locale))])
+        return None
 
 
 async def _tell(interaction: discord.Interaction[Any], rows: list[str]) -> None:

@@ -156,7 +156,7 @@ async def _export(interaction: discord.Interaction[Any], answering: Answering) -
     """Everything of this person as a file that only they see, packed where it is large."""
     locale = str(interaction.locale)
     await interaction.response.defer(thinking=True, ephemeral=True)
-    text = await answering.journal(belongings, str(interaction.user.id))
+    text = await answering.journal.beside(belongings, str(interaction.user.id))
     data = text.encode("utf-8", "replace")
     name = FILE
     if len(data) > LARGEST:

@@ -17,6 +17,8 @@ from discord.utils import escape_markdown
 from bot.answering import Answering, guarded
 from bot.reasons import LONGEST, OPEN_FOR, REASONS, reason_of, report_words
 from bot.rendering import shortened
+from bot.splitting import LIMIT, length
+from bot.summary_places import rights_to_read
 from bot.translator import in_locale
 from bot.wording import in_characters_of, say
 from engine import (
@@ -54,22 +56,30 @@ async def page(
         one = queue[skipped]
         task = answering.engine.tasks.get(one.task)
         title = in_locale(task.names, locale) if task else one.task
-        rows += candidate_lines(one, title, locale, interaction.guild_id or 0)
         for action in ("good", "bad", "unsafe", "more", "skip"):
             view.add_item(ReviewButton(action, one.generation, skipped, locale))
     else:
         rows.append(say("review.empty", locale))
     if last:
         view.add_item(ReviewButton("back", last, skipped, locale))
-    rows.append(f"-# {agreement_text(shared, locale)}")
-    return "\n".join(rows), view
+    below = f"-# {agreement_text(shared, locale)}"
+    text = "\n".join([*rows, below])
+    if len(queue) > skipped:
+        # signs that are escaped, short lines and long reports take more room than the reply itself
+        for shown in (SHOWN, SHOWN // 2, SHOWN // 4, SHOWN // 12):
+            about = candidate_lines(one, title, locale, interaction.guild_id or 0, shown)
+            text = "\n".join([*rows, *about, below])
+            if length(text) <= LIMIT:
+                break
+    return text, view
 
 
-def candidate_lines(one: Candidate, title: str, locale: str, guild: int) -> list[str]:
-    """A reply with why it is here, what people and the model think, what was reported."""
+def candidate_lines(one: Candidate, title: str, locale: str, guild: int, most: int = SHOWN) -> list[str]:
+    """A reply with why it is here, what people and the model think, what was reported; of the reply `most`
+    characters, of a report a sixth of that."""
     why = [say(f"review.why.{name}", locale) for name in one.why]
     rows = [f"**{title}** · {say('verse.comma', locale).join(why)}"]
-    text = escape_markdown(shortened(in_characters_of(one.own_text, locale), SHOWN))
+    text = escape_markdown(shortened(in_characters_of(one.own_text, locale), most))
     rows += [f"> {line}" if line else ">" for line in text.split("\n")]
     facts = [say("review.counts", locale, likes=one.likes, dislikes=one.dislikes)]
     if one.liking is not None:
@@ -80,7 +90,7 @@ def candidate_lines(one: Candidate, title: str, locale: str, guild: int) -> list
     rows.append(f"-# {' · '.join(facts)}")
     for reason in one.reasons[:5]:
         shown = " · ".join(filter(None, report_words(reason, locale)))
-        rows += [f"- {escape_markdown(shortened(shown, 200))}"] if shown else []
+        rows += [f"- {escape_markdown(shortened(shown, most // 6))}"] if shown else []
     return rows
 
 
@@ -227,6 +237,21 @@ def readable_channels(interaction: discord.Interaction[Any]) -> dict[str, str]:
     return {
         str(channel.id): channel.name
         for channel in (*guild.channels, *guild.threads)
-        if channel.permissions_for(member).read_message_history
-        and channel.permissions_for(member).view_channel
+        if readable(channel, member)
     }
+
+
+def readable(channel: discord.abc.GuildChannel | discord.Thread, member: discord.Member) -> bool:
+    """Whether this member may read a channel or thread, as far as is known without asking Discord."""
+    rights = channel.permissions_for(member)
+    if not rights_to_read(channel, rights):
+        return False
+    if not isinstance(channel, discord.Thread) or not channel.is_private():
+        return True
+    # a private thread's rights are its channel's, but only who is in it sees it; asking about each would
+    # take longer than an answer may
+    return (
+        rights.manage_threads
+        or channel.owner_id == member.id
+        or any(each.id == member.id for each in channel.members)
+    )

@@ -235,8 +235,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "privacy.days": ("保留 {days} 天就删除", "for {days} days and then erased"),
     "privacy.for_good": ("一直保留", "for good"),
     "privacy.exported": (
-        "这是留着的、关于你的一切，只有你看得到。",
-        "This is everything that is kept of you; only you see it.",
+        "这是留着的、关于你的一切，只有你看得到；服务器里别人在你之前说的话不在里面。",
+        "This is everything that is kept of you; only you see it. What others said before you in a server is "
+        "left out.",
     ),
     "privacy.export_too_large": (
         "太多了，Discord 发不了；请找墨友的主人要。",

@@ -39,7 +39,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "liked.draft_best": ("得分最高的", "the best by score"),
     "liked.draft_other": ("别的", "another one"),
     "liked.no_reward": ("还没有", "none"),
-    "liked.here_no_more": ("（已删除的频道）", "(a channel that is gone)"),
+    "liked.here_no_more": (
+        "（已删除或你读不到的频道）",
+        "(a channel that is gone or not open to you)",
+    ),
     "liked.row": (
         "{name}：{percent}% 👍（{low}–{high}%）· {judged} 个 · {people} 人",
         "{name}: {percent} % 👍 ({low} to {high} %) · {judged} from {people}",
@@ -120,6 +123,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "There is no tuned model yet; once there are judgements enough, the owner can run "
         "python -m engine tune.",
     ),
+    "model.no_such": (
+        "没有这个版本或模型；/model list 列出有哪些。",
+        "There is no such version or model; /model list names those there are.",
+    ),
     "model.in_force": ("在用", "in force"),
     "model.shipped": ("自带的", "as shipped"),
     "model.made": ("制作时间", "Made"),
@@ -148,10 +155,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "model.switch.rollback": ("退回", "rolled back"),
     # --- exports
     "export.done": (
-        "{rows} 行。里面没有人、没有时间地点、没有任何人说的话，"
+        "{rows} 行，来自你读得到的频道。里面没有人、没有时间地点、没有任何人说的话，"
         "只有墨友自己写的（抄来的用 □ 代替）；说明在另一个文件里。",
-        "{rows} lines: no people, times or places and nobody's words, only what Moyou wrote (what it copied "
-        "stands as □); the card tells more.",
+        "{rows} lines of channels that you may read: no people, times or places and nobody's words, only "
+        "what Moyou wrote (what it copied stands as □); the card tells more.",
     ),
     "export.too_large": (
         "文件太大，Discord 发不了；请主人运行 python -m engine export。",

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.journal import Journal
-from engine.journal_body import unpacked
+from engine.journal_body import drafts_in, unpacked
 from engine.journal_guilds import DAY
 from engine.journal_personal import learn_tastes
 from engine.journal_rows import Forgotten, latent_of, people_tables
 
 AT_ONCE = 2000
 """Replies erased in one transaction when they are too old: others wait no longer than that takes."""
-_DRAFTS = "SELECT sum(json_array_length(reply_json(body), '$.drafts')) FROM generations WHERE person = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,11 @@ def kept_of(journal: Journal, person: str) -> Kept:
         return 0 if row is None or row[0] is None else row[0]
 
     words = "SELECT count(*) FROM words WHERE generation IN (SELECT id FROM generations WHERE person = ?)"
+    bodies = journal._db.execute("SELECT body FROM generations WHERE person = ?", who)
     tables = [name for name in people_tables(journal._db) if name not in ("generations", "facts")]
     return Kept(
         replies=count("SELECT count(*) FROM generations WHERE person = ?"),
-        drafts=count(_DRAFTS),
+        drafts=sum(drafts_in(body) for (body,) in bodies if body),
         requests=count(words),
         judgements=count("SELECT count(*) FROM facts WHERE person = ?"),
         since=count("SELECT min(at) FROM generations WHERE person = ?"),
@@ -66,7 +66,9 @@ def kept_of(journal: Journal, person: str) -> Kept:
 def belongings(journal: Journal, person: str) -> str:
     """Everything of this person as JSON: a list of rows for each table, with words while they are kept.
 
-    Hashes of the person are left out; those of servers and channels stay, they tell rows apart.
+    Hashes of the person are left out; those of servers and channels stay, they tell rows apart. So are the
+    earlier turns of what was asked in a server: other people said them, and nothing says who said which.
+    Reading it all takes long where there is much: call it by `JournalThread.beside`.
     """
     who = journal._hash("person", person)
     theirs = "SELECT id FROM generations WHERE person = :who"
@@ -75,6 +77,10 @@ def belongings(journal: Journal, person: str) -> str:
         found[table] = _rows(journal, f"SELECT * FROM {table} WHERE person = :who", who)
     for table in ("words", "messages"):
         found[table] = _rows(journal, f"SELECT * FROM {table} WHERE generation IN ({theirs})", who)
+    in_servers = {row["id"] for row in found["generations"] if row["guild"]}
+    for row in found["words"]:
+        if row["generation"] in in_servers:
+            row["request"].pop("context", None)
     return json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 

@@ -20,7 +20,7 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -47,10 +47,18 @@ class _Judged:
         return sum(self.values) / len(self.values)
 
 
-def export(journal: Path, format: Format, out: Path, *, guild: str | None = None) -> int:
+def export(
+    journal: Path,
+    format: Format,
+    out: Path,
+    *,
+    guild: str | None = None,
+    channels: Collection[str] | None = None,
+) -> int:
     """Write `out` and its card (each replaced in one step); returns how many lines of data `out` has.
 
-    `guild`: the id of a server whose replies alone are wanted; None: all. Raises JournalUnreadable,
+    `guild`: the id of a server whose replies alone are wanted; None: all. `channels`: ids of that server's
+    channels whose replies alone are wanted; None: all of them. Raises JournalUnreadable,
     ValueError (an unknown format), OSError (`out` cannot be written).
     """
     if format not in FORMATS:
@@ -61,7 +69,9 @@ def export(journal: Path, format: Format, out: Path, *, guild: str | None = None
         judged: Iterable[JudgedText] = opened.judged()
         if guild is not None:
             where = (opened._hash("guild", guild),)
-            here = {row[0] for row in opened._db.execute("SELECT id FROM generations WHERE guild = ?", where)}
+            rows = opened._db.execute("SELECT id, channel FROM generations WHERE guild = ?", where)
+            known = None if channels is None else {"", *(opened._hash("channel", each) for each in channels)}
+            here = {row[0] for row in rows if known is None or row[1] in known}
             judged = (one for one in judged if one.generation in here)
         replies = _by_reply(judged)
     lines = {"kto": _kto, "dpo": _dpo, "csv": _csv}[format](replies)

@@ -64,10 +64,7 @@ def unpacked(kept: bytes | str) -> Reply:
     """The reply that was kept; before there was packing it was JSON. Raises ValueError for anything else."""
     if isinstance(kept, str):
         return Reply.from_json(kept)
-    if kept[:1] != _FIRST:
-        raise ValueError("a newer Moyou packed this reply")
-    press = zlib.decompressobj(-15, zdict=_WORDS.encode())
-    values: dict[str, Any] = json.loads(press.decompress(kept[1:]).decode("utf-8", "surrogatepass"))
+    values = _values(kept)
     latent = _numbers(values.pop("latent", ()))
     for number, draft in enumerate(values["drafts"]):
         draft["latent"] = latent if number == values["chosen"] else ()
@@ -77,9 +74,24 @@ def unpacked(kept: bytes | str) -> Reply:
     return Reply.from_json(json.dumps(values))
 
 
+def drafts_in(kept: bytes | str) -> int:
+    """How many drafts a kept reply has, without making a Reply of it. Raises ValueError as `unpacked`."""
+    return len(_values(kept)["drafts"])
+
+
 def as_kept(reply: Reply) -> Reply:
     """The reply as it will come back."""
     return unpacked(packed(reply))
+
+
+def _values(kept: bytes | str) -> dict[str, Any]:
+    if isinstance(kept, bytes):
+        if kept[:1] != _FIRST:
+            raise ValueError("a newer Moyou packed this reply")
+        press = zlib.decompressobj(-15, zdict=_WORDS.encode())
+        kept = press.decompress(kept[1:]).decode("utf-8", "surrogatepass")
+    values: dict[str, Any] = json.loads(kept)
+    return values
 
 
 def _draft(values: dict[str, Any], chosen: bool) -> dict[str, Any]:

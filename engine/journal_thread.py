@@ -75,6 +75,20 @@ class JournalThread:
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, run)
 
+    async def beside(
+        self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `method` on another thread, with the file opened once more: for what reads so long that the
+        journal's other calls should not wait for it. Raises ShuttingDown after `close`."""
+        if self._closed:
+            raise ShuttingDown()
+
+        def run() -> T:
+            with Journal(self.path, self._keep_words_hours, closed_options=self._closed_options) as journal:
+                return method(journal, *args, **kwargs)
+
+        return await asyncio.to_thread(run)
+
     async def open(self) -> None:
         """Open the file now. Raises JournalUnreadable."""
         await self(_nothing)

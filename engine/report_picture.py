@@ -76,6 +76,7 @@ def picture(
     heights = [_WEEKS if panel.weekly else _ROW * len(panel.bars) + 0.45 for panel in shown]
     # in SVG words stay words: a screen reader and a search find them, the reader's own fonts draw them
     style: Any = {"svg.fonttype": "none", "svg.hashsalt": "moyou", "axes.unicode_minus": False}
+    style["text.parse_math"] = False  # a channel's name may have dollar signs
     style["font.family"] = [*filter(None, [_chinese_font()]), "DejaVu Sans"]
     with _drawing, rc_context(style), warnings.catch_warnings():
         # an SVG is drawn with its reader's fonts: what ours lack is no matter

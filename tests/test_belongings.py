@@ -137,6 +137,9 @@ def test_everything_of_a_person_comes_as_a_file_and_nothing_of_others(tmp_path: 
         assert {row["id"] for row in found["generations"]} == {"mine", "direct"}
         assert {row["body"]["text"] for row in found["generations"]} == {f"{REPLY}□"}
         assert {row["request"]["text"] for row in found["words"]} == {WORDS}
+        # what was said before in a server may be others' words; in direct messages it is one's own
+        before = {row["generation"]: row["request"].get("context") for row in found["words"]}
+        assert before == {"mine": None, "direct": [WORDS, "嗯"]}
         assert {row["kind"] for row in found["facts"]} == {"reaction", "button", "review"}
         assert len(found["left_out"]) == 1
         assert journal._hash("person", PERSON) not in text

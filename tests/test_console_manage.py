@@ -128,7 +128,7 @@ async def test_models_are_listed_compared_promoted_and_rolled_back(
     assert '<th scope="row"><code>judgements</code></th><td>90</td><td>90</td>' in visitor.page
     assert "<code>deep.snips</code></th><td>+0.020 (+0.010 to +0.050)</td>" in visitor.page
     for name in ("reward/none", "../x/y", ""):
-        assert (await visitor.post("/models/promote", {"version": name})).status == 500
+        assert (await visitor.post("/models/promote", {"version": name})).status == 404
         assert str(tmp_path) not in visitor.page
     assert running.hash == first
 

@@ -70,3 +70,22 @@ async def test_the_thread_shortens_the_time_of_words_that_are_already_there(tmp_
         long.record(Request("chat", text=WORDS), reply("g1"), "1", HERE)
     async with JournalThread(file, keep_words_hours=2) as journal:
         assert await journal(Journal.expire_words, time.time() + 2 * 3600 + 60) == 1
+
+
+async def test_what_reads_long_runs_beside_and_holds_nobody_up(tmp_path: Path) -> None:
+    async with JournalThread(tmp_path / "journal.db") as journal:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def long(one: Journal) -> int:
+            begun.set()
+            assert go_on.wait(30)
+            return one.counts().generations
+
+        running = asyncio.create_task(journal.beside(long))
+        await asyncio.to_thread(begun.wait, 30)
+        assert (await journal(Journal.counts)).generations == 0
+        assert not running.done()
+        go_on.set()
+        assert await running == 0
+    with pytest.raises(ShuttingDown):
+        await journal.beside(Journal.counts)

@@ -141,6 +141,9 @@ def test_the_picture_has_the_reports_words_and_is_the_same_twice(journal: Path, 
         assert word in svg
     assert "empty" not in svg
     assert picture("题目 & <b>", panels, "svg").decode() == svg
+    # a voice channel may be called so; it is no formula
+    dollars = (Panel("$\\frac$", (Bar("#win $$ now_$x$", 0.5, 0.4, 0.6),)),)
+    assert "#win $$ now_$x$" in picture("t", dollars, "svg").decode()
     assert picture("t", panels).startswith(b"\x89PNG")
     out = tmp_path / "r.svg"
     done = CliRunner().invoke(main, ["report", "--journal", str(journal), "--picture", str(out)])

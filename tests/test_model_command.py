@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -83,7 +84,9 @@ async def test_two_versions_are_compared_line_by_line(tmp_path: Path) -> None:
 async def test_what_there_is_not_is_said_without_the_machines_paths(tmp_path: Path, name: str) -> None:
     async with place(tmp_path) as (w, _, mo):
         said = await told(w, mo, "promote", version=name or "x")
-        assert "reference" in said
+        assert "There is no such version or model" in said
+        assert "no such" in await told(w, mo, "compare", first=name or "x", second="y")
+        assert "no such" in await told(w, mo, "rollback", model=name or "x")
         assert str(tmp_path) not in said
         assert tuned.current(tmp_path / "models", "reward") == ""
 
@@ -102,3 +105,26 @@ async def test_in_more_than_one_server_only_the_owner_changes_models(tmp_path: P
         application.owner = type("Owner", (), {"id": mo.id})()  # type: ignore[assignment]
         application.team = None
         assert "in force now" in await told(w, mo, "promote", version=name)
+
+
+@pytest.mark.parametrize(
+    ("role", "accepted", "may"),
+    [("admin", True, True), ("developer", True, True), ("read_only", True, False), ("admin", False, False)],
+)
+async def test_of_a_team_those_decide_who_joined_and_may_do_more_than_read(
+    tmp_path: Path, role: str, accepted: bool, may: bool
+) -> None:
+    async with place(tmp_path) as (w, versions, mo):
+        w.env.create_guild("另一个服务器")
+        await w.env.settle()
+        application = w.bot.application
+        assert application is not None
+        states = discord.TeamMembershipState
+        member = SimpleNamespace(
+            id=mo.id,
+            role=discord.TeamMemberRole(role),
+            membership_state=states.accepted if accepted else states.invited,
+        )
+        application.team = SimpleNamespace(members=[member], owner_id=1)  # type: ignore[assignment]
+        said = await told(w, mo, "promote", version=f"reward/{versions[0]}")
+        assert ("in force now" in said) is may

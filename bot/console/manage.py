@@ -32,6 +32,7 @@ from engine import (
     FORMATS,
     BadInput,
     ExtraMissing,
+    ModelMissing,
     compare_versions,
     export,
     feedback_report,
@@ -135,14 +136,20 @@ async def models_page(request: web.Request) -> web.Response:
 async def promote(request: web.Request) -> web.Response:
     """POST /models/promote: `version` as MODEL/VERSION."""
     name = (await posted(request)).get("version", "")
-    await asyncio.to_thread(promote_version, request.app[CONSOLE].settings.tuned, name)
+    try:
+        await asyncio.to_thread(promote_version, request.app[CONSOLE].settings.tuned, name)
+    except ModelMissing as error:  # the page is older than what lies there
+        raise web.HTTPNotFound() from error
     return redirect("/models")
 
 
 async def rollback(request: web.Request) -> web.Response:
     """POST /models/rollback: `model`."""
     model = (await posted(request)).get("model", "")
-    await asyncio.to_thread(roll_back, request.app[CONSOLE].settings.tuned, model)
+    try:
+        await asyncio.to_thread(roll_back, request.app[CONSOLE].settings.tuned, model)
+    except ModelMissing as error:
+        raise web.HTTPNotFound() from error
     return redirect("/models")
 
 

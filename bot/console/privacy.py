@@ -26,7 +26,7 @@ async def page(request: web.Request) -> web.Response:
 async def mine(request: web.Request) -> web.Response:
     """GET /privacy/mine.json: everything of this visitor."""
     console, visitor = request.app[CONSOLE], request[VISITOR]
-    text = await console.journal(belongings, visitor.person)
+    text = await console.journal.beside(belongings, visitor.person)
     headers = {"Content-Disposition": f'attachment; filename="{FILE}"'}
     return web.Response(text=text, content_type="application/json", headers=headers)
 
