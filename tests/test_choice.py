@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.choice import FLOOR, blended, draw, propensities
+from engine.choice import FLOOR, REACH, blended, draw, propensities
 
 scores = st.lists(st.floats(0, 1), min_size=1, max_size=10)
 
@@ -21,8 +21,10 @@ def test_probabilities_sum_to_one_and_none_that_may_be_sent_is_without(
     allowed = data.draw(st.lists(st.booleans(), min_size=len(values), max_size=len(values)).filter(any))
     found = propensities(values, allowed)
     assert found.sum() == pytest.approx(1)
-    assert all((chance > 0) == may for chance, may in zip(found, allowed, strict=True))
-    assert min(chance for chance in found if chance) >= FLOOR / sum(allowed) - 1e-12
+    best = max(value for value, may in zip(values, allowed, strict=True) if may)
+    sent = [may and value >= best - REACH for value, may in zip(values, allowed, strict=True)]
+    assert all((chance > 0) == may for chance, may in zip(found, sent, strict=True))
+    assert min(chance for chance in found if chance) >= FLOOR / sum(sent) - 1e-12
 
 
 @given(scores)
