@@ -172,9 +172,7 @@ def _erasures(journal: Journal) -> tuple[object, ...] | None:
     )
 
 
-def _judged(
-    journal: Journal, only: str | None = None
-) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
+def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
     """By channel and model the newest judgements since its reset, and whether it is one person's channel."""
     here = f"({standing_of('SELECT id FROM generations WHERE channel = :only')})"
     signals = "current_signals" if only is None else here

@@ -202,7 +202,14 @@ def test_what_grows_too_old_leaves_the_taste_of_the_rest(tmp_path: Path) -> None
         learn_tastes(journal)
         assert tastes_in(journal, [HERE.channel])[0].judgements == 1200
         # of a channel that loses nothing nothing is learnt anew: every reply waits meanwhile
-        kept = {"channel": "another", "model": MODEL, "lean": "[0.1]", "judgements": 3, "people": 3, "at": 0.0}
+        kept = {
+            "channel": "another",
+            "model": MODEL,
+            "lean": "[0.1]",
+            "judgements": 3,
+            "people": 3,
+            "at": 0.0,
+        }
         journal._db.table("tastes").insert(kept)
         forget_old(journal, 30)
         assert tastes_in(journal, [HERE.channel])[0].judgements == 600

@@ -192,9 +192,7 @@ def test_broken_files_stop_no_reply(models: Path) -> None:
 async def test_a_running_bot_ends_a_trial_by_itself(models: Path, tmp_path: Path) -> None:
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    settings = Settings(
-        models=tiny_models(shipped), data=tmp_path / "data", port=0, locale="en", keep_days=0
-    )
+    settings = Settings(models=tiny_models(shipped), data=tmp_path / "data", port=0, locale="en", keep_days=0)
     settings.tuned.mkdir(parents=True)
     (models / "reward").rename(settings.tuned / "reward")
     live = trial.begin(settings.tuned, other(settings.tuned), most=400, now=0.0)
