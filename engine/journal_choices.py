@@ -1,7 +1,7 @@
 """Replies with all their drafts and the probability of the one sent, for the gate.
 
-A function on a Journal: choices(journal, since, most, tasks). Nothing here holds requests' words: drafts are read
-without passages copied from requests.
+A function on a Journal: choices(journal, since, most, tasks). Nothing here holds requests' words: drafts are
+read without passages copied from requests.
 
 Knows: how a logged reply tells what was not sent. Does not know: judgements, models.
 """
