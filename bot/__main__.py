@@ -25,12 +25,14 @@ from bot.settings import Settings
 from bot.supervisor import supervise
 from bot.tending import Tending
 from bot.wording import say, sentence_of
-from engine import JournalThread, MoyouError, forget_old
+from engine import JournalThread, MoyouError, forget_old, settle_trial
 
 log = logging.getLogger("bot")
 
 RETENTION = 3600.0
 """Seconds between two looks for replies that are kept no longer."""
+TRIALS = 3600.0
+"""Seconds between two looks at a live test of a reward model."""
 GRACE = 5.0
 """Seconds that requests under way may take when the console closes."""
 
@@ -83,6 +85,9 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> None:
         retention = Tending("retention", RETENTION, lambda: _forget_old(journal, settings))
         retention.begin()
         parts.push_async_callback(retention.close)
+        trials = Tending("trial", TRIALS, lambda: _settle_trial(journal, settings))
+        trials.begin()
+        parts.push_async_callback(trials.close)
         parts.push_async_callback(engine.close)
         # the port first: a busy one is said before models are loaded, and what early visitors ask waits
         started = asyncio.Event()
@@ -109,6 +114,13 @@ async def _forget_old(journal: JournalThread, settings: Settings) -> None:
     gone = await journal(forget_old, settings.keep_days)
     if gone.generations:
         log.info("erased %d replies that were older than %g days", gone.generations, settings.keep_days)
+
+
+async def _settle_trial(journal: JournalThread, settings: Settings) -> None:
+    """The rule of a live test acts by itself: nobody need ask how it stands."""
+    found = await journal(settle_trial, settings.tuned)
+    if found is not None and found.verdict != "running":
+        log.info("the trial of reward model %s has ended: %s", found.trial.version, found.verdict)
 
 
 @contextlib.asynccontextmanager

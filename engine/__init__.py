@@ -139,6 +139,7 @@ from engine.reviewing import (
 from engine.task import Choice, Decoding, Option, Task
 from engine.text import locale_of, mask, sentences, simplify, token_count, whole_characters
 from engine.ticket import on_behalf_of
+from engine.trial import settle_trial
 from engine.values import (
     Draft,
     FormCheck,
@@ -308,6 +309,7 @@ __all__ = [
     "set_manner",
     "set_told",
     "settle_reactions",
+    "settle_trial",
     "silent_in",
     "simplify",
     "spoke_in",

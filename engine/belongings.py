@@ -105,7 +105,7 @@ def _value(name: str, value: Any) -> Any:
 def forget_old(journal: Journal, days: float) -> Forgotten:
     """Erase replies of more than `days` days ago with all that hangs on them; 0: none are too old."""
     generations = facts = 0
-    tastes = journal._db.table("tastes").count
+    tastes = _with_taste(journal)
     latest = journal._clock() - days * DAY
     while days > 0:
         old = [
@@ -127,10 +127,14 @@ def forget_old(journal: Journal, days: float) -> Forgotten:
             journal._db.table("deletions").insert(row)
         generations, facts = generations + len(old), facts + gone
     if generations:
-        if tastes:  # they went with the judgements
-            learn_tastes(journal)
+        for channel in sorted(tastes - _with_taste(journal)):  # they went with the judgements
+            learn_tastes(journal, channel)
         journal._empty_log()
     return Forgotten(generations, facts)
+
+
+def _with_taste(journal: Journal) -> set[str]:
+    return {row[0] for row in journal._db.execute("SELECT DISTINCT channel FROM tastes")}
 
 
 def deletions(journal: Journal, most: int = 50) -> tuple[tuple[float, str, int, int], ...]:

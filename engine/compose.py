@@ -387,6 +387,7 @@ class Composer:
             own = judge.copied_passages(words, words_of(task, request))
             if asked.first:  # however short it is, it is the asker's
                 own = judge.COPIED * len(asked.first) + own[len(asked.first) :]
+            own = asked.without_heads(own, words, judge.COPIED)
             drafts.append(
                 Draft(
                     text=words,

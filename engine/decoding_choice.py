@@ -358,12 +358,13 @@ class Choices:
             }
             if any("" not in channels for channels in tasks.values()):
                 raise ValueError("a task is without probabilities")
+            control = float(values["control"])
             digest = hash_of(folder, DECODING)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelBroken(folder=folder, reason=f"{type(error).__name__}: {error}") from error
         if len(folder.name) == len(digest) and folder.name != digest:
             raise ModelBroken(folder=folder, reason=f"its files make {digest}")
-        return cls(tasks, float(values["control"]))
+        return cls(tasks, control)
 
 
 def choices_of(learnt: Mapping[str, Learnt]) -> Choices:

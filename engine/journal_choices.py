@@ -1,7 +1,7 @@
 """Replies with all their drafts and the probability of the one sent, for the gate.
 
-A function on a Journal: choices(journal, since, most). Nothing here holds requests' words: drafts are read
-without passages copied from requests.
+A function on a Journal: choices(journal, since, most, tasks). Nothing here holds requests' words: drafts are
+read without passages copied from requests.
 
 Knows: how a logged reply tells what was not sent. Does not know: judgements, models.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from engine.journal import Journal
@@ -34,9 +34,10 @@ class LoggedChoice:
     propensity: float
 
 
-def choices(journal: Journal, since: float, most: int) -> list[LoggedChoice]:
+def choices(journal: Journal, since: float, most: int, tasks: Collection[str]) -> list[LoggedChoice]:
     """At most `most` replies written at `since` (seconds since 1970) or later that were chosen among drafts.
 
+    `tasks`: those whose drafts are drawn. Where the best is always sent, its probability of 1 is none.
     Of more, those whose names come first in an order that has nothing to do with them; memory stays constant.
     """
     rows = journal._db.execute(
@@ -45,6 +46,8 @@ def choices(journal: Journal, since: float, most: int) -> list[LoggedChoice]:
     )
     kept: list[tuple[int, str, LoggedChoice]] = []
     for name, task, person, body in rows:
+        if task not in tasks:
+            continue
         order = -int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
         if len(kept) == most and order <= kept[0][0]:
             continue

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from engine.guild_settings import TONES
 from engine.journal import Journal
 from engine.journal_rows import latent_of
+from engine.migrations import standing_of
 from engine.taste import JudgedLatent, Taste, far, learn
 from engine.values import Request
 
@@ -125,17 +126,19 @@ def reset_tastes(journal: Journal, channels: Collection[str]) -> int:
     return count
 
 
-def learn_tastes(journal: Journal, *, dry_run: bool = False) -> dict[tuple[str, str], Taste]:
+def learn_tastes(
+    journal: Journal, channel: str | None = None, *, dry_run: bool = False
+) -> dict[tuple[str, str], Taste]:
     """Work out what every channel likes now and keep that in place of what was known; by channel (a hash)
-    and model. A dry run keeps nothing.
+    and model. A dry run keeps nothing. `channel`: this one alone.
 
     What is erased or reset meanwhile by somebody else is not kept: then all is worked out anew.
     """
     while True:
         before = _erasures(journal)
         learnt = {
-            (channel, model): taste
-            for channel, model, own, judged in _judged(journal)
+            (here, model): taste
+            for here, model, own, judged in _judged(journal, channel)
             if (taste := learn(judged, own=own)) is not None
         }
         if dry_run:
@@ -143,17 +146,19 @@ def learn_tastes(journal: Journal, *, dry_run: bool = False) -> dict[tuple[str, 
         with journal._writing():
             if _erasures(journal) != before:
                 continue
-            journal._db.execute("DELETE FROM tastes")
+            journal._db.execute(
+                "DELETE FROM tastes WHERE :channel IS NULL OR channel = :channel", {"channel": channel}
+            )
             journal._db.table("tastes").insert_all(
                 {
-                    "channel": channel,
+                    "channel": here,
                     "model": model,
                     "lean": json.dumps(taste.lean),
                     "judgements": taste.judgements,
                     "people": taste.people,
                     "at": journal._clock(),
                 }
-                for (channel, model), taste in learnt.items()
+                for (here, model), taste in learnt.items()
             )
         return learnt
 
@@ -167,17 +172,19 @@ def _erasures(journal: Journal) -> tuple[object, ...] | None:
     )
 
 
-def _judged(journal: Journal) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
+def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
     """By channel and model the newest judgements since its reset, and whether it is one person's channel."""
+    here = f"({standing_of('SELECT id FROM generations WHERE channel = :only')})"
+    signals = "current_signals" if only is None else here
     rows = journal._db.execute(
         "SELECT channel, model, guild = '', person, value, latent FROM ("
         "SELECT g.channel, g.model, g.guild, s.person, s.value, g.latent, row_number() OVER "
         "(PARTITION BY g.channel, g.model ORDER BY s.at DESC, s.sequence DESC) AS place "
-        "FROM current_signals AS s JOIN generations AS g ON g.id = s.generation "
+        f"FROM {signals} AS s JOIN generations AS g ON g.id = s.generation "
         "LEFT JOIN taste_resets AS r ON r.channel = g.channel "
         "WHERE g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, -1)) "
-        "WHERE place <= ? ORDER BY channel, model, guild = ''",
-        (NEWEST,),
+        "WHERE place <= :most ORDER BY channel, model, guild = ''",
+        {"most": NEWEST, "only": only},
     )
     group: tuple[str, str, bool] | None = None
     judged: list[JudgedLatent] = []

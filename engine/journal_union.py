@@ -77,9 +77,11 @@ def _unite(journal: Journal) -> Merged:
         "INSERT OR IGNORE INTO messages SELECT * FROM other.messages "
         "WHERE generation IN (SELECT id FROM generations)"
     )
+    # not OR IGNORE: the trigger before an insert counts a judgement out that would then be ignored
     facts = run(
-        f"INSERT OR IGNORE INTO facts ({_FACT}) SELECT {_FACT} FROM other.facts "
-        f"WHERE id NOT IN {_ERASED} AND generation IN (SELECT id FROM generations) ORDER BY sequence"
+        f"INSERT INTO facts ({_FACT}) SELECT {_FACT} FROM other.facts AS theirs "
+        f"WHERE id NOT IN {_ERASED} AND generation IN (SELECT id FROM generations) "
+        "AND NOT EXISTS (SELECT 1 FROM main.facts AS here WHERE here.id = theirs.id) ORDER BY sequence"
     ).rowcount
     # "WHERE true": SQLite would take ON for a join's
     run(

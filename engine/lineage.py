@@ -153,7 +153,7 @@ def _version(models: Path, name: str, version: str) -> TunedVersion:
     return TunedVersion(
         model=name,
         version=version,
-        made=(models / name / version / tuned.CARD).stat().st_mtime,
+        made=_made(models / name / version),
         in_force=tuned.current(models, name) == version,
         parent=parent if isinstance(parent, str) else None,
         since=_number(report.get("since")),
@@ -164,6 +164,12 @@ def _version(models: Path, name: str, version: str) -> TunedVersion:
         against=against,
         report=report,
     )
+
+
+def _made(folder: Path) -> float:
+    """When its card was written, which is last; of a version whose card is lost, when its folder changed."""
+    card = folder / tuned.CARD
+    return (card if card.is_file() else folder).stat().st_mtime
 
 
 def _gain(report: Mapping[str, Any]) -> tuple[Gain | None, str]:

@@ -46,6 +46,11 @@ GROUP BY generation, person
 """The same rows. SQLite hands a condition on generation or person down through one GROUP BY, not two."""
 
 
+def standing_of(generations: str) -> str:
+    """What stands of judgements of the replies that this SQL names: SQLite hands no subquery down."""
+    return STANDING.replace("WHERE withdrawn = 0", f"WHERE generation IN ({generations}) AND withdrawn = 0")
+
+
 @MIGRATIONS(name="0001_generations")
 def generations(db: Database) -> None:
     """Replies, the words of their requests (a table of its own, so that it can be emptied), and

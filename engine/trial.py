@@ -115,22 +115,43 @@ def running(models: Path) -> Trial | None:
     """The trial that runs. One against a version that is no longer in force has ended by that."""
     try:
         trial = Trial(**json.loads((models / "reward" / FILE).read_text("utf-8")))
+        return trial if trial.against == tuned.current(models, "reward") else None
     except (OSError, ValueError, TypeError):
         return None
-    return trial if trial.against == tuned.current(models, "reward") else None
 
 
 def conclude(models: Path, standing: Standing) -> Verdict:
-    """Do what the rule says: promote, drop, or let it run. Returns which."""
-    if standing.verdict == "running":
-        return standing.verdict
-    line = json.dumps({"ended": round(time.time(), 3), **standing.to_dict()})
+    """Do what the rule says: promote, drop, or let it run. Returns which.
+
+    A model that people like but that cannot be put in force is dropped. Where another process was quicker, or
+    another trial began meanwhile, nothing is done.
+    """
+    verdict = standing.verdict
+    if verdict == "running" or running(models) != standing.trial:
+        return verdict
+    if verdict == "promote":
+        try:
+            tuned.promote(models, "reward", standing.trial.version)
+        except MoyouError as error:
+            tuned.log.error("reward model %s cannot be put in force: %s", standing.trial.version, error)
+            verdict = "drop"
+    ended = {"ended": round(time.time(), 3), **standing.to_dict(), "verdict": verdict}
     with (models / "reward" / ENDED).open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-    if standing.verdict == "promote":
-        tuned.promote(models, "reward", standing.trial.version)
+        file.write(json.dumps(ended) + "\n")
     (models / "reward" / FILE).unlink(missing_ok=True)
-    return standing.verdict
+    return verdict
+
+
+def settle_trial(journal: Journal, models: Path, now: float | None = None) -> Standing | None:
+    """Look how the trial that runs stands and do what its rule says; None: none runs.
+
+    A function on a Journal, called as its methods are: await journal(settle_trial, models).
+    """
+    trial = running(models)
+    if trial is None:
+        return None
+    found = standing(journal, trial, now)
+    return dataclasses.replace(found, verdict=conclude(models, found))
 
 
 def standing(journal: Journal, trial: Trial, now: float | None = None) -> Standing:

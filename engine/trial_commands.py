@@ -39,18 +39,20 @@ def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> 
             {"trial": begun.version, "against": begun.against, "most": begun.most, "state": "begun"}, as_json
         )
         return
-    found = live.running(models)
-    if found is None:
+    if live.running(models) is None:
         show({"trial": "", "state": "none"}, as_json)
         return
     with Journal(journal) as opened:
-        standing = live.standing(opened, found)
-    verdict = live.conclude(models, standing)
+        standing = live.settle_trial(opened, models)
+    if standing is None:  # it ended this very moment
+        show({"trial": "", "state": "none"}, as_json)
+        return
+    found = standing.trial
     show(
         {
             "trial": found.version,
             "against": found.against,
-            "state": verdict,
+            "state": standing.verdict,
             "replies": {"new": standing.new, "old": standing.old},
             "value": {"new": standing.new_value, "old": standing.old_value},
             "gain": {"value": standing.gain.value, "low": standing.gain.low, "high": standing.gain.high},

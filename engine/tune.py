@@ -141,8 +141,11 @@ def tune(
         model, report = learn(judged, _model_in_force(models), config=settings, seed=seed)
         parts = split(judged)
         values = _values(one for one in parts.held_out if one.at >= parts.since)
-        logged = choices(opened, parts.since, MOST_CHOICES)
-    thresholds = {name: task.decoding.abstain for name, task in load_tasks(prompts).items()}
+        tasks = load_tasks(prompts)
+        # of a translation the best is sent: nothing was drawn, so nothing would be drawn otherwise
+        drawn = [name for name, task in tasks.items() if task.model != "translate"]
+        logged = choices(opened, parts.since, MOST_CHOICES, drawn)
+    thresholds = {name: task.decoding.abstain for name, task in tasks.items()}
     report = with_rechosen(report, rechosen(model, logged, values, thresholds))
     if dry_run or report.refusal is not None:
         return report

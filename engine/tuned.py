@@ -131,7 +131,9 @@ def history(models: Path, name: str) -> list[dict[str, object]]:
     found = []
     for line in lines:
         with contextlib.suppress(ValueError):  # a line cut short by a power cut; `current` holds the truth
-            found.append(json.loads(line))
+            change = json.loads(line)
+            if isinstance(change, dict) and {"action", "to"} <= set(change):
+                found.append(change)
     return found
 
 
@@ -193,10 +195,10 @@ def write_report(folder: Path, report: dict[str, object]) -> None:
 def read_report(models: Path, name: str, version: str) -> dict[str, object] | None:
     """The gate's findings for a version, None where there are none."""
     try:
-        found: dict[str, object] = json.loads((models / name / version / REPORT).read_text("utf-8"))
+        found = json.loads((models / name / version / REPORT).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 class InForce(Generic[Model]):

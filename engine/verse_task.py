@@ -58,6 +58,15 @@ class Asked:
             raise HeadUnwritable(characters=unknown)
         return {starts[row]: token for row, head in self.heads.items() if (token := tokens[head]) is not None}
 
+    def without_heads(self, own: str, words: str, blank: str) -> str:
+        """`own`, which has the letters of the printed verse `words` or blanks, with each head blank too: down
+        the lines they spell what the asker wrote, often a name.
+        """
+        letters = [place for place, character in enumerate(words) if character.isalnum()]
+        given = sum(character.isalnum() for character in self.first)
+        places = {letters[given + sum(self.written.lengths[:row])] for row in self.heads}
+        return "".join(blank if place in places else character for place, character in enumerate(own))
+
 
 def asked(form: str, words: str, head: str, seed: int) -> Asked:
     """What a request asks for. `words`: its text. Raises UnknownForm, HeadMissing, HeadUnfit,

@@ -329,6 +329,11 @@ def test_a_file_that_is_not_the_one_its_name_promises_is_refused(tmp_path: Path)
         (folder / "choices.json").write_text(text)
         with pytest.raises(ModelBroken):
             Choices.load(folder)
+    by_hand = tmp_path / "by-hand"
+    folder.rename(by_hand)
+    (by_hand / "choices.json").write_text('{"tasks": {}}')
+    with pytest.raises(ModelBroken):
+        Choices.load(by_hand)
 
 
 # --- from the journal

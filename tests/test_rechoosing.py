@@ -109,13 +109,14 @@ def test_choices_come_from_the_journal_without_requests_words(tmp_path: Path) ->
             if number == 7:  # nothing was chosen here
                 reply = dataclasses.replace(reply, drafts=drafts[:1], chosen=0, propensity=1.0)
             journal.record(Request("chat", "我说"), reply, "asker", Place("console"))
-        found = choices(journal, 5.0, 1000)
+        found = choices(journal, 5.0, 1000, ["chat"])
         assert {one.generation for one in found} == {f"g{n}" for n in range(5, 30) if n != 7}
+        assert choices(journal, 5.0, 1000, ["poem"]) == []
         one = found[0]
         assert one.texts == ("□□春天", "好")
         assert one.scores == (0.4, 0.3)  # the judge's own, without what people like
         assert (one.chosen, one.propensity) == (1, 0.7)
-        few = choices(journal, 5.0, 10)
+        few = choices(journal, 5.0, 10, ["chat"])
         assert len(few) == 10
         assert {one.generation for one in few} < {one.generation for one in found}
-        assert few == choices(journal, 5.0, 10)
+        assert few == choices(journal, 5.0, 10, ["chat"])

@@ -62,7 +62,8 @@ def test_counts_follow_everything_that_writes_or_erases_facts(tmp_path: Path) ->
         forget_guild(journal, "1")
         assert same_as_counting_anew(journal)
         assert counted(journal)[0]
-    merge(tmp_path / "other.db", tmp_path / "j.db")
+    for _ in range(2):  # what is there already is not counted out by coming again
+        merge(tmp_path / "other.db", tmp_path / "j.db")
     with Journal(tmp_path / "j.db") as journal, Journal(tmp_path / "other.db") as other:
         assert counted(other) == counted(journal)
         assert same_as_counting_anew(other)

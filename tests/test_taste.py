@@ -201,8 +201,21 @@ def test_what_grows_too_old_leaves_the_taste_of_the_rest(tmp_path: Path) -> None
         fill(journal)
         learn_tastes(journal)
         assert tastes_in(journal, [HERE.channel])[0].judgements == 1200
+        # of a channel that loses nothing nothing is learnt anew: every reply waits meanwhile
+        kept = {
+            "channel": "another",
+            "model": MODEL,
+            "lean": "[0.1]",
+            "judgements": 3,
+            "people": 3,
+            "at": 0.0,
+        }
+        journal._db.table("tastes").insert(kept)
         forget_old(journal, 30)
         assert tastes_in(journal, [HERE.channel])[0].judgements == 600
+        assert list(journal._db.table("tastes").rows_where("channel = 'another'")) == [kept]
+        here = journal._hash("channel", HERE.channel)
+        assert learn_tastes(journal, here) == learn_tastes(journal)
 
 
 def test_a_server_that_is_forgotten_takes_its_tastes_along(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from bot.__main__ import serve
+from bot.settings import Settings
 from engine import trial, tuned
 from engine.errors import ModelMissing
 from engine.journal import Fact, Journal, Place
@@ -17,6 +20,7 @@ from engine.reward import Example, RewardConfig, RewardModel
 from engine.trial import Arms, Trial
 from engine.tuned import CurrentReward
 from engine.values import Draft, Reply, Request
+from tests.tiny import tiny_models
 
 TINY = RewardConfig(embedding=4, units=4, epochs=1, folds=2)
 
@@ -51,6 +55,22 @@ def stream(seed: int, gain: float, number: int) -> list[tuple[bool, float]]:
             value = 1.0 if rng.random() < 0.6 + (gain / 0.8 if new else 0.0) else -1.0
         found.append((new, value))
     return found
+
+
+def tried(live: Trial, file: Path, replies: int = 400) -> Journal:
+    """A journal with replies of both arms, of which the new one's are liked more."""
+    journal = Journal(file, clock=lambda: 100.0)
+    journal._db.execute("PRAGMA synchronous = OFF")
+    for number in range(replies):
+        version = live.arm(number)
+        draft = Draft("好", "好", "generated", (), 0.0, {}, 0.5)
+        reply = Reply(
+            f"g{number:03d}", "chat", "好", "generated", "talk@0", number, {}, (draft,), 0, 1.0, version
+        )
+        journal.record(Request("chat", "hi"), reply, "asker", Place("console"))
+        value = 1.0 if version == live.version or number % 3 == 0 else -1.0
+        journal.react(Fact(reply.generation, f"p{number % 20}", "button", value))
+    return journal
 
 
 def test_the_bounds_hold_at_every_look() -> None:
@@ -119,17 +139,7 @@ def test_only_what_is_there_can_be_tried(models: Path) -> None:
 def test_a_trial_reads_the_journal_and_its_rule_acts(models: Path, tmp_path: Path) -> None:
     usual, new = tuned.current(models, "reward"), other(models)
     live = trial.begin(models, new, most=400, now=0.0)
-    with Journal(tmp_path / "journal.db", clock=lambda: 100.0) as journal:
-        journal._db.execute("PRAGMA synchronous = OFF")
-        for number in range(400):
-            version = live.arm(number)
-            draft = Draft("好", "好", "generated", (), 0.0, {}, 0.5)
-            reply = Reply(
-                f"g{number:03d}", "chat", "好", "generated", "talk@0", number, {}, (draft,), 0, 1.0, version
-            )
-            journal.record(Request("chat", "hi"), reply, "asker", Place("console"))
-            value = 1.0 if version == new or number % 3 == 0 else -1.0
-            journal.react(Fact(reply.generation, f"p{number % 20}", "button", value))
+    with tried(live, tmp_path / "journal.db") as journal:
         early = trial.standing(journal, live, now=200.0)
         assert (early.new, early.old, early.verdict) == (0, 0, "running")  # nothing is a day old
         assert trial.conclude(models, early) == "running"
@@ -144,3 +154,55 @@ def test_a_trial_reads_the_journal_and_its_rule_acts(models: Path, tmp_path: Pat
     assert line["verdict"] == "promote"
     assert line["trial"]["against"] == usual
     assert tuned.rollback(models, "reward") == usual
+
+
+def test_a_trial_is_settled_once(models: Path, tmp_path: Path) -> None:
+    new = other(models)
+    live = trial.begin(models, new, most=400, now=0.0)
+    with tried(live, tmp_path / "journal.db") as journal:
+        first = trial.settle_trial(journal, models, now=100.0 + trial.SETTLED)
+        assert first is not None
+        assert first.verdict == "promote"
+        assert trial.settle_trial(journal, models) is None
+        again = trial.begin(models, first.trial.against)
+        trial.conclude(models, first)  # a slower process: the trial that runs now is another one
+    assert trial.running(models) == again
+    assert len((models / "reward" / trial.ENDED).read_text().splitlines()) == 1
+
+
+def test_a_better_model_that_is_broken_is_dropped(models: Path, tmp_path: Path) -> None:
+    usual, new = tuned.current(models, "reward"), other(models)
+    live = trial.begin(models, new, most=400, now=0.0)
+    (models / "reward" / new / "model.safetensors").write_bytes(b"broken")
+    with tried(live, tmp_path / "journal.db") as journal:
+        found = trial.settle_trial(journal, models, now=100.0 + trial.SETTLED)
+    assert found is not None
+    assert (found.verdict, tuned.current(models, "reward")) == ("drop", usual)
+    assert trial.running(models) is None
+
+
+def test_broken_files_stop_no_reply(models: Path) -> None:
+    trial.begin(models, other(models))
+    arms = Arms(models, CurrentReward(models))
+    (models / "reward" / tuned.CURRENT).write_bytes(b"\xff\xfe")
+    assert arms.model(1) is None
+    assert trial.running(models) is None
+
+
+async def test_a_running_bot_ends_a_trial_by_itself(models: Path, tmp_path: Path) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    settings = Settings(models=tiny_models(shipped), data=tmp_path / "data", port=0, locale="en", keep_days=0)
+    settings.tuned.mkdir(parents=True)
+    (models / "reward").rename(settings.tuned / "reward")
+    live = trial.begin(settings.tuned, other(settings.tuned), most=400, now=0.0)
+    tried(live, settings.journal).close()
+    stop = asyncio.Event()
+    serving = asyncio.create_task(serve(settings, stop))
+    for _ in range(3000):
+        if trial.running(settings.tuned) is None or serving.done():
+            break
+        await asyncio.sleep(0.02)
+    stop.set()
+    await serving
+    assert tuned.current(settings.tuned, "reward") == live.version

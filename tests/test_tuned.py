@@ -14,6 +14,7 @@ import torch
 
 from engine import tuned
 from engine.errors import ModelBroken, ModelMissing, NothingToRollBack
+from engine.lineage import switches, tuned_versions
 from engine.reward import Example, RewardConfig, RewardModel
 from engine.tuned import CurrentReward, current, history, promote, rollback, versions
 
@@ -97,6 +98,21 @@ def test_killed_between_the_switch_and_its_line_in_the_history(models: Path) -> 
     assert current(models, "reward") == b
     assert rollback(models, "reward") == a
     assert rollback(models, "reward") == ""
+
+
+def test_what_lost_its_files_is_still_listed_and_taken_back(models: Path) -> None:
+    a, b = make(models, 0), make(models, 1)
+    promote(models, "reward", a)
+    promote(models, "reward", b)
+    (models / "reward" / b / "CARD.md").unlink()
+    (models / "reward" / b / tuned.REPORT).write_text("[]")
+    with (models / "reward" / "history.jsonl").open("a") as file:
+        file.write('7\n{"at": 1}\n')
+    listed = tuned_versions(models)
+    assert {found.version for found in listed} == {a, b}
+    assert all(found.made > 0 for found in listed)
+    assert rollback(models, "reward") == a
+    assert [change.action for change in switches(models)] == ["promote", "promote", "rollback"]
 
 
 def test_a_killed_switch_leaves_the_old_or_the_new_version(models: Path) -> None:

@@ -19,6 +19,11 @@ from tests.verse_oracle import faults
 RULES = VerseRules(sorted(readings()))
 
 
+def parts(own: str) -> list[str]:
+    """What stands after each blank."""
+    return own.split("□")[1:]
+
+
 @given(st.text(max_size=80))
 def test_any_theme_gives_at_most_four_image_words(theme: str) -> None:
     words = verse_condition(theme)
@@ -39,6 +44,10 @@ def test_heads_begin_the_lines_and_break_nothing_that_can_be_kept(form: str, see
     plan = finish(RULES.plan(wanted.written, wanted.forced(RULES.ids)), seed)
     assert "".join(line[0] for line in plan.lines) == heads
     assert sum(line.count(head) for line in plan.lines for head in heads) == len(heads)
+    words = printed(plan.lines, wanted.whole)
+    own = wanted.without_heads(words, words, "□")  # what outlives the request does not spell it
+    assert [line[1:] for line in plan.lines] == ["".join(filter(str.isalnum, part)) for part in parts(own)]
+    assert not set(heads) & set(own)
     if form in ("wujue", "qijue", "cangtou", "wulv", "qilv"):  # no first place has a tone of its own
         assert plan.relaxed == ()
         assert check(plan.lines, wanted.whole).ok
@@ -64,6 +73,13 @@ def test_eight_lines_take_four_heads_at_every_couplet() -> None:
     ids = {character: token for token, character in enumerate("生日快乐樂")}
     assert wanted.forced(ids) == {0: 0, 14: 1, 28: 2, 42: 3}
     assert wanted.forced({"生": 0, "日": 1, "快": 2, "樂": 4})[42] == 4
+
+
+def test_heads_of_the_answer_to_a_given_line_are_blanked_where_they_stand() -> None:
+    wanted = asked("duilian", "春风又绿江南岸", "明", 1)
+    words = printed(["春风又绿江南岸", "明月何时照我还"], wanted.whole)
+    assert wanted.without_heads(words, words, "□") == words.replace("明", "□")
+    assert wanted.without_heads("□" * len(words), words, "□") == "□" * len(words)
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,16 @@ def test_a_given_first_line_is_answered_and_never_learnt_from(models: Path) -> N
     assert all(draft.own_text.startswith("□" * len(first) + "，") for draft in reply.drafts)
 
 
+def test_a_name_that_heads_the_lines_is_not_moyous_own(engine: Engine) -> None:
+    head = letters_of(engine)
+    reply = engine.write_now(Request("poem", "", {"form": "wujue", "head": head}, seed=9))
+    assert [line[0] for line in reply.lines or ()] == list(head)
+    for draft in reply.drafts:
+        own = "".join(c for c in draft.own_text if c.isalnum() or c == "□")
+        assert own[::5] == "□□□□"
+        assert "□" not in own.replace("□", "", 4)
+
+
 def test_what_a_head_lacks_is_said(models: Path) -> None:
     with pytest.raises(HeadMissing, match="4 Chinese characters"):
         Engine(models=models).write_now(Request("poem", "", {"form": "cangtou"}))
