@@ -217,7 +217,7 @@ def synced(w: World) -> dict[str, dict[str, Any]]:
 
 async def test_commands_go_along_with_people_but_those_that_read_or_run_a_server(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
-        home = {"summary", "从这里开始总结", "举报给管理者", "settings", "moyou-status"}
+        home = {"summary", "从这里开始总结", "举报给管理者", "settings", "feedback", "model", "moyou-status"}
         for name, command in synced(w).items():
             if name in home:
                 assert (command["integration_types"], command["contexts"]) == ([0], [0])
