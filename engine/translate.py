@@ -16,6 +16,8 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -45,6 +47,7 @@ _FAITHFUL = 3.0  # nats of score that the translations of all words are worth
 _MISSED = 1.5  # nats of score that a number which got lost costs
 _CERTAIN = 0.98
 _OPEN = "，；：,;:"
+_WORD = re.compile(r"(?<![\w'’-])[a-z]+(?![\w-])")
 _ENDS = {"en": ".", "zh": "。"}
 
 
@@ -150,7 +153,7 @@ class Translator:
         found = [
             Part(
                 source,
-                _ended(parallel.even(found.text), even, language),
+                _ended(proper_names(parallel.even(found.text), language), even, language),
                 self._confidence(asked, condition, found),
                 log_probability=found.log_probability,
                 tokens=len(found.tokens) + 1,
@@ -163,7 +166,7 @@ class Translator:
         return found[:drafts]
 
     def _word_by_word(self, source: str, language: str) -> str:
-        words = parallel.even(self.lexicon.gloss(source))
+        words = proper_names(parallel.even(self.lexicon.gloss(source)), language)
         return words[:1].upper() + words[1:] if language == "en" else words
 
     def _search(
@@ -250,6 +253,20 @@ def _read_confidence(folder: Path) -> dict[str, list[float]]:
         return {}
     found = json.loads(file.read_text("utf-8"))
     return {tag: [float(found[tag][name]) for name in FEATURES] for tag in parallel.TAGS}
+
+
+@cache
+def _capitals() -> dict[str, str]:
+    """Names of days, months, peoples and places by their small letters: `facts/english-capitals.txt`."""
+    lines = (resources.files("engine.facts") / "english-capitals.txt").read_text("utf-8")
+    return {word.lower(): word for word in lines.split()}
+
+
+def proper_names(words: str, language: str) -> str:
+    """English with capitals where a name must have one: a small model writes a rare one as its gloss does."""
+    if language != "en":
+        return words
+    return _WORD.sub(lambda found: _capitals().get(found[0], found[0]), words)
 
 
 def _missing(numbers: Sequence[str], words: str) -> int:

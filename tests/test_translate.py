@@ -149,6 +149,20 @@ def test_drafts_differ_and_the_same_asking_gives_the_same(translator: Translator
     assert translator.translate("They want apples.", "zh", drafts=3) == first
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("I'm going to beijing on monday.", "I'm going to Beijing on Monday."),
+        ("He speaks english well.", "He speaks English well."),
+        ("You may march in may.", "You may march in may."),  # months that are words besides stay small
+        ("the china-ware of tom's friend", "the china-ware of Tom's friend"),
+    ],
+)
+def test_names_have_their_capitals(words: str, wanted: str) -> None:
+    assert translate.proper_names(words, "en") == wanted
+    assert translate.proper_names(words, "zh") == words
+
+
 def test_the_language_is_the_other_one_or_the_one_asked_for() -> None:
     assert translate.language_asked("你好", "auto") == "en"
     assert translate.language_asked("hello", "") == "zh"
