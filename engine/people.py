@@ -3,12 +3,12 @@
     volume      n judgements weigh as √n together: somebody with 100 counts ten times as much as somebody with
                 one, not a hundred times
     leniency    times 4·p·(1-p), p their share of likes, counted with one like and one dislike added: who
-    likes
-                everything, or nothing, tells no two texts apart and fades away with every further vote
+                likes everything, or nothing, tells no two texts apart and fades away with every further vote
     agreement   times how far others' taste foretells theirs: a model of words learnt from the others says
-    what
-                they should like; who votes against it (a troll) or without regard to it (at random) loses all
-                weight as their votes add up; who votes a little otherwise keeps most of it
+                what they should like; who votes against it (a troll) or without regard to it (at random)
+                loses all weight as their votes add up; who votes a little otherwise keeps most of it. Steeper
+                rules (squared; nothing below half) gained as little as the seeds' noise in `bench loop` and
+                silenced whoever differed twice
     the cap     nobody's judgements are more than a tenth of the whole (of fewer than ten people: more than an
                 even share), however many they are
 
