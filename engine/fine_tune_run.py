@@ -19,9 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import shutil
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -283,10 +281,7 @@ def _write(
     models: Path, parent: Checkpoint, model: ConditionalVAE, report: FineTuneReport, config: FineTuneConfig
 ) -> str:
     """The new version's folder appears whole or not at all."""
-    folder = models / parent.name
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
-    try:
+    with tuned.draft_of(models, parent.name) as draft:
         # What stands beside the weights (pieces, passages, lines of verse) is the parent's.
         for file in sorted(parent.folder.iterdir()):
             if file.is_file() and file.suffix in (".npy", ".model"):
@@ -297,15 +292,8 @@ def _write(
         before = tuned.current(models, parent.name)
         kept = {"version": version, "parent": before, "began_as": report.parent, "against": report.parent}
         tuned.write_report(draft, report.to_dict() | kept)
-        for file in (*draft.iterdir(), draft):
-            tuned.sync(file)
-        draft.chmod(0o755)
-        if not (folder / version).exists():  # else the same bytes, made before
-            os.rename(draft, folder / version)
-            tuned.sync(folder)
+        tuned.settle(draft, version)
         return version
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def card(report: FineTuneReport, config: FineTuneConfig) -> str:

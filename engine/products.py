@@ -12,6 +12,7 @@ overflow. A float32 product is summed in an order that depends on the count of r
 blocks of BLOCK.
 """
 
+import abc
 import time
 import warnings
 from collections.abc import Callable
@@ -29,12 +30,12 @@ BLOCK = 16
 _TIMED = (1, 8, 64)  # rows with which kernels are timed
 
 
-class Product(nn.Module):
+class Product(nn.Module, abc.ABC):
     """Rows (N, K) of numbers in [-1, 1] → (N, O)."""
 
+    @abc.abstractmethod
     def shifted(self, shifted: Tensor) -> Tensor:
         """The product of rows that are whole numbers already, each with SHIFT added: (N, K) uint8."""
-        raise NotImplementedError
 
 
 class Blocks(Product):

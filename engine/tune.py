@@ -27,9 +27,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -348,23 +345,12 @@ def _write(
     seed: int,
     descent: dict[str, object],
 ) -> str:
-    """The new version's folder appears whole or not at all. `descent`: what it came from."""
-    folder = models / "reward"
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
-    try:
+    """A new version of the reward model. `descent`: what it came from."""
+    with tuned.draft_of(models, tuned.REWARD) as draft:
         version = model.save(draft, card(report, config, seed))
         tuned.write_report(draft, report.to_dict() | descent | {"model": version})
-        for file in (*draft.iterdir(), draft):
-            tuned.sync(file)
-        draft.chmod(0o755)
-        if (folder / version).exists():  # the same bytes, made before
-            return version
-        os.rename(draft, folder / version)
-        tuned.sync(folder)
+        tuned.settle(draft, version)
         return version
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def card(report: TuneReport, config: RewardConfig, seed: int) -> str:

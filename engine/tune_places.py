@@ -12,9 +12,6 @@ Knows: what is read, learnt, written and put in force. Does not know: the estima
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,22 +89,12 @@ def _in_force(models: Path) -> Choices | None:
 
 
 def _write(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> str:
-    """The new version's folder appears whole or not at all."""
-    folder = models / DECODING
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
-    try:
+    """A new version of the choices."""
+    with tuned.draft_of(models, DECODING) as draft:
         choices_of(learnt).save(draft)
         (draft / tuned.CARD).write_text(decoding_choice.card(learnt), "utf-8")
         version = tuned.hash_of(draft, DECODING)
         found = {"parent": tuned.current(models, DECODING), **report.to_dict()["decoding"]}
         tuned.write_report(draft, found | {"model": version})
-        for file in (*draft.iterdir(), draft):
-            tuned.sync(file)
-        draft.chmod(0o755)
-        if not (folder / version).exists():  # else the same bytes, made before
-            os.rename(draft, folder / version)
-            tuned.sync(folder)
+        tuned.settle(draft, version)
         return version
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

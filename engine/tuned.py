@@ -20,10 +20,11 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -185,6 +186,29 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def draft_of(models: Path, name: str) -> Iterator[Path]:
+    """An empty folder to write a new version of `name` into; whatever was not settled is gone afterwards."""
+    folder = models / name
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".new-", dir=folder))
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def settle(draft: Path, version: str) -> None:
+    """Give a draft its version's name: the folder appears whole or not at all, and survives a power cut."""
+    for file in (*draft.iterdir(), draft):
+        sync(file)
+    draft.chmod(0o755)
+    place = draft.parent / version
+    if not place.exists():  # else the same bytes, made before
+        os.rename(draft, place)
+        sync(draft.parent)
 
 
 def write_report(folder: Path, report: dict[str, object]) -> None:
