@@ -57,47 +57,24 @@ class Recipe:
     pause_at: int = 0  # stop after this many steps, as an interruption would; 0: never
 
 
+_AS_OURS = Recipe(batch=64, rate=2.5e-3, weight_decay=0.03, language="language-model", epochs=14)
+_SHORTER = dataclasses.replace(
+    _AS_OURS,
+    shape={"encoder_dropout": 0.3},
+    warm_epochs=2,
+    warm_rate=2.5e-3,
+    anneal_epochs=3,
+    free_bits=0.3,
+)
+_LANGUAGE = dataclasses.replace(_AS_OURS, shape={"latent": 0})  # as ours but for z
+
 RECIPES = {
     "language-model": Recipe(shape={"latent": 0}, epochs=14),
-    "shorter": Recipe(  # the same idea with a third of the epochs
-        shape={"encoder_dropout": 0.3},
-        batch=64,
-        rate=2.5e-3,
-        weight_decay=0.03,
-        language="language-model",
-        warm_epochs=2,
-        warm_rate=2.5e-3,
-        epochs=14,
-        anneal_epochs=3,
-        free_bits=0.3,
-    ),
-    "language-model-on": Recipe(  # the language model once more round its rate's cosine
-        shape={"latent": 0},
-        batch=64,
-        rate=2.5e-3,
-        weight_decay=0.03,
-        language="language-model",
-        epochs=14,
-    ),
-    "language-model-longer": Recipe(  # as long as ours, and as ours but for z
-        shape={"latent": 0},
-        batch=64,
-        rate=2.5e-3,
-        weight_decay=0.03,
-        language="language-model-on",
-        epochs=40,
-    ),
-    "ours": Recipe(
-        shape={"encoder_dropout": 0.3},
-        batch=64,
-        rate=2.5e-3,
-        weight_decay=0.03,
-        language="language-model-on",
-        warm_epochs=2,
-        warm_rate=2.5e-3,
-        epochs=40,
-        anneal_epochs=4,
-        free_bits=0.27,
+    "language-model-on": _LANGUAGE,
+    "language-model-longer": dataclasses.replace(_LANGUAGE, language="language-model-on", epochs=40),
+    "shorter": _SHORTER,
+    "ours": dataclasses.replace(
+        _SHORTER, language="language-model-on", epochs=40, anneal_epochs=4, free_bits=0.27
     ),
     "batch-norm": Recipe(shape={"gamma": 0.6, "bag_of_words": 0.2}),
 }
