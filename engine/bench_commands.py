@@ -87,7 +87,7 @@ def loop(seeds: int, first: int | None, full: bool, jobs: int, ratings: Path | N
 
     first = loop_bench.UNSEEN if first is None else first
     found = (
-        rating_bench.ratings(ratings)
+        rating_bench.ratings(ratings, full=full)
         if ratings
         else loop_bench.loop(seeds, first=first, full=full, jobs=jobs)
     )

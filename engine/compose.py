@@ -231,7 +231,7 @@ class Composer:
         if reward is not None:
             drafts = _with_reward(reward, task, drafts)
         if request.length and task.model == "talk" and not task.dial:
-            drafts = _of_length(drafts, request.length)
+            drafts = of_length(drafts, request.length)
         # Of translations the best is sent: people ask what a text means, not for variety.
         chosen, propensity = (0, 1.0) if task.model == "translate" else _choose(drafts, allowed, seed)
         reply = Reply(
@@ -429,7 +429,7 @@ def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> lis
     ]
 
 
-def _of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
+def of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
     """The drafts; where short (long) ones are wanted, those longer (shorter) than half of them are lower."""
     lengths = [max(1, len(judge.tokens_of(draft.text))) for draft in drafts]
     middle = statistics.median(lengths)
