@@ -50,7 +50,7 @@ SHORTER = 0.5
 DECODING, TASTE = (200, 800, 5000), (200, 800, 2000)
 """Judgements after which each is looked at: of a server, of one channel."""
 _FIRST = 100  # judgements at which settings are learnt first; then whenever they have doubled
-_REQUESTS = 400
+_REQUESTS = 200
 
 
 def one_seed(seed: int) -> dict[str, float]:
