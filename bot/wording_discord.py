@@ -189,6 +189,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "**举报**（最近 {count} 条；设了接收举报的频道，就会直接送到那里：`/settings`）",
         "**Reports** (the last {count}; a channel for them is chosen with `/settings`)",
     ),
+    "status.reports_hidden": (
+        "另有 {count} 条回复被举报，在你读不到、已归档或已经没有的频道里；有“管理员”权限的人看得到。",
+        "{count} more were reported in channels that are not open to you, archived or gone; who has "
+        "Administrator sees them.",
+    ),
     "status.waiting": ("排队等候 {waiting} 个，最多 {queue} 个", "waiting: {waiting} of at most {queue}"),
     # --- privacy
     "privacy.description": (

@@ -1,4 +1,4 @@
-"""A member who leaves a server: what they judged stands, nothing new counts, and they can still have it erased.
+"""A member who leaves a server: what they judged stands, nothing new counts, and they can have it erased.
 
 Without the privileged members intent no event tells that somebody left, so none is needed.
 """
