@@ -233,9 +233,9 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "privacy.mine_nothing": ("现在没有留着你的任何东西。", "Nothing of you is kept now."),
     "privacy.limits": (
-        "回复和评价{days}。忘记你以后，下一个调优的模型里也不再有你的评价；主人自己做的备份最多留 30 天。",
+        "回复和评价{days}。忘记你以后，下一个调优的模型里也不再有你的评价；备份最多留 {backups} 天。",
         "Replies and judgements are kept {days}. Once you are forgotten, the next tuned model is made "
-        "without your judgements; backups that the owner makes go after 30 days at most.",
+        "without your judgements; backups are kept for {backups} days at most.",
     ),
     "privacy.days": ("保留 {days} 天就删除", "for {days} days and then erased"),
     "privacy.for_good": ("一直保留", "for good"),
@@ -267,5 +267,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "privacy.forgotten": (
         "已经忘记：{generations} 条回复，{facts} 个评价。",
         "Forgotten: {generations} replies, {facts} judgements.",
+    ),
+    "privacy.backups": (
+        "备份里可能还有你，最后一份在 {until} 删除。",
+        "Backups may still hold you; the last of them is erased on {until}.",
     ),
 }
