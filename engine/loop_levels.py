@@ -251,7 +251,8 @@ def measurements(rows: Sequence[dict[str, Any]]) -> Iterator[Measurement]:
 
 
 def _gained(rows: Sequence[dict[str, Any]], title: str, key: str, limit: float | None = None) -> Measurement:
-    """A level's gain over no learning; one that is not shown says so."""
+    """A level's gain over no learning; one that is not shown, or is a loss, says so."""
     mean, far = reach([row[key] for row in rows])
-    name, _ = over(rows, title if mean > far else f"{title}: no gain shown", lambda row: row[key])
+    said = "" if mean > far else ": a loss" if mean + far < 0 else ": no gain shown"
+    name, _ = over(rows, title + said, lambda row: row[key])
     return Measurement(name, mean, "SD", limit=limit)

@@ -21,7 +21,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server whose model is made in seconds."""
-    for name, value in {"_TEXTS": 480, "_STEPS": 60, "_FRESH": 300, "_ASIDE": 40, "SIZES": (300,)}.items():
+    for name, value in {"_TEXTS": 480, "_STEPS": 50, "_FRESH": 240, "_ASIDE": 40, "SIZES": (240,)}.items():
         monkeypatch.setattr(loop_writer, name, value)
 
 
@@ -73,10 +73,10 @@ def test_short_replies_are_gained_by_who_likes_them_and_by_nobody_else() -> None
 def test_a_tiny_writer_learns_what_people_like(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_writer, "UNSEEN", 0.0)
     servers = [loop_writer.Server(seed) for seed in range(3)]
-    found = [server.fine_tuned(300) for server in servers]
-    assert min(one["fine-tuning 300"] for one in found) > 0
-    assert all(0.8 < one["fine-tuning cost 300"] < 1.1 for one in found)
-    chance = [server.fine_tuned(300, nothing=True)["fine-tuning 300"] for server in servers]
+    found = [server.fine_tuned(240) for server in servers]
+    assert min(one["fine-tuning 240"] for one in found) > 0
+    assert all(0.8 < one["fine-tuning cost 240"] < 1.1 for one in found)
+    chance = [server.fine_tuned(240, nothing=True)["fine-tuning 240"] for server in servers]
     assert any(chance)
     assert holds(chance, 0.0)
 
@@ -93,12 +93,14 @@ def numbers(gain: float) -> dict[str, Any]:
 
 
 def test_what_shows_no_gain_says_so() -> None:
-    better = [one.name for one in measurements([numbers(0.1), numbers(0.12)])]
+    better = [one.name for one in measurements([numbers(0.1), numbers(0.1001)])]
     unsure = [one.name for one in measurements([numbers(0.3), numbers(-0.2)])]
     assert not any("no gain shown" in name for name in better)
     levels = (len(loop_levels.DECODING), len(loop_writer.SIZES), len(loop_levels.TASTE), 2)
     assert sum("no gain shown" in name for name in unsure) == sum(levels)
     assert len(better) == len(unsure)
+    worse = [one.name for one in measurements([numbers(-0.1), numbers(-0.1001)])]
+    assert sum(": a loss" in name for name in worse) == sum(levels)
 
 
 def test_an_interval_is_over_seeds_and_leaves_out_what_is_missing() -> None:
