@@ -63,6 +63,7 @@ _WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperat
 _ENDING = {"short": 1.5, "long": -1.5}  # nats that a wished length adds to a text's end
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
+_ALONE = 2  # times as many drafts of prose where none come from the book
 _SAMPLED = ("temperature", "nucleus", "max_tokens", "no_repeat")  # of a task's decoding
 
 PROSE_MODEL = "talk"
@@ -334,7 +335,8 @@ class Composer:
         lean = request.leans.get(model, ())
         if lean and task.model != "translate":
             values["lean"] = list(lean)
-        here = {"drafts": task.decoding.drafts, "spread": task.decoding.spread}
+        drafts = task.decoding.drafts * (_ALONE if task.model == PROSE_MODEL and not self._use_book else 1)
+        here = {"drafts": drafts, "spread": task.decoding.spread}
         return {**values, **here, "book": self._use_book}
 
     # --- verse -------------------------------------------------------------------------------
