@@ -30,7 +30,7 @@ FILES = {
     "taskmaster": "rating-en-taskmaster-reward.jsonl.gz",
 }
 SPLITS = 3
-MOST, PATIENCE = 2500, 2
+MOST, PATIENCE = 3100, 2
 _BAR = "> TF-IDF's and length's"
 
 
