@@ -129,7 +129,7 @@ def judged_arms(journal: Journal) -> Iterator[JudgedArm]:
     """What stands of judgements, with hashes in place of people and channels."""
     rows = journal._db.execute(
         "SELECT task, channel, s.person, arm, control, sum(value), count(*), sum(value > 0) "
-        "FROM current_signals AS s JOIN generations AS g ON g.id = generation "
+        "FROM current_signals AS s JOIN generations AS g ON g.number = reply "
         "WHERE origin NOT IN ('fixed', 'extract') AND value <> 0 "
         "GROUP BY task, channel, s.person, arm, control"
     )

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from engine.journal import Journal
-from engine.journal_body import unpacked
+from engine.journal_body import COLUMNS, Beside, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,19 @@ def choices(journal: Journal, since: float, most: int, tasks: Collection[str]) -
     Of more, those whose names come first in an order that has nothing to do with them; memory stays constant.
     """
     rows = journal._db.execute(
-        "SELECT id, task, person, body FROM generations WHERE at >= ? AND origin NOT IN ('fixed', 'extract')",
+        f"SELECT person, body, {COLUMNS} FROM generations WHERE at >= ? AND origin NOT IN ('fixed', 'extract')",
         (since,),
     )
     kept: list[tuple[int, str, LoggedChoice]] = []
-    for name, task, person, body in rows:
+    for person, body, *columns in rows:
+        beside = Beside(*columns)
+        name, task = beside.generation, beside.task
         if task not in tasks:
             continue
         order = -int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
         if len(kept) == most and order <= kept[0][0]:
             continue
-        reply = unpacked(body)
+        reply = unpacked(body, beside)
         drafts = reply.drafts
         if len(drafts) < 2 or not 0 < reply.propensity <= 1:
             continue

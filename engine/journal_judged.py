@@ -14,9 +14,6 @@ import json
 from engine.journal import Journal
 from engine.journal_rows import JudgedText
 
-_AT_ONCE = 500
-
-
 def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     """At most `most` standing judgements other than 0, in order of time.
 
@@ -24,29 +21,28 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     ones are taken from one tuning to the next. Fixed sentences and extracts teach nothing and are left out,
     also from those taken; so a little fewer than `most` may come.
     """
-    taken: list[tuple[int, int]] = []
-    for sequence, generation, person in journal._db.execute(
-        "SELECT sequence, generation, person FROM current_signals WHERE value <> 0"
+    taken: list[tuple[int, int, int]] = []
+    for reply, sequence, generation, person in journal._db.execute(
+        "SELECT reply, sequence, generation, person FROM current_signals WHERE value <> 0"
     ):
         digest = hashlib.blake2b(f"{generation} {person}".encode(), digest_size=7).digest()
-        order = -int.from_bytes(digest), sequence
+        order = -int.from_bytes(digest), reply, sequence
         if len(taken) < most:
             heapq.heappush(taken, order)
         elif order > taken[0]:
             heapq.heapreplace(taken, order)
-    numbers = sorted(sequence for _, sequence in taken)
-    rows = []
-    for start in range(0, len(numbers), _AT_ONCE):
-        some = numbers[start : start + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows += journal._db.execute(
-            "SELECT generation, task, own_text, value, f.person, f.at, options, model, sequence "
-            f"FROM facts AS f JOIN generations AS g ON g.id = generation WHERE sequence IN ({marks}) "
+    rows = [
+        row
+        for place in sorted(place for _, *place in taken)
+        for row in journal._db.execute(
+            "SELECT g.id, task, own_text, value, f.person, f.at, options, model, reply, sequence "
+            "FROM facts AS f JOIN generations AS g ON g.number = reply WHERE reply = ? AND sequence = ? "
             "AND origin NOT IN ('fixed', 'extract') AND own_text <> ''",
-            some,
-        ).fetchall()
-    rows.sort(key=lambda row: (row[5], row[8]))
+            place,
+        )
+    ]
+    rows.sort(key=lambda row: (row[5], *row[8:]))
     return [
         JudgedText(generation, task, text, value, person, at, json.loads(options), model)
-        for generation, task, text, value, person, at, options, model, _ in rows
+        for generation, task, text, value, person, at, options, model, *_ in rows
     ]

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from engine.guild_settings import TONES
 from engine.journal import Journal
 from engine.journal_rows import latent_of
-from engine.migrations import standing_of
 from engine.taste import JudgedLatent, Taste, far, learn
 from engine.values import Request
 
@@ -174,15 +173,13 @@ def _erasures(journal: Journal) -> tuple[object, ...] | None:
 
 def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
     """By channel and model the newest judgements since its reset, and whether it is one person's channel."""
-    here = f"({standing_of('SELECT id FROM generations WHERE channel = :only')})"
-    signals = "current_signals" if only is None else here
     rows = journal._db.execute(
         "SELECT channel, model, guild = '', person, value, latent FROM ("
         "SELECT g.channel, g.model, g.guild, s.person, s.value, g.latent, row_number() OVER "
-        "(PARTITION BY g.channel, g.model ORDER BY s.at DESC, s.sequence DESC) AS place "
-        f"FROM {signals} AS s JOIN generations AS g ON g.id = s.generation "
+        "(PARTITION BY g.channel, g.model ORDER BY s.at DESC, s.reply DESC, s.sequence DESC) AS place "
+        "FROM generations AS g JOIN current_signals AS s ON s.reply = g.number "
         "LEFT JOIN taste_resets AS r ON r.channel = g.channel "
-        "WHERE g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, -1)) "
+        f"WHERE {'' if only is None else 'g.channel = :only AND '}g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, -1)) "
         "WHERE place <= :most ORDER BY channel, model, guild = ''",
         {"most": NEWEST, "only": only},
     )

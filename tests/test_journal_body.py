@@ -61,7 +61,7 @@ def test_a_reply_that_was_kept_as_json_is_read() -> None:
 
 def test_what_a_newer_moyou_packed_is_refused() -> None:
     with pytest.raises(ValueError, match="newer"):
-        unpacked(b"\x02" + packed(reply("g"))[1:])
+        unpacked(b"\x03" + packed(reply("g"))[1:])
 
 
 def test_a_reply_without_drafts_is_kept() -> None:
