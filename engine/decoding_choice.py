@@ -26,9 +26,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -125,16 +126,22 @@ class JudgedArm:
     likes: int
 
 
-def judged_arms(journal: Journal) -> Iterator[JudgedArm]:
-    """What stands of judgements, with hashes in place of people and channels."""
-    rows = journal._db.execute(
-        "SELECT task, channel, s.person, arm, control, sum(value), count(*), sum(value > 0) "
-        "FROM current_signals AS s JOIN generations AS g ON g.number = reply "
-        "WHERE origin NOT IN ('fixed', 'extract') AND value <> 0 "
-        "GROUP BY task, channel, s.person, arm, control"
-    )
-    for task, channel, person, arm, control, total, count, likes in rows:
-        yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
+@dataclass(frozen=True, slots=True)
+class JudgedArms:
+    """What stands of judgements, with hashes in place of people and channels; may be read again and again.
+    By task and channel, as `learn` wants it."""
+
+    journal: Journal
+
+    def __iter__(self) -> Iterator[JudgedArm]:
+        rows = self.journal._db.execute(
+            "SELECT task, channel, s.person, arm, control, sum(value), count(*), sum(value > 0) "
+            "FROM current_signals AS s JOIN generations AS g ON g.number = reply "
+            "WHERE origin NOT IN ('fixed', 'extract') AND value <> 0 "
+            "GROUP BY task, channel, s.person, arm, control ORDER BY task, channel"
+        )
+        for task, channel, person, arm, control, total, count, likes in rows:
+            yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,60 +202,78 @@ class _Cell:
         self.count += count
 
 
+@dataclass(slots=True)
+class _Votes:
+    """A task's judgements: how many, how many of them likes, and each person's."""
+
+    likes: int = 0
+    people: dict[str, _Cell] = field(default_factory=lambda: defaultdict(_Cell))
+
+    @property
+    def count(self) -> int:
+        return sum(cell.count for cell in self.people.values())
+
+    @property
+    def enough(self) -> bool:
+        count = self.count
+        return (
+            count >= MIN_JUDGEMENTS
+            and len(self.people) >= MIN_PEOPLE
+            and min(self.likes, count - self.likes) >= MIN_EITHER
+        )
+
+    def means(self) -> dict[str, float]:
+        """What each person thinks of replies at large, pulled to what everybody does."""
+        everybody = sum(cell.total for cell in self.people.values()) / self.count
+        return {
+            person: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
+            for person, cell in self.people.items()
+        }
+
+
 def learn(rows: Iterable[JudgedArm], tasks: Mapping[str, Sequence[str]]) -> dict[str, Learnt]:
-    """Each task that has enough judgements. `tasks`: their settings, by `arms_of`."""
-    by_task: dict[str, list[JudgedArm]] = defaultdict(list)
+    """Each task that has enough judgements. `tasks`: their settings, by `arms_of`.
+
+    `rows` are read twice and come by task and channel: of judgements no more than a channel's are held.
+    """
+    votes: dict[str, _Votes] = defaultdict(_Votes)
     for row in rows:
         if tasks.get(row.task):
-            by_task[row.task].append(row)
-    found = {}
-    for task, judged in sorted(by_task.items()):
-        count, likes = sum(row.count for row in judged), sum(row.likes for row in judged)
-        people = len({row.person for row in judged})
-        if count < MIN_JUDGEMENTS or people < MIN_PEOPLE:
-            continue
-        if min(likes, count - likes) >= MIN_EITHER:
-            found[task] = _learn(judged, tuple(tasks[task]))
-    return found
-
-
-def _learn(judged: Sequence[JudgedArm], arms: tuple[str, ...]) -> Learnt:
-    mean = _means(judged)
-    cells: dict[str, dict[str, dict[str, _Cell]]] = {arm: defaultdict(dict) for arm in arms}
-    here: dict[str, set[str]] = defaultdict(set)
-    for row in judged:
-        if row.arm in cells:
-            cell = cells[row.arm][row.channel].setdefault(row.person, _Cell())
-            cell.add(row.total - row.count * mean[row.person], row.count)
-            here[row.channel].add(row.person)
-    own = {arm: {channel: _pooled(people) for channel, people in cells[arm].items()} for arm in arms}
-    posterior = {
-        arm: Posterior(
-            *_effect(own[arm].values()),
-            sum(cell.count for people in cells[arm].values() for cell in people.values()),
-            len({person for people in cells[arm].values() for person in people}),
-        )
-        for arm in arms
-    }
-    probabilities = {"": _probabilities(posterior)}
-    for channel in sorted(name for name, people in here.items() if len(people) >= MIN_CHANNEL_PEOPLE):
-        if channel:
-            mine = {arm: _in_channel(own[arm], channel) for arm in arms}
-            probabilities[channel] = _probabilities(mine)
-    count = sum(row.count for row in judged)
-    return Learnt(count, len(mean), posterior, probabilities, *_gain(judged, mean))
-
-
-def _means(judged: Sequence[JudgedArm]) -> dict[str, float]:
-    """What each person thinks of replies at large, pulled to what everybody does."""
-    everybody = sum(row.total for row in judged) / sum(row.count for row in judged)
-    of: dict[str, _Cell] = defaultdict(_Cell)
-    for row in judged:
-        of[row.person].add(row.total, row.count)
+            votes[row.task].likes += row.likes
+            votes[row.task].people[row.person].add(row.total, row.count)
     return {
-        person: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
-        for person, cell in of.items()
+        task: _learn(judged, votes[task], tuple(tasks[task]))
+        for task, judged in groupby(rows, lambda row: row.task)
+        if task in votes and votes[task].enough
     }
+
+
+def _learn(judged: Iterable[JudgedArm], votes: _Votes, arms: tuple[str, ...]) -> Learnt:
+    mean = votes.means()
+    own: dict[str, dict[str, tuple[float, float]]] = {arm: {} for arm in arms}
+    counts, people = Counter[str](), {arm: set[str]() for arm in arms}
+    sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
+    shared = []
+    for channel, here in groupby(judged, lambda row: row.channel):
+        cells: dict[str, dict[str, _Cell]] = {arm: defaultdict(_Cell) for arm in arms}
+        for row in here:
+            against = row.total - row.count * mean[row.person]
+            if row.arm:
+                sides[row.control][row.person].add(against, row.count)
+            if row.arm in cells:
+                cells[row.arm][row.person].add(against, row.count)
+                counts[row.arm] += row.count
+        for arm, of in cells.items():
+            people[arm].update(of)
+            if of:
+                own[arm][channel] = _pooled(of)
+        if channel and len(set().union(*cells.values())) >= MIN_CHANNEL_PEOPLE:
+            shared.append(channel)
+    posterior = {arm: Posterior(*_effect(own[arm].values()), counts[arm], len(people[arm])) for arm in arms}
+    probabilities = {"": _probabilities(posterior)}
+    for channel in sorted(shared):
+        probabilities[channel] = _probabilities({arm: _in_channel(own[arm], channel) for arm in arms})
+    return Learnt(votes.count, len(mean), posterior, probabilities, *_gain(*sides))
 
 
 def _pooled(people: Mapping[str, _Cell]) -> tuple[float, float]:
@@ -299,18 +324,14 @@ def best(means: Numbers, deviations: Numbers) -> Numbers:
     return found
 
 
-def _gain(judged: Sequence[JudgedArm], mean: Mapping[str, float]) -> tuple[float | None, float | None]:
+def _gain(learnt: Mapping[str, _Cell], control: Mapping[str, _Cell]) -> tuple[float | None, float | None]:
     """What the learnt choice brings over the random one, in units of a judgement, and its standard error,
     each person counting once."""
-    sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
-    for row in judged:
-        if row.arm:
-            sides[row.control][row.person].add(row.total - row.count * mean[row.person], row.count)
-    learnt, control = ([cell.mean for cell in side.values()] for side in sides)
-    if min(len(learnt), len(control)) < MIN_PEOPLE:
+    means = [[cell.mean for cell in side.values()] for side in (learnt, control)]
+    if min(map(len, means)) < MIN_PEOPLE:
         return None, None
-    error = math.sqrt(np.var(learnt, ddof=1) / len(learnt) + np.var(control, ddof=1) / len(control))
-    return round(float(np.mean(learnt) - np.mean(control)), 4), round(error, 4)
+    error = math.sqrt(sum(np.var(side, ddof=1) / len(side) for side in means))
+    return round(float(np.mean(means[0]) - np.mean(means[1])), 4), round(error, 4)
 
 
 class Choices:

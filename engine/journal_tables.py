@@ -97,17 +97,24 @@ _VIEWS = (
     "JOIN draws AS d ON d.number = r.draw",
 )
 
-_PLACE = ("surface", "guild", "channel")
-_SORT = ("task", "model", "reward_model", "origin")
-_DRAW = ("options", "locale", "arm", "control")
+NAMES = {
+    "persons": ("person",),
+    "places": ("surface", "guild", "channel"),
+    "sorts": ("task", "model", "reward_model", "origin"),
+    "draws": ("options", "locale", "arm", "control"),
+}
+"""What the rows of each table have a number for."""
 
 
-def _known(table: str, names: tuple[str, ...], row: str) -> str:
-    return f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({', '.join(f'{row}.{n}' for n in names)})"
+def _known(table: str) -> str:
+    names = NAMES[table]
+    marks = ", ".join(f"NEW.{name}" for name in names)
+    return f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({marks})"
 
 
-def _number(table: str, names: tuple[str, ...], row: str) -> str:
-    return f"(SELECT number FROM {table} WHERE {' AND '.join(f'{n} = {row}.{n}' for n in names)})"
+def _number(table: str, row: str = "NEW") -> str:
+    same = " AND ".join(f"{name} = {row}.{name}" for name in NAMES[table])
+    return f"(SELECT number FROM {table} WHERE {same})"
 
 
 _REPLY = "(SELECT number FROM replies WHERE id = NEW.generation)"
@@ -117,20 +124,16 @@ _GONE_PERSON = (
 )
 _INTO_VIEWS = {
     "generations_come INSTEAD OF INSERT ON generations": (
-        _known("persons", ("person",), "NEW"),
-        _known("places", _PLACE, "NEW"),
-        _known("sorts", _SORT, "NEW"),
-        _known("draws", _DRAW, "NEW"),
+        *map(_known, NAMES),
         "INSERT INTO replies (id, at, who, place, sort, draw, own_text, request_hash, text_hash, latent, body) "
-        f"VALUES (NEW.id, NEW.at, {_number('persons', ('person',), 'NEW')}, {_number('places', _PLACE, 'NEW')}, "
-        f"{_number('sorts', _SORT, 'NEW')}, {_number('draws', _DRAW, 'NEW')}, NEW.own_text, NEW.request_hash, "
+        f"VALUES (NEW.id, NEW.at, {', '.join(map(_number, NAMES))}, NEW.own_text, NEW.request_hash, "
         "NEW.text_hash, NEW.latent, NEW.body)",
     ),
     "facts_come INSTEAD OF INSERT ON facts": (
-        _known("persons", ("person",), "NEW"),
+        _known("persons"),
         "INSERT INTO judgements (generation, sequence, id, who, kind, label, value, reason, at, withdrawn) "
         f"VALUES ({_REPLY}, (SELECT coalesce(max(sequence), 0) + 1 FROM judgements WHERE generation = {_REPLY}), "
-        f"NEW.id, {_number('persons', ('person',), 'NEW')}, "
+        f"NEW.id, {_number('persons')}, "
         f"CASE NEW.kind {' '.join(f'WHEN {kind!r} THEN {n}' for n, kind in enumerate(KINDS))} END, "
         "NEW.label, NEW.value, nullif(NEW.reason, ''), NEW.at, NEW.withdrawn)",
     ),
@@ -185,17 +188,19 @@ def take_over(db: Database) -> None:
     db.conn.create_function("first_bytes", 1, first_bytes, deterministic=True)
     for sql in (
         "INSERT INTO persons (person) SELECT person FROM old_generations UNION SELECT person FROM old_facts",
-        f"INSERT INTO places ({', '.join(_PLACE)}) SELECT DISTINCT {', '.join(_PLACE)} FROM old_generations",
-        f"INSERT INTO sorts ({', '.join(_SORT)}) SELECT DISTINCT {', '.join(_SORT)} FROM old_generations",
-        f"INSERT INTO draws ({', '.join(_DRAW)}) SELECT DISTINCT {', '.join(_DRAW)} FROM old_generations",
+        *(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT DISTINCT {', '.join(names)} FROM old_generations"
+            for table, names in NAMES.items()
+            if table != "persons"
+        ),
         "INSERT INTO replies (number, id, at, who, place, sort, draw, own_text, request_hash, text_hash, latent, "
-        f"body) SELECT rowid, id, at, {_number('persons', ('person',), 'o')}, {_number('places', _PLACE, 'o')}, "
-        f"{_number('sorts', _SORT, 'o')}, {_number('draws', _DRAW, 'o')}, own_text, first_bytes(request_hash), "
+        f"body) SELECT rowid, id, at, {', '.join(_number(table, 'o') for table in NAMES)}, own_text, "
+        "first_bytes(request_hash), "
         "first_bytes(text_hash), latent, body FROM old_generations AS o ORDER BY rowid",
         INDICES[0],
         "INSERT INTO judgements (generation, sequence, id, who, kind, label, value, reason, at, withdrawn) "
         "SELECT r.number, row_number() OVER (PARTITION BY r.number ORDER BY o.sequence), first_bytes(o.id), "
-        f"{_number('persons', ('person',), 'o')}, "
+        f"{_number('persons', 'o')}, "
         f"CASE o.kind {' '.join(f'WHEN {kind!r} THEN {n}' for n, kind in enumerate(KINDS))} END, "
         "o.label, o.value, nullif(o.reason, ''), o.at, o.withdrawn "
         "FROM old_facts AS o JOIN replies AS r ON r.id = o.generation ORDER BY r.number, o.sequence",

@@ -69,10 +69,10 @@ def fill(file: Path, written: Sequence[tuple[Request, Reply]], generations: int)
             journal.attach(reply.generation, 1_310_000_000_000_000_000 + number)
     draw = random.Random(0)
     with Database(file, execute_plugins=False) as db, filling(db):
-        people = _named(db, "persons", [(f"{draw.getrandbits(128):032x}",) for _ in range(_PEOPLE)])
+        people = named(db, "persons", [(f"{draw.getrandbits(128):032x}",) for _ in range(_PEOPLE)])
         guilds = [f"{draw.getrandbits(128):032x}" for _ in range(_PLACES // 2)]
         rooms = [("discord", guild, f"{draw.getrandbits(128):032x}") for guild in guilds for _ in range(2)]
-        places = _named(db, "places", rooms)
+        places = named(db, "places", rooms)
         models = [dict(row) for row in db.table("replies").rows]
         now, first = time.time(), len(models) + 1
         for start in range(first, generations + 1, _AT_ONCE):
@@ -93,9 +93,9 @@ def fill(file: Path, written: Sequence[tuple[Request, Reply]], generations: int)
                 for sequence, person in enumerate(draw.sample(people, SIGNALS), 1):
                     facts.append(_fact(draw, number, sequence, person, at))
             with db.conn:
-                _insert(db, "replies", replies)
-                _insert(db, "sent", messages)
-                _insert(db, "judgements", facts)
+                insert(db, "replies", replies)
+                insert(db, "sent", messages)
+                insert(db, "judgements", facts)
 
 
 @contextmanager
@@ -118,12 +118,12 @@ def filling(db: Database) -> Iterator[None]:
     journal_tables.create_row_triggers(db)
 
 
-def _named(db: Database, table: str, rows: Iterable[tuple[str, ...]]) -> list[int]:
+def named(db: Database, table: str, rows: Iterable[tuple[object, ...]]) -> list[int]:
     """Names put into a table that numbers them; their numbers."""
+    names = ", ".join(journal_tables.NAMES[table])
     numbers = []
     for row in rows:
         marks = ", ".join("?" * len(row))
-        names = {"persons": "person", "places": "surface, guild, channel"}[table]
         numbers.append(db.conn.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row).lastrowid)
     db.conn.commit()
     return numbers
@@ -138,7 +138,7 @@ def _fact(draw: random.Random, generation: int, sequence: int, person: int, at: 
     return {**own, **made, "at": at + 60, "withdrawn": 0}
 
 
-def _insert(db: Database, table: str, rows: Sequence[dict[str, Any]]) -> None:
+def insert(db: Database, table: str, rows: Sequence[dict[str, Any]]) -> None:
     columns = list(rows[0])
     marks = ", ".join("?" * len(columns))
     sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
