@@ -28,17 +28,18 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ModelBroken
 from engine.journal import Journal
+from engine.journal_guilds import places_by_channel
 from engine.task import Decoding, Task
 from engine.tuned import CHOICES, DECODING, hash_of
 from engine.values import Request
@@ -58,6 +59,8 @@ CHANNEL_EFFECT = 0.1  # of a channel's around it
 PERSON_EFFECT = 0.5  # of a person's around that: however much somebody judges, they count as four at most
 JUDGEMENT = 0.9  # of one judgement around what its person thinks
 _PRIOR_VOTES = 2.0  # a person's mean is pulled to everybody's by so many judgements
+_STANDARD = np.linspace(-8.5, 8.5, 8501)
+_BELOW = np.array([0.5 * math.erfc(-x / math.sqrt(2)) for x in _STANDARD])  # of a Gaussian; between them to 1e-7
 _STREAM = 2**62 + 1  # of a seed's random numbers; latents, tokens and the draft have others
 
 
@@ -111,8 +114,7 @@ class Chosen:
         return {"arm": self.arm, "propensity": round(self.propensity, 6), "control": self.control}
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedArm:
+class JudgedArm(NamedTuple):
     """What one person in one channel thinks of a task's replies that were drawn with one setting, "" where
     none was drawn: the sum of their judgements, how many there are and how many are likes."""
 
@@ -129,19 +131,21 @@ class JudgedArm:
 @dataclass(frozen=True, slots=True)
 class JudgedArms:
     """What stands of judgements, with hashes in place of people and channels; may be read again and again.
-    By task and channel, as `learn` wants it."""
+    A channel after the other, as `learn` wants it."""
 
     journal: Journal
 
     def __iter__(self) -> Iterator[JudgedArm]:
-        rows = self.journal._db.execute(
-            "SELECT task, channel, s.person, arm, control, sum(value), count(*), sum(value > 0) "
-            "FROM current_signals AS s JOIN generations AS g ON g.number = reply "
-            "WHERE origin NOT IN ('fixed', 'extract') AND value <> 0 "
-            "GROUP BY task, channel, s.person, arm, control ORDER BY task, channel"
-        )
-        for task, channel, person, arm, control, total, count, likes in rows:
-            yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
+        for channel, places in places_by_channel(self.journal):
+            rows = self.journal._db.execute(
+                "SELECT task, person, arm, control, sum(value), count(*), sum(value > 0) FROM replies AS r "
+                "CROSS JOIN standing AS s ON s.generation = r.number JOIN persons AS p ON p.number = s.who "
+                "JOIN sorts AS k ON k.number = r.sort JOIN draws AS d ON d.number = r.draw "
+                f"WHERE r.place IN ({places}) AND origin NOT IN ('fixed', 'extract') AND value <> 0 "
+                "GROUP BY task, s.who, arm, control"
+            )
+            for task, person, arm, control, total, count, likes in rows:
+                yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,78 +206,84 @@ class _Cell:
         self.count += count
 
 
-@dataclass(slots=True)
-class _Votes:
-    """A task's judgements: how many, how many of them likes, and each person's."""
+class _Task:
+    """What is known of a task: first each person's votes (`count`), then channel by channel of its settings.
 
-    likes: int = 0
-    people: dict[str, _Cell] = field(default_factory=lambda: defaultdict(_Cell))
+    Of a channel's judgements what is left is a mean and a variance of each setting.
+    """
 
-    @property
-    def count(self) -> int:
-        return sum(cell.count for cell in self.people.values())
+    def __init__(self, arms: Sequence[str]) -> None:
+        self.arms, self.likes, self.judged = tuple(arms), 0, 0
+        self.votes: dict[str, _Cell] = defaultdict(_Cell)
+        self.own: dict[str, dict[str, tuple[float, float]]] = {arm: {} for arm in arms}
+        self.counts, self.people = Counter[str](), {arm: set[str]() for arm in arms}
+        self.sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
+        self.shared: list[str] = []
+        self._mean: dict[str, float] = {}
+
+    def count(self, row: JudgedArm) -> None:
+        self.votes[row.person].add(row.total, row.count)
+        self.likes += row.likes
+        self.judged += row.count
 
     @property
     def enough(self) -> bool:
-        count = self.count
-        return (
-            count >= MIN_JUDGEMENTS
-            and len(self.people) >= MIN_PEOPLE
-            and min(self.likes, count - self.likes) >= MIN_EITHER
-        )
+        either = min(self.likes, self.judged - self.likes)
+        return self.judged >= MIN_JUDGEMENTS and len(self.votes) >= MIN_PEOPLE and either >= MIN_EITHER
 
-    def means(self) -> dict[str, float]:
-        """What each person thinks of replies at large, pulled to what everybody does."""
-        everybody = sum(cell.total for cell in self.people.values()) / self.count
-        return {
-            person: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
-            for person, cell in self.people.items()
+    def mean(self, person: str) -> float:
+        """What this person thinks of replies at large, pulled to what everybody does."""
+        if not self._mean:
+            everybody = sum(cell.total for cell in self.votes.values()) / self.judged
+            self._mean = {
+                who: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
+                for who, cell in self.votes.items()
+            }
+        return self._mean[person]
+
+    def hear(self, channel: str, rows: Iterable[JudgedArm]) -> None:
+        """All rows of a channel."""
+        cells: dict[str, dict[str, _Cell]] = defaultdict(lambda: defaultdict(_Cell))
+        for row in rows:
+            against = row.total - row.count * self.mean(row.person)
+            if row.arm:
+                self.sides[row.control][row.person].add(against, row.count)
+            if row.arm in self.own:
+                cells[row.arm][row.person].add(against, row.count)
+                self.counts[row.arm] += row.count
+        for arm, people in cells.items():
+            self.own[arm][channel] = _pooled(people)
+            self.people[arm].update(people)
+        if channel and len(set().union(*cells.values())) >= MIN_CHANNEL_PEOPLE:
+            self.shared.append(channel)
+
+    def learnt(self) -> Learnt:
+        of_all = {arm: _sums(self.own[arm].values()) for arm in self.arms}
+        posterior = {
+            arm: Posterior(*_effect(*of_all[arm]), self.counts[arm], len(self.people[arm])) for arm in self.arms
         }
+        probabilities = {"": _probabilities(posterior)}
+        for channel in sorted(self.shared):
+            here = {arm: _in_channel(of_all[arm], self.own[arm].get(channel)) for arm in self.arms}
+            probabilities[channel] = _probabilities(here)
+        return Learnt(self.judged, len(self.votes), posterior, probabilities, *_gain(*self.sides))
 
 
 def learn(rows: Iterable[JudgedArm], tasks: Mapping[str, Sequence[str]]) -> dict[str, Learnt]:
     """Each task that has enough judgements. `tasks`: their settings, by `arms_of`.
 
-    `rows` are read twice and come by task and channel: of judgements no more than a channel's are held.
+    `rows` are read twice and come channel by channel: no more than one channel's are held.
     """
-    votes: dict[str, _Votes] = defaultdict(_Votes)
+    known = {name: _Task(arms) for name, arms in tasks.items() if arms}
     for row in rows:
-        if tasks.get(row.task):
-            votes[row.task].likes += row.likes
-            votes[row.task].people[row.person].add(row.total, row.count)
-    return {
-        task: _learn(judged, votes[task], tuple(tasks[task]))
-        for task, judged in groupby(rows, lambda row: row.task)
-        if task in votes and votes[task].enough
-    }
-
-
-def _learn(judged: Iterable[JudgedArm], votes: _Votes, arms: tuple[str, ...]) -> Learnt:
-    mean = votes.means()
-    own: dict[str, dict[str, tuple[float, float]]] = {arm: {} for arm in arms}
-    counts, people = Counter[str](), {arm: set[str]() for arm in arms}
-    sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
-    shared = []
-    for channel, here in groupby(judged, lambda row: row.channel):
-        cells: dict[str, dict[str, _Cell]] = {arm: defaultdict(_Cell) for arm in arms}
-        for row in here:
-            against = row.total - row.count * mean[row.person]
-            if row.arm:
-                sides[row.control][row.person].add(against, row.count)
-            if row.arm in cells:
-                cells[row.arm][row.person].add(against, row.count)
-                counts[row.arm] += row.count
-        for arm, of in cells.items():
-            people[arm].update(of)
-            if of:
-                own[arm][channel] = _pooled(of)
-        if channel and len(set().union(*cells.values())) >= MIN_CHANNEL_PEOPLE:
-            shared.append(channel)
-    posterior = {arm: Posterior(*_effect(own[arm].values()), counts[arm], len(people[arm])) for arm in arms}
-    probabilities = {"": _probabilities(posterior)}
-    for channel in sorted(shared):
-        probabilities[channel] = _probabilities({arm: _in_channel(own[arm], channel) for arm in arms})
-    return Learnt(votes.count, len(mean), posterior, probabilities, *_gain(*sides))
+        if row.task in known:
+            known[row.task].count(row)
+    known = {name: task for name, task in sorted(known.items()) if task.enough}
+    for channel, here in groupby(rows, lambda row: row.channel):
+        for name, of_task in groupby(sorted(here), lambda row: row.task):
+            if name in known:
+                known[name].hear(channel, of_task)
+    return {name: task.learnt() for name, task in known.items()}
 
 
 def _pooled(people: Mapping[str, _Cell]) -> tuple[float, float]:
@@ -282,23 +292,29 @@ def _pooled(people: Mapping[str, _Cell]) -> tuple[float, float]:
     return sum(cell.mean / cell.variance for cell in people.values()) / precision, 1 / precision
 
 
-def _effect(channels: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """Mean and deviation of a setting's effect in a task, given what is known of it in channels."""
-    precision, weighted = 1 / EFFECT**2, 0.0
+def _sums(channels: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """How much is known of a setting's effect in a task from channels, and what it comes to."""
+    precision = weighted = 0.0
     for mean, variance in channels:
         precision += 1 / (variance + CHANNEL_EFFECT**2)
         weighted += mean / (variance + CHANNEL_EFFECT**2)
+    return precision, weighted
+
+
+def _effect(precision: float, weighted: float) -> tuple[float, float]:
+    """Mean and deviation of a setting's effect in a task, given `_sums` of channels."""
+    precision += 1 / EFFECT**2
     return weighted / precision, precision**-0.5
 
 
-def _in_channel(channels: Mapping[str, tuple[float, float]], channel: str) -> Posterior:
+def _in_channel(of_all: tuple[float, float], here: tuple[float, float] | None) -> Posterior:
     """The effect in one channel: what is known there, pooled with what the others say of the task."""
-    mean, deviation = _effect(known for name, known in channels.items() if name != channel)
+    own = _sums(() if here is None else (here,))
+    mean, deviation = _effect(of_all[0] - own[0], of_all[1] - own[1])
     variance = deviation**2 + CHANNEL_EFFECT**2
-    if channel in channels:
-        own, own_variance = channels[channel]
-        mean = (mean / variance + own / own_variance) / (1 / variance + 1 / own_variance)
-        variance = 1 / (1 / variance + 1 / own_variance)
+    if here is not None:
+        mean = (mean / variance + here[0] / here[1]) / (1 / variance + 1 / here[1])
+        variance = 1 / (1 / variance + 1 / here[1])
     return Posterior(mean, math.sqrt(variance), 0, 0)
 
 
@@ -317,7 +333,7 @@ def best(means: Numbers, deviations: Numbers) -> Numbers:
     x = np.linspace(low, high, 2001)[:, None]
     standard = (x - means) / deviations
     density = np.exp(-0.5 * standard**2) / deviations
-    below = np.clip(0.5 * (1 + np.vectorize(math.erf)(standard / math.sqrt(2))), 1e-300, 1.0)
+    below = np.clip(np.interp(standard, _STANDARD, _BELOW, left=0.0, right=1.0), 1e-300, 1.0)
     others = np.exp(np.log(below).sum(axis=1, keepdims=True) - np.log(below))
     found: Numbers = (density * others).sum(axis=0)
     found /= found.sum()

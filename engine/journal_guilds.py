@@ -10,7 +10,7 @@ Functions on a Journal, called as its methods are: await journal(guild_settings,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from engine.guild_settings import GuildSettings
@@ -130,6 +130,13 @@ def answers_since(journal: Journal, person: str, guild: str, since: float) -> in
         (journal._hash("person", person), journal._hash("guild", guild), since),
     )
     return 0 if row is None else int(row[0])
+
+
+def places_by_channel(journal: Journal) -> Iterator[tuple[str, str]]:
+    """Every channel as a hash, "" for none, and the numbers of its places, for SQL: what is read a channel at
+    a time needs memory for one."""
+    rows = journal._db.execute("SELECT channel, group_concat(number) FROM places GROUP BY channel").fetchall()
+    yield from rows
 
 
 def spoke_in(journal: Journal, channels: Collection[str], since: float) -> frozenset[str]:

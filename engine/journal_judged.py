@@ -7,12 +7,13 @@ Knows: which of many judgements are taken. Does not know: what is learnt from th
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import json
 
 from engine.journal import Journal
 from engine.journal_rows import JudgedText
+
+_BITS = 2**64 - 1
 
 def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     """At most `most` standing judgements other than 0, in order of time.
@@ -22,11 +23,10 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     also from those taken; so a little fewer than `most` may come.
     """
     taken: list[tuple[int, int, int]] = []
-    for reply, sequence, generation, person in journal._db.execute(
-        "SELECT reply, sequence, generation, person FROM current_signals WHERE value <> 0"
+    for reply, sequence, who in journal._db.execute(
+        "SELECT generation, sequence, who FROM standing WHERE value <> 0"
     ):
-        digest = hashlib.blake2b(f"{generation} {person}".encode(), digest_size=7).digest()
-        order = -int.from_bytes(digest), reply, sequence
+        order = _shuffled(reply, who), reply, sequence
         if len(taken) < most:
             heapq.heappush(taken, order)
         elif order > taken[0]:
@@ -46,3 +46,10 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
         JudgedText(generation, task, text, value, person, at, json.loads(options), model)
         for generation, task, text, value, person, at, options, model, *_ in rows
     ]
+
+
+def _shuffled(reply: int, who: int) -> int:
+    """A number that depends on both in no simple way (as in splitmix64)."""
+    mixed = (reply * 0x9E3779B97F4A7C15 + who * 0xC2B2AE3D27D4EB4F) & _BITS
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _BITS
+    return mixed ^ mixed >> 31

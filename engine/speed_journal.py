@@ -163,15 +163,25 @@ def journal(generations: int, folder: Path | None = None) -> Iterator[Measuremen
             names = iter(
                 opened._db.execute("SELECT id FROM generations ORDER BY text_hash LIMIT 1000").fetchall()
             )
-            once = _median(lambda: opened.react(Fact(next(names)[0], "9", "reaction", 1.0, "👍")), _REACTIONS)
+
+
+            def react() -> object:
+                return opened.react(Fact(next(names)[0], "9", "reaction", 1.0, "👍"))
+
+            # of the processor's own time the disk that it waits for is no part
+            own = _median(react, _REACTIONS, time.process_time)
+            yield Measurement("journal_reaction_processor", own, "ms")
+            once = _median(react, _REACTIONS)
             yield Measurement("journal_reaction", once, "ms", bar="<= 3", ok=once <= 3)
 
 
-def _median(work: Callable[[], object], repeats: int = _REPEATS) -> float:
+def _median(
+    work: Callable[[], object], repeats: int = _REPEATS, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Milliseconds."""
     spent = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = clock()
         work()
-        spent.append(1000 * (time.perf_counter() - began))
+        spent.append(1000 * (clock() - began))
     return statistics.median(spent)
