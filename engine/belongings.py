@@ -60,7 +60,10 @@ def kept_of(journal: Journal, person: str) -> Kept:
         requests=count(words),
         judgements=count("SELECT count(*) FROM facts WHERE person = ?"),
         since=count("SELECT min(at) FROM generations WHERE person = ?"),
-        others={name: count(f"SELECT count(*) FROM {name} WHERE person = ?") for name in people_tables(journal._db)},
+        others={
+            name: count(f"SELECT count(*) FROM {name} WHERE person = ?")
+            for name in people_tables(journal._db)
+        },
     )
 
 

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,9 @@ PERSON_EFFECT = 0.5  # of a person's around that: however much somebody judges, 
 JUDGEMENT = 0.9  # of one judgement around what its person thinks
 _PRIOR_VOTES = 2.0  # a person's mean is pulled to everybody's by so many judgements
 _STANDARD = np.linspace(-8.5, 8.5, 8501)
-_BELOW = np.array([0.5 * math.erfc(-x / math.sqrt(2)) for x in _STANDARD])  # of a Gaussian; between them to 1e-7
+_BELOW = np.array(
+    [0.5 * math.erfc(-x / math.sqrt(2)) for x in _STANDARD]
+)  # of a Gaussian; between them to 1e-7
 _STREAM = 2**62 + 1  # of a seed's random numbers; latents, tokens and the draft have others
 
 
@@ -114,7 +116,8 @@ class Chosen:
         return {"arm": self.arm, "propensity": round(self.propensity, 6), "control": self.control}
 
 
-class JudgedArm(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class JudgedArm:
     """What one person in one channel thinks of a task's replies that were drawn with one setting, "" where
     none was drawn: the sum of their judgements, how many there are and how many are likes."""
 
@@ -260,7 +263,8 @@ class _Task:
     def learnt(self) -> Learnt:
         of_all = {arm: _sums(self.own[arm].values()) for arm in self.arms}
         posterior = {
-            arm: Posterior(*_effect(*of_all[arm]), self.counts[arm], len(self.people[arm])) for arm in self.arms
+            arm: Posterior(*_effect(*of_all[arm]), self.counts[arm], len(self.people[arm]))
+            for arm in self.arms
         }
         probabilities = {"": _probabilities(posterior)}
         for channel in sorted(self.shared):
@@ -280,7 +284,7 @@ def learn(rows: Iterable[JudgedArm], tasks: Mapping[str, Sequence[str]]) -> dict
             known[row.task].count(row)
     known = {name: task for name, task in sorted(known.items()) if task.enough}
     for channel, here in groupby(rows, lambda row: row.channel):
-        for name, of_task in groupby(sorted(here), lambda row: row.task):
+        for name, of_task in groupby(sorted(here, key=lambda row: row.task), lambda row: row.task):
             if name in known:
                 known[name].hear(channel, of_task)
     return {name: task.learnt() for name, task in known.items()}

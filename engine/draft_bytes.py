@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.values import Draft
@@ -93,12 +93,12 @@ def read_numbers(data: bytes, at: int, count: int, names: Sequence[str], wholes:
     varied = int.from_bytes(data[at : at + size], "little")
     more = int.from_bytes(data[at + size : at + 2 * size], "little")
     at += 2 * size
-    columns = []
+    columns: list[list[float | None]] = []
     for place in range(len(names) + 1):
-        column = [_ONE] * count
+        whole_column = [_ONE] * count
         if varied >> place & 1:
-            column, at = _read_changes(data, at, count)
-        columns.append([None if value == _NONE else value / _FINE for value in column])
+            whole_column, at = _read_changes(data, at, count)
+        columns.append([None if value == _NONE else value / _FINE for value in whole_column])
     for place, column in enumerate(columns):
         if more >> place & 1:
             column[chosen] = struct.unpack_from("<d", data, at)[0]

@@ -91,9 +91,10 @@ def outputs(journal: Journal, names: Sequence[str]) -> Iterator[Output]:
     marks = ", ".join("?" * len(names))
     rows = journal._db.execute(
         "SELECT * FROM (SELECT generation, task, own_text, value, s.person, s.at AS at, model, latent, "
-        "s.reply AS reply, s.sequence AS sequence FROM current_signals AS s JOIN generations AS g ON g.number = reply "
+        "reply, sequence FROM current_signals AS s JOIN generations AS g ON g.number = reply "
         f"WHERE task IN ({marks}) AND origin IN ('generated', 'edited', 'book') AND value <> 0 "
-        "AND own_text <> '' AND instr(own_text, '□') = 0 ORDER BY s.at DESC, s.reply DESC, s.sequence DESC LIMIT ?) "
+        "AND own_text <> '' AND instr(own_text, '□') = 0 "
+        "ORDER BY s.at DESC, reply DESC, sequence DESC LIMIT ?) "
         "ORDER BY at, reply, sequence",
         (*names, NEWEST),
     )

@@ -130,7 +130,7 @@ class Journal:
             return False
         closed = self._closed_options.get(request.task, ())
         kept = without_copies(reply)
-        row = {
+        row: dict[str, Any] = {
             "id": reply.generation,
             "at": now,
             "person": self._hash("person", person),
@@ -184,8 +184,8 @@ class Journal:
         """The reply as `journal_body` keeps it; once its request's words are erased, with copied passages
         blanked."""
         row = self._row(
-            f"SELECT coalesce((SELECT words.body FROM words WHERE words.generation = id AND expires > ?), body), "
-            f"{COLUMNS} FROM generations WHERE id = ?",
+            "SELECT coalesce((SELECT words.body FROM words WHERE words.generation = id AND expires > ?), "
+            f"body), {COLUMNS} FROM generations WHERE id = ?",
             (self._clock(), generation),
         )
         return None if row is None else unpacked(row[0], Beside(*row[1:]))
@@ -297,7 +297,8 @@ class Journal:
     def signals(self) -> Iterator[Signal]:
         """Every standing judgement, oldest first; `person` is a hash."""
         rows = self._db.execute(
-            "SELECT generation, person, kind, value, reason, at FROM current_signals ORDER BY at, reply, sequence"
+            "SELECT generation, person, kind, value, reason, at FROM current_signals "
+            "ORDER BY at, reply, sequence"
         )
         for generation, person, kind, value, reason, at in rows:
             yield Signal(generation, person, kind, value, reason, at)
@@ -423,8 +424,9 @@ class Journal:
         self, generation: str, person: str, kind: str, label: str, value: float, at: float, *, withdrawn: bool
     ) -> None:
         """A fact of the person whose hash this is, within `_writing`."""
-        row = {"id": secrets.token_bytes(ID_BYTES), "generation": generation, "person": person, "kind": kind}
-        row |= {"label": label, "value": value, "reason": "", "at": at, "withdrawn": int(withdrawn)}
+        row: dict[str, object] = {"id": secrets.token_bytes(ID_BYTES), "generation": generation}
+        row |= {"person": person, "kind": kind, "label": label, "value": value, "reason": "", "at": at}
+        row["withdrawn"] = int(withdrawn)
         self._db.execute(_insertion("facts", row), row)
 
     @contextmanager

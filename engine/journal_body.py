@@ -4,7 +4,8 @@
     assert unpacked(kept, beside) == as_kept(reply)
 
 A reply is written again from its seed (`Engine.replay`), so of drafts that were not chosen no latents are
-kept, and their scores to four digits, their log-probabilities to two. All that belongs to the chosen one comes back bit for bit.
+kept, their scores to four digits, their log-probabilities to two. All that belongs to the chosen one comes
+back bit for bit.
 
     1  2     one byte: this form; numbers out of the ordinary go into the first (`journal_body_json`)
     2  what  which of `Beside` are to be had from the row
@@ -146,7 +147,9 @@ def _packed(reply: Reply, beside: Beside) -> bytes:
     text = json.dumps(head, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     heading = press.compress(text.encode("utf-8", "surrogatepass")) + press.flush()
     numbers = draft_bytes.numbers(drafts, names, chosen, reply.propensity, (reply.seed, tenths))
-    texts = draft_bytes.texts([draft.text for place, draft in enumerate(drafts) if place != chosen or not same[5]])
+    texts = draft_bytes.texts(
+        [draft.text for place, draft in enumerate(drafts) if place != chosen or not same[5]]
+    )
     known_bits = sum(1 << place for place, is_same in enumerate(same) if is_same)
     return b"".join(
         (_SECOND, bytes((known_bits, len(drafts))), struct.pack("<H", len(heading)), heading, numbers, texts)
@@ -236,7 +239,8 @@ def _whole_form(kept: Mapping[str, Any], lines: tuple[str, ...]) -> dict[str, An
     wanted, tones = ([[_TONE[one] for one in line] for line in letters] for letters in values.pop("marks"))
     written = values.pop("written", [list(line) for line in lines])
     rhymes, wrong = dict(map(tuple, values.pop("rhymes"))), set(values.pop("wrong"))
-    marks, place = [], 0
+    marks: list[list[dict[str, Any]]] = []
+    place = 0
     for line, wants, has in zip(written, wanted, tones, strict=True):
         marks.append([])
         for character, want, tone in zip(line, wants, has, strict=True):

@@ -42,7 +42,8 @@ def choices(journal: Journal, since: float, most: int, tasks: Collection[str]) -
     """
     size = 2 * most
     while True:  # until enough of those that come first were chosen among drafts
-        found, more = _first(journal, since, size, tasks), []
+        found = _first(journal, since, size, tasks)
+        more: list[LoggedChoice] = []
         for number in found:
             if len(more) < most and (choice := _choice(journal, number)) is not None:
                 more.append(choice)

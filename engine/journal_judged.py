@@ -15,6 +15,7 @@ from engine.journal_rows import JudgedText
 
 _BITS = 2**64 - 1
 
+
 def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     """At most `most` standing judgements other than 0, in order of time.
 

@@ -90,9 +90,10 @@ _VIEWS = (
     f"CREATE VIEW facts AS SELECT j.id, {_FACT}, j.withdrawn FROM judgements AS j {_NAMED}",
     "CREATE VIEW messages AS SELECT CAST(m.id AS TEXT) AS id, r.id AS generation "
     "FROM sent AS m JOIN replies AS r ON r.number = m.generation",
-    "CREATE VIEW generations AS SELECT r.number, r.id, r.at, p.person, l.surface, l.guild, l.channel, k.task, "
-    "d.options, d.locale, k.model, k.reward_model, k.origin, r.own_text, r.request_hash, r.text_hash, r.body, "
-    "d.arm, d.control, r.latent FROM replies AS r JOIN persons AS p ON p.number = r.who "
+    "CREATE VIEW generations AS SELECT r.number, r.id, r.at, p.person, l.surface, l.guild, l.channel, "
+    "k.task, d.options, d.locale, k.model, k.reward_model, k.origin, r.own_text, r.request_hash, "
+    "r.text_hash, r.body, d.arm, d.control, r.latent "
+    "FROM replies AS r JOIN persons AS p ON p.number = r.who "
     "JOIN places AS l ON l.number = r.place JOIN sorts AS k ON k.number = r.sort "
     "JOIN draws AS d ON d.number = r.draw",
 )
@@ -125,14 +126,15 @@ _GONE_PERSON = (
 _INTO_VIEWS = {
     "generations_come INSTEAD OF INSERT ON generations": (
         *map(_known, NAMES),
-        "INSERT INTO replies (id, at, who, place, sort, draw, own_text, request_hash, text_hash, latent, body) "
-        f"VALUES (NEW.id, NEW.at, {', '.join(map(_number, NAMES))}, NEW.own_text, NEW.request_hash, "
+        "INSERT INTO replies (id, at, who, place, sort, draw, own_text, request_hash, text_hash, latent, "
+        f"body) VALUES (NEW.id, NEW.at, {', '.join(map(_number, NAMES))}, NEW.own_text, NEW.request_hash, "
         "NEW.text_hash, NEW.latent, NEW.body)",
     ),
     "facts_come INSTEAD OF INSERT ON facts": (
         _known("persons"),
         "INSERT INTO judgements (generation, sequence, id, who, kind, label, value, reason, at, withdrawn) "
-        f"VALUES ({_REPLY}, (SELECT coalesce(max(sequence), 0) + 1 FROM judgements WHERE generation = {_REPLY}), "
+        f"VALUES ({_REPLY}, "
+        f"(SELECT coalesce(max(sequence), 0) + 1 FROM judgements WHERE generation = {_REPLY}), "
         f"NEW.id, {_number('persons')}, "
         f"CASE NEW.kind {' '.join(f'WHEN {kind!r} THEN {n}' for n, kind in enumerate(KINDS))} END, "
         "NEW.label, NEW.value, nullif(NEW.reason, ''), NEW.at, NEW.withdrawn)",
@@ -144,8 +146,8 @@ _OF_ROWS = {
         "SELECT raise(ABORT, 'facts are append-only')",
     ),
     "judgements_go AFTER DELETE ON judgements": (
-        "DELETE FROM tastes WHERE channel = (SELECT channel FROM replies JOIN places ON places.number = place "
-        "WHERE replies.number = OLD.generation)",
+        "DELETE FROM tastes WHERE channel = (SELECT channel FROM replies AS r "
+        "JOIN places ON places.number = place WHERE r.number = OLD.generation)",
         _GONE_PERSON,
     ),
     "replies_go AFTER DELETE ON replies": (
@@ -154,7 +156,9 @@ _OF_ROWS = {
         "DELETE FROM places WHERE number = OLD.place "
         "AND NOT EXISTS (SELECT 1 FROM replies WHERE place = OLD.place)",
     ),
-    "replies_come AFTER INSERT ON replies": ("UPDATE sorts SET replies = replies + 1 WHERE number = NEW.sort",),
+    "replies_come AFTER INSERT ON replies": (
+        "UPDATE sorts SET replies = replies + 1 WHERE number = NEW.sort",
+    ),
 }
 
 
@@ -189,12 +193,12 @@ def take_over(db: Database) -> None:
     for sql in (
         "INSERT INTO persons (person) SELECT person FROM old_generations UNION SELECT person FROM old_facts",
         *(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT DISTINCT {', '.join(names)} FROM old_generations"
-            for table, names in NAMES.items()
+            f"INSERT INTO {table} ({names}) SELECT DISTINCT {names} FROM old_generations"
+            for table, names in ((table, ", ".join(names)) for table, names in NAMES.items())
             if table != "persons"
         ),
-        "INSERT INTO replies (number, id, at, who, place, sort, draw, own_text, request_hash, text_hash, latent, "
-        f"body) SELECT rowid, id, at, {', '.join(_number(table, 'o') for table in NAMES)}, own_text, "
+        "INSERT INTO replies (number, id, at, who, place, sort, draw, own_text, request_hash, text_hash, "
+        f"latent, body) SELECT rowid, id, at, {', '.join(_number(table, 'o') for table in NAMES)}, own_text, "
         "first_bytes(request_hash), "
         "first_bytes(text_hash), latent, body FROM old_generations AS o ORDER BY rowid",
         INDICES[0],
@@ -205,8 +209,8 @@ def take_over(db: Database) -> None:
         "o.label, o.value, nullif(o.reason, ''), o.at, o.withdrawn "
         "FROM old_facts AS o JOIN replies AS r ON r.id = o.generation ORDER BY r.number, o.sequence",
         "INSERT INTO sent (id, generation) SELECT iif(CAST(CAST(m.id AS INTEGER) AS TEXT) = m.id, "
-        "CAST(m.id AS INTEGER), m.id), r.number FROM old_messages AS m JOIN replies AS r ON r.id = m.generation "
-        "ORDER BY 1",
+        "CAST(m.id AS INTEGER), m.id), r.number FROM old_messages AS m "
+        "JOIN replies AS r ON r.id = m.generation ORDER BY 1",
         # of what was erased the ids of replies have another length
         "INSERT OR IGNORE INTO erased (id) SELECT first_bytes(id) FROM erased WHERE length(id) = 32",
         "DELETE FROM erased WHERE typeof(id) = 'text' AND length(id) = 32",
@@ -228,4 +232,6 @@ def first_bytes(text: str) -> bytes:
 def message_key(message: int | str) -> int | str:
     """A message's id as `sent` has it: Discord's are numbers."""
     text = str(message)
-    return int(text) if text.isascii() and text.isdigit() and str(int(text)) == text and int(text) < 2**63 else text
+    if not (text.isascii() and text.isdigit()) or (text != "0" and text[0] == "0"):
+        return text
+    return int(text) if int(text) < 2**63 else text

@@ -76,8 +76,8 @@ def _unite(journal: Journal) -> Merged:
     before = _rows(journal)
     run(
         f"INSERT INTO generations ({_REPLY}) SELECT {_REPLY} FROM other.generations AS theirs "
-        f"WHERE id NOT IN {_ERASED} AND NOT EXISTS (SELECT 1 FROM main.replies AS here WHERE here.id = theirs.id) "
-        "ORDER BY number"
+        f"WHERE id NOT IN {_ERASED} "
+        "AND NOT EXISTS (SELECT 1 FROM main.replies AS here WHERE here.id = theirs.id) ORDER BY number"
     )
     run(
         "INSERT OR IGNORE INTO sent SELECT theirs.id, here.number FROM other.sent AS theirs "
@@ -86,8 +86,10 @@ def _unite(journal: Journal) -> Merged:
     )
     run(
         f"INSERT INTO facts ({_FACT}) SELECT {_FACT} FROM other.facts AS theirs "
-        f"WHERE id NOT IN {_ERASED} AND EXISTS (SELECT 1 FROM main.replies AS r WHERE r.id = theirs.generation) "
-        "AND NOT EXISTS (SELECT 1 FROM main.replies AS r JOIN main.judgements AS here ON here.generation = r.number "
+        f"WHERE id NOT IN {_ERASED} "
+        "AND EXISTS (SELECT 1 FROM main.replies AS r WHERE r.id = theirs.generation) "
+        "AND NOT EXISTS (SELECT 1 FROM main.replies AS r "
+        "JOIN main.judgements AS here ON here.generation = r.number "
         "WHERE r.id = theirs.generation AND here.id = theirs.id) ORDER BY reply, sequence"
     )
     generations, facts = (now - then for now, then in zip(_rows(journal), before, strict=True))

@@ -88,8 +88,8 @@ def feedback_report(
     which = None if guild is None else journal._hash("guild", guild)
     rows = journal._db.execute(
         "SELECT by, name, sum(people), sum(judged), sum(liked), sum(judged2), sum(both), sum(liked2) "
-        f"FROM cells WHERE judged > 0 AND by <> :sort AND {'by <> :channel' if guild is None else 'guild = :guild'} "
-        "GROUP BY by, name",
+        "FROM cells WHERE judged > 0 AND by <> :sort "
+        f"AND {'by <> :channel' if guild is None else 'guild = :guild'} GROUP BY by, name",
         {"guild": which, "channel": "channel", "sort": SORT},
     ).fetchall()
     known = {journal._hash("channel", channel): channel for channel in channels}

@@ -98,14 +98,20 @@ def review_queue(
         "AND own_text <> '' ORDER BY number DESC LIMIT :pool"
     )
     rows = journal._db.execute(
-        f"SELECT locale, at, channel, body, {NEWEST_MESSAGE}, {COLUMNS} FROM generations WHERE number IN ({latest})",
+        f"SELECT locale, at, channel, body, {NEWEST_MESSAGE}, {COLUMNS} FROM generations "
+        f"WHERE number IN ({latest})",
         {"guild": None if guild is None else journal._hash("guild", guild), "pool": POOL},
     ).fetchall()
     rows += _besides(journal, set(told) - {row[5] for row in rows})
     found: list[tuple[float, float, Candidate]] = []
     for locale, at, channel, body, message, *columns in rows:
         beside = Beside(*columns)
-        generation, task, own_text, ranked = beside.generation, beside.task, beside.own_text, beside.reward_model
+        generation, task, own_text, ranked = (
+            beside.generation,
+            beside.task,
+            beside.own_text,
+            beside.reward_model,
+        )
         if not own_text or (guild is not None and channel and channel not in known):
             continue
         judged = Counter[str]()
@@ -234,7 +240,8 @@ def agreement(journal: Journal, guild: str | None = None) -> Agreement:
         "SELECT generation, person, coalesce(reason, ''), withdrawn, max(sequence) FROM judgements AS j "
         "JOIN replies AS r ON r.number = generation JOIN places AS l ON l.number = place "
         "JOIN persons AS p ON p.number = j.who "
-        f"WHERE kind = {KINDS.index('review')} AND (:guild IS NULL OR guild = :guild) GROUP BY generation, j.who",
+        f"WHERE kind = {KINDS.index('review')} AND (:guild IS NULL OR guild = :guild) "
+        "GROUP BY generation, j.who",
         {"guild": None if guild is None else journal._hash("guild", guild)},
     )
     by_reply: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -124,7 +124,8 @@ def named(db: Database, table: str, rows: Iterable[tuple[object, ...]]) -> list[
     numbers = []
     for row in rows:
         marks = ", ".join("?" * len(row))
-        numbers.append(db.conn.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row).lastrowid)
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING number"
+        numbers.append(int(db.conn.execute(sql, row).fetchone()[0]))
     db.conn.commit()
     return numbers
 
@@ -163,7 +164,6 @@ def journal(generations: int, folder: Path | None = None) -> Iterator[Measuremen
             names = iter(
                 opened._db.execute("SELECT id FROM generations ORDER BY text_hash LIMIT 1000").fetchall()
             )
-
 
             def react() -> object:
                 return opened.react(Fact(next(names)[0], "9", "reaction", 1.0, "👍"))

@@ -84,8 +84,8 @@ def _noted(row: str) -> Iterator[str]:
         f"UPDATE counting SET (judged, had) = (SELECT {sums} FROM cells AS c "
         f"CROSS JOIN tallies AS t ON t.cell = c.id AND t.who = {row}.who "
         "CROSS JOIN sorts AS k ON k.number = CAST(c.name AS INTEGER) "
-        f"WHERE c.guild = counting.guild AND c.by = '{SORT}' AND CASE counting.by {name} END = counting.name) "
-        f"WHERE by NOT IN ({kept})"
+        f"WHERE c.guild = counting.guild AND c.by = '{SORT}' "
+        f"AND CASE counting.by {name} END = counting.name) WHERE by NOT IN ({kept})"
     )
 
 
@@ -130,7 +130,9 @@ def _any_kind(row: str, sign: str) -> Iterator[str]:
         f"dislikes = dislikes {sign} (s.value < 0) FROM (SELECT value {stands}) AS s "
         f"WHERE number = (SELECT sort FROM replies WHERE number = {row}.generation)"
     )
-    yield f"UPDATE persons SET judged = judged {sign} 1 WHERE number = {row}.who AND EXISTS (SELECT 1 {stands})"
+    yield (
+        f"UPDATE persons SET judged = judged {sign} 1 WHERE number = {row}.who AND EXISTS (SELECT 1 {stands})"
+    )
 
 
 def create(db: Database) -> None:
@@ -175,8 +177,8 @@ def count_anew(db: Database) -> None:
     )
     db.execute("UPDATE persons SET judged = 0")
     db.execute(
-        "UPDATE persons SET judged = c.judged FROM (SELECT who, count(*) AS judged FROM counted GROUP BY who) "
-        "AS c WHERE persons.number = c.who"
+        "UPDATE persons SET judged = c.judged "
+        "FROM (SELECT who, count(*) AS judged FROM counted GROUP BY who) AS c WHERE persons.number = c.who"
     )
     for way in WAYS:
         db.execute(

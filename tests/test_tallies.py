@@ -13,15 +13,17 @@ from engine.values import Request
 from tests.replies import reply
 
 NAME = (  # a sort's number is its file's own
-    "CASE by WHEN 'sort' THEN (SELECT task || model || origin || reward_model FROM sorts WHERE number = name) "
-    "ELSE name END"
+    "CASE by WHEN 'sort' THEN (SELECT task || model || origin || reward_model FROM sorts "
+    "WHERE number = name) ELSE name END"
 )
 CELLS = f"SELECT guild, by, {NAME}, people, judged, liked, judged2, both, liked2 FROM cells WHERE judged > 0"
 TALLIES = (
     f"SELECT guild, by, {NAME}, person, t.judged, t.liked FROM tallies AS t JOIN cells AS c ON c.id = t.cell "
     "JOIN persons AS p ON p.number = t.who"
 )
-SORTS = "SELECT task, model, reward_model, origin, replies, signals, likes, dislikes FROM sorts WHERE replies > 0"
+SORTS = (
+    "SELECT task, model, reward_model, origin, replies, signals, likes, dislikes FROM sorts WHERE replies > 0"
+)
 PERSONS = "SELECT person, judged FROM persons"
 
 
