@@ -3,7 +3,8 @@
 Knows: how replies, the words of requests and people's judgements are kept, for how long, and how
 everything of a person is erased. Does not know: Discord, models, what a judgement is used for.
 
-Facts are appended as they happened; the view `current_signals` says what stands. Requests' words
+Facts are appended as they happened; the view `current_signals` says what stands. Rows hold numbers in place
+of names (engine/journal_tables.py); the views `generations` and `facts` read with names. Requests' words
 (and passages that a reply copied from them) live only in the table `words` and are erased after
 `keep_words_hours`; from then on a keyed hash is left, enough to tell that a request is given again.
 
@@ -31,12 +32,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
-from engine import migrations
 from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
-from engine.journal_body import COLUMNS, Beside, as_json, packed, unpacked
+from engine.journal_body import COLUMNS, Beside, packed, unpacked
+from engine.journal_file import opened
 from engine.journal_rows import (
     REASON_LIMIT,
     Counts,
@@ -56,11 +55,6 @@ __all__ = ["REASON_LIMIT", "Counts", "Fact", "Forgotten", "Journal", "JudgedText
 
 EXPIRY_SECONDS = 60.0
 """While replies are recorded, expired words are looked for this often at most."""
-BUSY_MILLISECONDS = 30_000
-"""How long one write waits for another process (the command line beside the bot)."""
-
-PAGE_BYTES = 8192
-"""Replies are some 700 bytes and do not stretch over pages: of smaller ones more would stay empty."""
 
 
 class Journal:
@@ -84,7 +78,7 @@ class Journal:
         self._keep_seconds = keep_words_hours * 3600.0
         self._closed_options = closed_options or {}
         self._clock = clock
-        self._db = _open(self.path)
+        self._db = opened(self.path)
         try:
             self._key = self._secret()
             self._last_expiry = -math.inf
@@ -451,45 +445,6 @@ class Journal:
             self._log_holds_erased = row is None or bool(row[0])
         except sqlite3.OperationalError:  # a query of our own is still being read
             self._log_holds_erased = True
-
-
-def _open(path: Path) -> Database:
-    """Open the file with today's schema. Raises JournalUnreadable."""
-    connection: sqlite3.Connection | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # others on the machine do not read it
-        connection = sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000)
-        connection.create_function("reply_json", -1, as_json, deterministic=True)
-        db = Database(connection, execute_plugins=False)
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file; another's stays what it is
-        _enable_wal(db)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-            db.execute(f"PRAGMA {pragma}")
-        newer = migrations.unknown_to_us(db)
-        if newer:
-            raise sqlite3.DatabaseError(f"a newer Moyou wrote it: {newer[-1]}")
-        migrations.apply(db)
-        db.execute("BEGIN IMMEDIATE")  # whether it can be written shows here, not at the first reply
-        db.rollback()
-        return db
-    except (sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise JournalUnreadable(file=path, reason=reason) from error
-
-
-def _enable_wal(db: Database) -> None:
-    # Two processes that open a new file at once: SQLite refuses this one at once instead of waiting.
-    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
-    while True:
-        try:
-            return db.enable_wal()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
 
 
 def _insertion(view: str, row: Mapping[str, object]) -> str:

@@ -19,7 +19,10 @@ from engine.values import Request
 from tests.replies import reply
 from tests.test_migrations import insert
 
-SIGNALS = "SELECT generation, person, kind, label, value, reason, at FROM current_signals ORDER BY generation, person"
+SIGNALS = (
+    "SELECT generation, person, kind, label, value, reason, at FROM current_signals "
+    "ORDER BY generation, person, at"
+)
 REPLIES = (
     "SELECT id, at, person, surface, guild, channel, task, options, locale, model, reward_model, origin, "
     "own_text, body, arm, control, latent FROM generations ORDER BY id"
@@ -95,6 +98,7 @@ def test_an_older_journal_says_the_same_afterwards(tmp_path: Path) -> None:
         assert journal._db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         left = journal._db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'old%'").fetchall()
         assert left == []
+        assert journal._db.execute("PRAGMA freelist_count").fetchall() == [(0,)]
         [(by_hand,)] = journal._db.execute("SELECT count(*) FROM current_signals").fetchall()
         assert journal.counts().signals == by_hand
 
