@@ -13,7 +13,11 @@ import json
 from engine.journal import Journal
 from engine.journal_rows import JudgedText
 
-_BITS = 2**64 - 1
+_PRIME = 2**31 - 1
+_MIXED = f"((generation * 48271 + who * 16807) % {_PRIME})"
+_PLACE = f"({_MIXED} * {_MIXED} % {_PRIME})"
+"""Where a judgement stands in an order that has nothing to do with it, from 0 to below `_PRIME`. SQLite works
+it out before anything else, so of the many that come too late nothing more is asked."""
 
 
 def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
@@ -23,18 +27,9 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     ones are taken from one tuning to the next. Fixed sentences and extracts teach nothing and are left out,
     also from those taken; so a little fewer than `most` may come.
     """
-    taken: list[tuple[int, int, int]] = []
-    for reply, sequence, who in journal._db.execute(
-        "SELECT generation, sequence, who FROM standing WHERE value <> 0"
-    ):
-        order = _shuffled(reply, who), reply, sequence
-        if len(taken) < most:
-            heapq.heappush(taken, order)
-        elif order > taken[0]:
-            heapq.heapreplace(taken, order)
     rows = [
         row
-        for place in sorted(place for _, *place in taken)
+        for _, *place in sorted(_first(journal, most), key=lambda one: one[1:])
         for row in journal._db.execute(
             "SELECT g.id, task, own_text, value, f.person, f.at, options, model, reply, sequence "
             "FROM facts AS f JOIN generations AS g ON g.number = reply WHERE reply = ? AND sequence = ? "
@@ -49,8 +44,17 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     ]
 
 
-def _shuffled(reply: int, who: int) -> int:
-    """A number that depends on both in no simple way (as in splitmix64)."""
-    mixed = (reply * 0x9E3779B97F4A7C15 + who * 0xC2B2AE3D27D4EB4F) & _BITS
-    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _BITS
-    return mixed ^ mixed >> 31
+def _first(journal: Journal, most: int) -> list[tuple[int, int, int]]:
+    """The place in the order, the reply and the fact of those that come first."""
+    signals = journal.counts().signals
+    below = _PRIME
+    if signals > 2 * most:
+        below = _PRIME * 2 * most // signals  # about twice as many as are wanted
+    while True:
+        rows = journal._db.execute(
+            f"SELECT {_PLACE}, generation, sequence FROM standing WHERE {_PLACE} < ? AND value <> 0", (below,)
+        )
+        taken = heapq.nsmallest(most, rows)
+        if len(taken) == most or below == _PRIME:
+            return taken
+        below = min(_PRIME, 4 * below)
