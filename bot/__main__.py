@@ -25,7 +25,7 @@ from bot.settings import Settings
 from bot.supervisor import supervise
 from bot.tending import Tending
 from bot.wording import say, sentence_of
-from engine import JournalThread, MoyouError, forget_old, settle_trial
+from engine import JournalThread, MoyouError, erase_old, forget_old, settle_trial
 
 log = logging.getLogger("bot")
 
@@ -114,6 +114,8 @@ async def _forget_old(journal: JournalThread, settings: Settings) -> None:
     gone = await journal(forget_old, settings.keep_days)
     if gone.generations:
         log.info("erased %d replies that were older than %g days", gone.generations, settings.keep_days)
+    if await asyncio.to_thread(erase_old, settings.backups, settings.keep_backups_days):
+        log.info("erased backups that were older than %g days", settings.keep_backups_days)
 
 
 async def _settle_trial(journal: JournalThread, settings: Settings) -> None:

@@ -1,8 +1,8 @@
 """`/moyou-status`: what the people who run a server see of Moyou, from within Discord.
 
 Knows: the journal's counts, the engine's state and what was reported in the server as one private message,
-for those who may manage the server. Does not know: reviews, tuning and promotion, which are done in the
-console and on the command line.
+for those who may manage the server; of reports only those of channels that they may read themselves.
+Does not know: reviews, tuning and promotion, which are done in the console and on the command line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from bot.answering import Answering, guarded
 from bot.installs import in_servers
 from bot.reasons import report_words
 from bot.rendering import shortened
+from bot.review import readable_channels
 from bot.splitting import split
 from bot.translator import words
 from bot.wording import say
 from engine import Counts, Journal, Report, reports
 
 MOST_REPORTS = 10
+MOST_COUNTED = 1000
+"""Reported replies that are looked through for those open to the asker."""
 SHOWN_WORDS = 60
 
 
@@ -36,11 +39,10 @@ def status_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
             locale = str(interaction.locale)
             counts = await answering.journal(Journal.counts)
             text = status_text(counts, answering.engine.status(), locale)
-            guild = interaction.guild
-            if guild is not None:
-                places = [str(channel.id) for channel in (*guild.channels, *guild.threads)]
-                found = await answering.journal(reports, str(guild.id), places, MOST_REPORTS)
-                text += "".join(f"\n{row}" for row in report_rows(found, guild.id, locale))
+            if interaction.guild is not None:
+                found, hidden = await _reports(interaction, interaction.guild, answering)
+                rows = report_rows(found, interaction.guild.id, locale, hidden)
+                text += "".join(f"\n{row}" for row in rows)
             parts = split(text)
             await interaction.edit_original_response(content=parts[0])
             for part in parts[1:]:
@@ -54,9 +56,27 @@ def status_command(answering: Answering) -> app_commands.Command[Any, ..., Any]:
     return command
 
 
-def report_rows(found: Sequence[Report], guild_id: int, locale: str) -> list[str]:
-    """What was reported in a server, a line for each reply and one for each report of it."""
-    if not found:
+async def _reports(
+    interaction: discord.Interaction[Any], guild: discord.Guild, answering: Answering
+) -> tuple[Sequence[Report], int]:
+    """The newest reports of replies that the asker may read, and how many others there are.
+
+    Of a place that is no channel or open thread today nothing says who may read it: it is closed to all but
+    administrators, who read everything.
+    """
+    if interaction.permissions.administrator:
+        places = [str(channel.id) for channel in (*guild.channels, *guild.threads)]
+        return await answering.journal(reports, str(guild.id), places, MOST_REPORTS), 0
+    places = list(readable_channels(interaction))
+    found = await answering.journal(reports, str(guild.id), places, MOST_COUNTED)
+    open_to_them = [report for report in found if report.channel]
+    return open_to_them[:MOST_REPORTS], len(found) - len(open_to_them)
+
+
+def report_rows(found: Sequence[Report], guild_id: int, locale: str, hidden: int = 0) -> list[str]:
+    """What was reported in a server, a line for each reply and one for each report of it; `hidden`: how many
+    replies more, of which nothing is told."""
+    if not found and not hidden:
         return []
     rows = [say("status.reports", locale, count=len(found))]
     for report in found:
@@ -71,6 +91,8 @@ def report_rows(found: Sequence[Report], guild_id: int, locale: str) -> list[str
             names, said = report_words(reason, locale)
             shown = " · ".join(filter(None, [names, escape_markdown(said)]))
             rows += [f"  - {shown}"] if shown else []
+    if hidden:
+        rows.append("-# " + say("status.reports_hidden", locale, count=hidden))
     return rows
 
 

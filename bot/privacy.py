@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, cast
 
 import discord
@@ -18,11 +18,12 @@ from discord import app_commands
 
 from bot.answering import Answering, guarded
 from bot.installs import anywhere
+from bot.settings import Settings
 from bot.shards import all_here
 from bot.style import style_line
 from bot.translator import words
 from bot.wording import say
-from engine import Journal, Kept, Manner, belongings, kept_of, manner_of
+from engine import Journal, Kept, Manner, belongings, held_until, kept_of, manner_of
 
 FILE = "moyou-mine.json"
 LARGEST = 8_000_000
@@ -66,7 +67,7 @@ async def policy(interaction: discord.Interaction[Any], answering: Answering) ->
         [
             say("privacy.policy", locale, kept=kept, state=state),
             kept_text(mine, locale),
-            say("privacy.limits", locale, days=days_text(answering.settings.keep_days, locale)),
+            limits_text(answering.settings, locale),
         ]
     )
     text += await _elsewhere(answering, locale)
@@ -91,9 +92,17 @@ def kept_text(kept: Kept, locale: str) -> str:
     )
 
 
-def days_text(days: float, locale: str) -> str:
-    """How long replies and judgements are kept."""
-    return say("privacy.days", locale, days=f"{days:g}") if days else say("privacy.for_good", locale)
+def limits_text(settings: Settings, locale: str) -> str:
+    """How long replies and judgements are kept, and backups of them."""
+    days = settings.keep_days
+    kept = say("privacy.days", locale, days=f"{days:g}") if days else say("privacy.for_good", locale)
+    return say("privacy.limits", locale, days=kept, backups=f"{settings.keep_backups_days:g}")
+
+
+async def backups_text(settings: Settings, locale: str, time_as: Callable[[float], str]) -> str:
+    """Until when backups may hold who is forgotten now; "" where there are none."""
+    until = await asyncio.to_thread(held_until, settings.backups, settings.keep_backups_days)
+    return "" if until is None else say("privacy.backups", locale, until=time_as(until))
 
 
 async def _elsewhere(answering: Answering, locale: str) -> str:
@@ -148,6 +157,8 @@ class PrivacyButton(
             else:
                 gone = await answering.journal(Journal.forget, person)
                 text = say("privacy.forgotten", locale, generations=gone.generations, facts=gone.facts)
+                backups = await backups_text(answering.settings, locale, lambda at: f"<t:{at:.0f}:f>")
+                text += f"\n{backups}" if backups else ""
                 text += await _elsewhere(answering, locale)
                 await interaction.response.edit_message(content=text, view=None)
 

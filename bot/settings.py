@@ -35,6 +35,7 @@ DEFAULTS: Mapping[str, str] = {
     "MOYOU_KEEP_WORDS_HOURS": "24",
     "MOYOU_KEEP_LEFT_DAYS": "30",
     "MOYOU_KEEP_DAYS": "730",
+    "MOYOU_KEEP_BACKUPS_DAYS": "30",
     "MOYOU_WORKERS": "32",
     "MOYOU_QUEUE": "512",
     "MOYOU_DEADLINE": "30",
@@ -82,6 +83,7 @@ class Settings:
     keep_words_hours: float = 24.0
     keep_left_days: float = 30.0
     keep_days: float = 730.0
+    keep_backups_days: float = 30.0
     workers: int = 32
     queue: int = 512
     deadline: float = 30.0
@@ -98,6 +100,11 @@ class Settings:
     def journal(self) -> Path:
         """The journal's file: the one to back up."""
         return self.data / "journal.db"
+
+    @property
+    def backups(self) -> Path:
+        """The folder of the journal's copies that `python -m engine backup` makes."""
+        return self.data / "backups"
 
     @property
     def tuned(self) -> Path:
@@ -144,6 +151,7 @@ class Settings:
             keep_words_hours=reader.read("MOYOU_KEEP_WORDS_HOURS", _number(0, 720)),
             keep_left_days=reader.read("MOYOU_KEEP_LEFT_DAYS", _number(0, 3650)),
             keep_days=reader.read("MOYOU_KEEP_DAYS", _number(0, 36500)),
+            keep_backups_days=reader.read("MOYOU_KEEP_BACKUPS_DAYS", _number(1, 365)),
             workers=reader.read("MOYOU_WORKERS", _whole(1, 256)),
             queue=reader.read("MOYOU_QUEUE", _whole(1, 10_000)),
             deadline=reader.read("MOYOU_DEADLINE", _number(1, 600)),

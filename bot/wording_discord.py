@@ -189,6 +189,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "**举报**（最近 {count} 条；设了接收举报的频道，就会直接送到那里：`/settings`）",
         "**Reports** (the last {count}; a channel for them is chosen with `/settings`)",
     ),
+    "status.reports_hidden": (
+        "另有 {count} 条回复被举报，在你读不到、已归档或已经没有的频道里；有“管理员”权限的人看得到。",
+        "{count} more were reported in channels that are not open to you, archived or gone; who has "
+        "Administrator sees them.",
+    ),
     "status.waiting": ("排队等候 {waiting} 个，最多 {queue} 个", "waiting: {waiting} of at most {queue}"),
     # --- privacy
     "privacy.description": (
@@ -228,9 +233,9 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "privacy.mine_nothing": ("现在没有留着你的任何东西。", "Nothing of you is kept now."),
     "privacy.limits": (
-        "回复和评价{days}。忘记你以后，下一个调优的模型里也不再有你的评价；主人自己做的备份最多留 30 天。",
+        "回复和评价{days}。忘记你以后，下一个调优的模型里也不再有你的评价；备份最多留 {backups} 天。",
         "Replies and judgements are kept {days}. Once you are forgotten, the next tuned model is made "
-        "without your judgements; backups that the owner makes go after 30 days at most.",
+        "without your judgements; backups are kept for {backups} days at most.",
     ),
     "privacy.days": ("保留 {days} 天就删除", "for {days} days and then erased"),
     "privacy.for_good": ("一直保留", "for good"),
@@ -262,5 +267,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "privacy.forgotten": (
         "已经忘记：{generations} 条回复，{facts} 个评价。",
         "Forgotten: {generations} replies, {facts} judgements.",
+    ),
+    "privacy.backups": (
+        "备份里可能还有你，最后一份在 {until} 删除。",
+        "Backups may still hold you; the last of them is erased on {until}.",
     ),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from engine.backups import erase_old, held_until
 from engine.belongings import Kept, belongings, deletions, forget_old, kept_of
 from engine.emoji_values import MOST_EMOJI, USUAL_EMOJI, emoji_label, emoji_values_in, emoji_values_text
 from engine.errors import (
@@ -280,12 +281,14 @@ __all__ = [
     "emoji_label",
     "emoji_values_in",
     "emoji_values_text",
+    "erase_old",
     "export",
     "feedback_report",
     "forget_guild",
     "forget_left_guilds",
     "forget_old",
     "guild_settings",
+    "held_until",
     "kept_of",
     "leave_out",
     "left_out",

@@ -440,5 +440,18 @@ def merge(files: tuple[Path, ...], journal: Path, as_json: bool) -> None:
         show({"file": str(file), "generations": merged.generations, "facts": merged.facts}, as_json)
 
 
+@main.command()
+@journal_option
+@click.option("--into", type=FOLDER, default=DATA / "backups", help="The folder of the copies.")
+@click.option("--keep-days", type=click.FloatRange(1, 365), default=30.0, help="Older copies there go.")
+@as_json
+def backup(journal: Path, into: Path, keep_days: float, as_json: bool) -> None:
+    """Copy the journal, also while it is in use, into a file named by the time; requests' words stay out."""
+    from engine.backups import back_up, erase_old
+
+    file = back_up(journal, into)
+    show({"file": str(file), "bytes": file.stat().st_size, "erased": erase_old(into, keep_days)}, as_json)
+
+
 if __name__ == "__main__":
     main(prog_name="python -m engine")

@@ -113,7 +113,11 @@ def _value(name: str, value: Any) -> Any:
 
 
 def forget_old(journal: Journal, days: float) -> Forgotten:
-    """Erase replies of more than `days` days ago with all that hangs on them; 0: none are too old."""
+    """Erase replies of more than `days` days ago with all that hangs on them; 0: none are too old.
+
+    What people chose goes when it is as old and nothing else of them is here any more: of who left a server
+    nobody tells. Only a refusal stays.
+    """
     generations = facts = 0
     tastes = _with_taste(journal)
     latest = journal._clock() - days * DAY
@@ -140,6 +144,15 @@ def forget_old(journal: Journal, days: float) -> Forgotten:
     if generations:
         for channel in sorted(tastes - _with_taste(journal)):  # they went with the judgements
             learn_tastes(journal, channel)
+    gone_people = 0
+    for table, more in (("manners", ""), ("people", "AND keep = 1")) if days > 0 else ():
+        gone_people += journal._db.execute(
+            f"DELETE FROM {table} WHERE at < ? {more} "
+            f"AND NOT EXISTS (SELECT 1 FROM generations AS g WHERE g.person = {table}.person) "
+            f"AND NOT EXISTS (SELECT 1 FROM facts AS f WHERE f.person = {table}.person)",
+            (latest,),
+        ).rowcount
+    if generations or gone_people:
         journal._empty_log()
     return Forgotten(generations, facts)
 

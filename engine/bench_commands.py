@@ -76,18 +76,27 @@ def summary(data: Path, parts: tuple[str, ...], quick: bool, model: str, as_json
 
 @bench.command()
 @click.option("--seeds", type=click.IntRange(1), default=20, help="Made-up servers.")
-@click.option("--full", is_flag=True, help="Networks as large as the product's; hours instead of minutes.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Networks as large as the product's; hours instead of minutes. With --ratings: every rating.",
+)
 @click.option("--first", type=click.IntRange(0), help="Seed of the first; seeds below 100 were looked at.")
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Processes that share the servers.")
 @click.option("--ratings", type=FOLDER, help="Only: people's ratings in this folder (rating-en-*.jsonl.gz).")
 @as_json
 def loop(seeds: int, first: int | None, full: bool, jobs: int, ratings: Path | None, as_json: bool) -> None:
-    """What people gain by their judgements, on made-up servers whose truth is known."""
+    """What people gain by their judgements, on made-up servers whose truth is known.
+
+    Every level over no learning: choice of decoding, reward model, fine-tuning, taste of a channel, a
+    member's wish for short replies. Fine-tuning is of a model so small that each server trains its own; the
+    shipped one's is `bench fine-tune`, minutes a server.
+    """
     from engine import loop_bench, rating_bench
 
     first = loop_bench.UNSEEN if first is None else first
     found = (
-        rating_bench.ratings(ratings)
+        rating_bench.ratings(ratings, full=full)
         if ratings
         else loop_bench.loop(seeds, first=first, full=full, jobs=jobs)
     )

@@ -63,6 +63,7 @@ _WARMTH = {"steady": 0.7, "lively": 1.3}  # of a tone, times the task's temperat
 _ENDING = {"short": 1.5, "long": -1.5}  # nats that a wished length adds to a text's end
 _PARALLEL_WEIGHT = 0.3  # of 对仗 in the score of a form that asks for it
 
+_ALONE = 2  # times as many drafts of prose where none come from the book
 _SAMPLED = ("temperature", "nucleus", "max_tokens", "no_repeat")  # of a task's decoding
 
 PROSE_MODEL = "talk"
@@ -231,7 +232,7 @@ class Composer:
         if reward is not None:
             drafts = _with_reward(reward, task, drafts)
         if request.length and task.model == "talk" and not task.dial:
-            drafts = _of_length(drafts, request.length)
+            drafts = of_length(drafts, request.length)
         # Of translations the best is sent: people ask what a text means, not for variety.
         chosen, propensity = (0, 1.0) if task.model == "translate" else _choose(drafts, allowed, seed)
         reply = Reply(
@@ -334,7 +335,8 @@ class Composer:
         lean = request.leans.get(model, ())
         if lean and task.model != "translate":
             values["lean"] = list(lean)
-        here = {"drafts": task.decoding.drafts, "spread": task.decoding.spread}
+        drafts = task.decoding.drafts * (_ALONE if task.model == PROSE_MODEL and not self._use_book else 1)
+        here = {"drafts": drafts, "spread": task.decoding.spread}
         return {**values, **here, "book": self._use_book}
 
     # --- verse -------------------------------------------------------------------------------
@@ -429,7 +431,7 @@ def _with_reward(model: RewardModel, task: Task, drafts: Sequence[Draft]) -> lis
     ]
 
 
-def _of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
+def of_length(drafts: Sequence[Draft], wanted: str) -> list[Draft]:
     """The drafts; where short (long) ones are wanted, those longer (shorter) than half of them are lower."""
     lengths = [max(1, len(judge.tokens_of(draft.text))) for draft in drafts]
     middle = statistics.median(lengths)

@@ -135,10 +135,10 @@ def run(
     parts = split(judged)
     _check_enough(judged, parts.training, parts.held_out)
     beside = written_rows(decoder, 200, part=1)
-    likings = _likings(parts.training)
+    likings = likings_of(parts.training)
 
     def taught(config: FineTuneConfig, judgements: Sequence[JudgedText]) -> ConditionalVAE:
-        taught_rows = _teaching(rows, judgements, likings)
+        taught_rows = teaching(rows, judgements, likings)
         model = fine_tune(parent, taught_rows, config, seed, beside=beside)
         return within(parent.model, model, decoder, beside, fine_tune_gate.AIM)[0]
 
@@ -213,7 +213,7 @@ def _check_enough(
             raise OneSided(have=len(judged))
 
 
-def _likings(judged: Sequence[JudgedText]) -> dict[tuple[str, str], tuple[float, float]]:
+def likings_of(judged: Sequence[JudgedText]) -> dict[tuple[str, str], tuple[float, float]]:
     """For each reply and person how far the judgement lies from what this person thinks of the task's
     replies at large, and how much it weighs: by person, not by vote."""
     sums: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -228,7 +228,7 @@ def _likings(judged: Sequence[JudgedText]) -> dict[tuple[str, str], tuple[float,
     }
 
 
-def _teaching(
+def teaching(
     rows: Mapping[str, Row],
     judged: Sequence[JudgedText],
     likings: Mapping[tuple[str, str], tuple[float, float]],

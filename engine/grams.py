@@ -5,6 +5,10 @@ length 1; every weight has a Gaussian prior around 0, and a diagonal Laplace app
 is known. With a few hundred judgements this half learns more than an LSTM can; with thousands the LSTM adds
 the rest.
 
+The length's class is one n-gram among the others. Counting it 1 beside them in every text was tried: on
+ratings of Topical-Chat AUC 0.602 became 0.619 (length alone: 0.621), on the made-up servers of `bench loop`
+best-of-8 lost 0.02 standard deviations; it was left.
+
 Knows: tokens, n-grams, the fit, the variance of a logit. Does not know: the LSTM, people, journals.
 """
 

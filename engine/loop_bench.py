@@ -2,7 +2,7 @@
 
 The code is the product's: people's weights, the reward model, the draw, the gate, the estimates, the live
 test. Only the networks are smaller (16 units, three folds) unless `full`, since every seed trains seven
-sets of them.
+sets of them. The other levels than the reward model's are in `engine.loop_levels`.
 
 Gains are in standard deviations of true worth among the drafts of one request, which is what choosing can
 change; an interval is over seeds (Student's).
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine import estimates, gate, trial, tune
+from engine import estimates, gate, loop_levels, trial, tune
 from engine.choice import blended, propensities
 from engine.errors import TuneError
 from engine.estimates import Replies
@@ -84,7 +84,7 @@ def one_seed(seed: int, config: RewardConfig, sizes: Sequence[int]) -> dict[str,
     found["worse"] = _worse(seed)
     found |= _estimated(seed)
     found |= _tried(seed)
-    return found
+    return found | loop_levels.one_seed(seed)
 
 
 def _people(signals: int) -> int:
@@ -238,15 +238,7 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
     """One line a number, from the rows of all seeds."""
 
     def over(name: str, value: Callable[[dict[str, Any]], float]) -> tuple[str, float]:
-        values = np.array([value(row) for row in rows], float)
-        values = values[~np.isnan(values)]
-        if not len(values):
-            return name, math.nan
-        mean = float(values.mean())
-        if len(values) < 2:
-            return name, mean
-        reach = gate.student(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
-        return f"{name} (95 % interval {mean - reach:.3f} to {mean + reach:.3f})", mean
+        return loop_levels.over(rows, name, value)
 
     least = {200: 0.4, 800: 0.55}
     for size in sizes:
@@ -296,3 +288,4 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
         *over("live test: a better one promoted in 1500 replies", lambda row: row["trial gain"]), "share"
     )
     yield Measurement(*over("live test: replies until then", lambda row: row["trial replies"]), "replies")
+    yield from loop_levels.measurements(rows)

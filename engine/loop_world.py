@@ -183,13 +183,18 @@ class World:
                 )
         return Sent(asked, chosen, propensity, f"p{int(seen[0]):04d}", tuple(judged))
 
+    def judged(self, worth: float, shifted: float = 0.0, text: str = "") -> Sent:
+        """What becomes of a reply of this worth, and of another to those of the other taste."""
+        asked = Asked((text,), np.array([worth]), np.array([shifted]), np.array([_SCORE]))
+        return self.sent(asked, np.ones(1))
+
     def _judgement(self, person: int, asked: Asked, chosen: int) -> float:
         """1, -1, or 0 for no reaction."""
         rng, kind = self._rng, self.kinds[person]
         if kind == "likes all":
             return float(rng.random() < 0.6)
         felt = float(rng.normal()) if self._nothing else float(asked.worth[chosen])
-        if kind == "shifted":
+        if kind == "shifted" and not self._nothing:
             felt = 0.4 * felt + 0.9 * float(asked.shifted[chosen])
         likes = rng.random() < 1 / (
             1 + np.exp(-2.0 * (felt + self._lenient[person] + (0.8 if kind == "generous" else 0.0)))

@@ -50,7 +50,7 @@ def words_of(text: str) -> list[str]:
     return words
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """Rows of vectors as bytes with one scale a row: the cosines of texts move by less than 0.01."""
 
     steps: npt.NDArray[np.int8]  # (N, D)
@@ -71,9 +71,9 @@ class Meaning:
     """Vectors of n-grams (BUCKETS, D) and of `words` (W, D), kept as bytes as in the file."""
 
     def __init__(self, gram_vectors: Vectors, words: Sequence[str], word_vectors: Vectors) -> None:
-        self._set(_Table.of(gram_vectors), words, _Table.of(word_vectors))
+        self._set(Table.of(gram_vectors), words, Table.of(word_vectors))
 
-    def _set(self, gram_table: _Table, words: Sequence[str], word_table: _Table) -> None:
+    def _set(self, gram_table: Table, words: Sequence[str], word_table: Table) -> None:
         self._grams, self._vectors = gram_table, word_table
         self._shared: Vectors | None = None
         self._places = {word: place for place, word in enumerate(words)}
@@ -84,9 +84,9 @@ class Meaning:
         found = cls.__new__(cls)
         with np.load(file or Path(str(files("engine.facts"))) / FILE, allow_pickle=False) as tables:
             found._set(
-                _Table(tables["grams"], tables["gram_scales"]),
+                Table(tables["grams"], tables["gram_scales"]),
                 str(tables["words"]).split("\n"),
-                _Table(tables["vectors"], tables["vector_scales"]),
+                Table(tables["vectors"], tables["vector_scales"]),
             )
         if len(found._grams.steps) != BUCKETS:
             raise ValueError("the n-grams of this file are of another number of buckets")
@@ -127,25 +127,25 @@ class Meaning:
         if thin:
             kept = np.random.default_rng(seed).random(len(rows)) >= thin
             rows, buckets = rows[kept], buckets[kept]
-        total = _unit(_sums(self._grams, rows, buckets, len(texts)))
-        return _unit(total + _unit(self.sums_of_words(texts)))
+        total = unit(sums(self._grams, rows, buckets, len(texts)))
+        return unit(total + unit(self.sums_of_words(texts)))
 
     def word_vectors(self, places: Sequence[int]) -> Vectors:
         """(N, D) unit vectors of the words of these rows, without what all words share."""
         if self._shared is None:
             self._shared = self._vectors.rows(np.arange(len(self._vectors.steps))).mean(0)
-        return _unit(self._vectors.rows(np.array(places, np.int64)) - self._shared)
+        return unit(self._vectors.rows(np.array(places, np.int64)) - self._shared)
 
     def of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) unit vectors of plain texts by their words alone."""
-        return _unit(self.sums_of_words(texts))
+        return unit(self.sums_of_words(texts))
 
     def sums_of_words(self, texts: Sequence[str]) -> Vectors:
         """(N, D) the part of plain texts that their words make, of any length."""
         words = [self.places(text) for text in texts]
         rows = np.repeat(np.arange(len(texts)), [len(places) for places in words])
         places = np.array([place for found in words for place in found], np.int64)
-        return _sums(self._vectors, rows, places, len(texts))
+        return sums(self._vectors, rows, places, len(texts))
 
 
 @functools.cache
@@ -159,7 +159,7 @@ def digest() -> str:
     return hashlib.sha256((Path(str(files("engine.facts"))) / FILE).read_bytes()).hexdigest()[:12]
 
 
-def _sums(table: _Table, rows: Numbers, places: Numbers, count: int) -> Vectors:
+def sums(table: Table, rows: Numbers, places: Numbers, count: int) -> Vectors:
     """(count, D): for each row the sum of its places' vectors. `rows` ascend."""
     if count > _MANY:
         import torch
@@ -180,7 +180,7 @@ def _sums(table: _Table, rows: Numbers, places: Numbers, count: int) -> Vectors:
     return out
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
-    return unit
+    found: Vectors = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
+    return found

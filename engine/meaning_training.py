@@ -163,9 +163,9 @@ def _mutual_information(sentences_as_places: Sequence[Numbers], count: int) -> T
 class Encoder(nn.Module):
     """Texts as n-gram buckets and a sum of words' vectors (N, D) → unit vectors (N, D)."""
 
-    def __init__(self, rarity: Tensor, size: int) -> None:
+    def __init__(self, rarity: Tensor, size: int, buckets: int = BUCKETS) -> None:
         super().__init__()
-        self.grams = nn.EmbeddingBag(BUCKETS, size, mode="sum", sparse=True)
+        self.grams = nn.EmbeddingBag(buckets, size, mode="sum", sparse=True)
         nn.init.normal_(self.grams.weight, std=0.1)
         self.project = nn.Linear(size, size, bias=False)
         nn.init.orthogonal_(self.project.weight)

@@ -54,7 +54,8 @@ LEAST_SIGNAL = 0.02
 
 @dataclass(frozen=True, slots=True)
 class RewardConfig:
-    """Sizes and the fit. `length` is in tokens: longer texts are read to there."""
+    """Sizes and the fit. `length` is in tokens: longer texts are read to there. `patience`: epochs without
+    gain after which a network learns no more; 0: it goes through all of them."""
 
     embedding: int = 64
     units: int = 128
@@ -65,6 +66,7 @@ class RewardConfig:
     rate: float = 2e-3
     dropout: float = 0.2
     folds: int = 5
+    patience: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +362,7 @@ def _train(
     optimizer = torch.optim.Adam(network.parameters(), lr=config.rate, fused=True)
     best, best_loss = copy.deepcopy(network.state_dict()), math.inf
     lengths = np.array([len(ids) for ids in encoded])
+    waited = 0
     for _ in range(config.epochs):
         network.train()
         for places in _batches(train, lengths, config.batch, draw):
@@ -376,7 +379,9 @@ def _train(
         logits = _read(network, [encoded[place] for place in check])
         now = float(_loss(logits, target[:, check]))
         if now < best_loss:
-            best, best_loss = copy.deepcopy(network.state_dict()), now
+            best, best_loss, waited = copy.deepcopy(network.state_dict()), now, 0
+        elif (waited := waited + 1) == config.patience:
+            break
     network.load_state_dict(best)
     network.eval()
 

@@ -6,6 +6,7 @@ Does not know: which draft is sent, loading, verse, replays.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 
-from engine import judge, safety, text
+from engine import judge, relevance, safety, text
 from engine.book import Book
 from engine.decode import Decoder, Row, Sampling, Wanted
 from engine.errors import NothingGood
@@ -22,22 +23,43 @@ from engine.pull import Ending
 from engine.task import CONTEXT, Task
 from engine.values import Draft, Origin, Request
 
+CHAT = "chat"
+"""The task in which something is said and answered."""
 TAG = re.compile(r"<(\w+)>")
 _HOLE = re.compile(r"\{(\w+)\}")
 _BOOK_DRAFTS = 3
 _PROTOTYPES, _EDITS = 2, 3  # replies of the book that are edited, and drafts of each
 _EDIT_WORTH = 0.6  # of an edit beside its prototype; edits of a model this small lose what they do not copy
-# What a book text is worth at no likeness, and more at full. A reply is worth more than what a small model
-# makes up, which seldom fits, even where one in five would; a continuation may go anywhere, a story or a post
-# need only share something with what was asked.
+# How likely a reply in a chat fits, as a logit: a bias, and what its relevance to what was said (by
+# `engine.relevance`) and the likeness of the book's asking add. Fitted to 1,558 replies of all origins that
+# four raters judged blind by the rules of `tests/bench/relevance.py`, to askings that nothing was learnt
+# from; of askings left out it tells what fits with AUC 0.84, 0.75 and 0.78. How fluent the model finds its
+# words, and how much likelier here than anywhere (0.73 alone), add nothing beside it.
+_FITTING = {"generated": (-3.97, 9.55, 0.0), "edited": (-4.45, 5.22, 1.68), "book": (-3.23, 3.25, 3.76)}
+# What a book text is worth at no likeness, and more at full, in other tasks. A continuation may go anywhere,
+# a story or a post need only share something with what was asked.
 _BOOK_WORTH = {
-    "chat": (0.5, 0.5),
     "continue": (0.45, 0.55),
     "story": (0.35, 0.9),
     "post": (0.25, 1.0),
     "ad": (0.1, 1.25),
     "ask": (0.15, 1.25),
 }
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A text that may be sent: `fit` in nats a token; `likeness` of the book's asking it comes from."""
+
+    row: Row
+    origin: Origin
+    latent: Sequence[float] = ()
+    fit: float = 0.0
+    likeness: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return self.row.text.strip()
 
 
 @dataclass(frozen=True)
@@ -107,9 +129,9 @@ def write(
     spoken = text.locale_of(request.text, request.locale)
     tags = (*TAG.findall(task.condition), "zh" if spoken.startswith("zh") else "en")
     asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known, ending)
+    asked = context[-1] if context and CONTEXT not in task.condition else request.text
     found: list[tuple[str, float]] = []
     if book is not None:
-        asked = context[-1] if context and CONTEXT not in task.condition else request.text
         found = book.nearest(asked, request.context, task.name, _BOOK_DRAFTS)
         safe = safety.safe([words for words, _ in found])
         found = [pair for pair, ok in zip(found, safe, strict=True) if ok]
@@ -118,16 +140,20 @@ def write(
     for number, (words, _) in enumerate(edited):
         wanted.append(asking.wanted(z[:_EDITS], seed + number + 1, sampling, words))
     written, *edits = decoder.sample_together(wanted)
-    drafts = [_judged(asking, row, "generated", at, fit=fit) for row, at, fit in asking.kept(written, z)]
-    drafts += [_judged(asking, Row(text=words), "book", (), likeness=likeness) for words, likeness in found]
+    candidates = [_Candidate(row, "generated", at, fit) for row, at, fit in asking.kept(written, z)]
+    candidates += [_Candidate(Row(text=words), "book", likeness=likeness) for words, likeness in found]
     for (words, likeness), rows in zip(edited, edits, strict=True):
-        drafts += [
-            _judged(asking, row, "edited", at, fit=fit, likeness=likeness)
+        candidates += [
+            _Candidate(row, "edited", at, fit, likeness)
             for row, at, fit in asking.kept(rows, z[:_EDITS], words)
         ]
-    drafts = list({draft.text: draft for draft in reversed(drafts)}.values())[::-1]
-    if not drafts:
+    candidates = list({one.text: one for one in reversed(candidates)}.values())[::-1]
+    if not candidates:
         raise NothingGood()
+    answers: Sequence[float | None] = [None] * len(candidates)
+    if task.name == CHAT:
+        answers = relevance.shipped().of(asked, [one.text for one in candidates])
+    drafts = [_judged(asking, one, answer) for one, answer in zip(candidates, answers, strict=True)]
 
     def extra(chosen: int) -> dict[str, Any]:
         words = drafts[chosen].text
@@ -138,33 +164,34 @@ def write(
     return drafts, extra
 
 
-def _judged(
-    asking: _Asking,
-    row: Row,
-    origin: Origin,
-    latent: Sequence[float],
-    *,
-    fit: float = 0.0,
-    likeness: float = 0.0,
-) -> Draft:
-    """A draft with its scores. `fit`: in nats a token. `likeness`: of the book's asking."""
-    request, words = asking.request, row.text.strip()
+def _judged(asking: _Asking, one: _Candidate, answers: float | None) -> Draft:
+    """A draft with its scores. `answers`: its relevance to what was said in a chat."""
+    request, words = asking.request, one.text
     scores, quality = judge.judge(words, request.text, request.context, request.locale)
-    # A book reply is well written; what is in doubt is whether it fits.
-    least, more = _BOOK_WORTH.get(request.task, (0.0, 1.25))
-    worth = min(1.0, least + more * likeness)
-    if origin == "book":
-        scores = {**scores, "likeness": likeness}
-        score = quality * worth
-    else:
-        scores = {**scores, "fluency": row.fluency, "fit": fit}
-        score = quality * (0.05 + 0.4 * row.fluency + 0.1 * max(-1.0, min(1.0, fit)))
-    if origin == "edited":
-        # As good as its prototype at best, and only as far as the edit reads well.
-        scores = {**scores, "likeness": likeness}
-        score = max(score, quality * worth * row.fluency * _EDIT_WORTH)
+    if one.origin != "generated":
+        scores["likeness"] = one.likeness
+    if one.origin != "book":
+        scores |= {"fluency": one.row.fluency, "fit": one.fit}
+    if answers is not None:
+        scores["relevance"] = round(answers, 6)
     own = judge.copied_passages(words, asking.source)
-    return Draft(words, own, origin, tuple(latent), row.log_probability, scores, round(score, 6))
+    score = round(quality * _worth(request.task, one, answers), 6)
+    return Draft(words, own, one.origin, tuple(one.latent), one.row.log_probability, scores, score)
+
+
+def _worth(task: str, one: _Candidate, answers: float | None) -> float:
+    """What a well-written draft of this origin is worth: in a chat, the chance that it fits."""
+    if answers is not None:
+        bias, of_relevance, of_likeness = _FITTING[one.origin]
+        return 1 / (1 + math.exp(-(bias + of_relevance * answers + of_likeness * one.likeness)))
+    # A book text is well written; what is in doubt is whether it fits.
+    least, more = _BOOK_WORTH.get(task, (0.0, 1.25))
+    book = min(1.0, least + more * one.likeness)
+    if one.origin == "book":
+        return book
+    written = 0.05 + 0.4 * one.row.fluency + 0.1 * max(-1.0, min(1.0, one.fit))
+    # An edit is as good as its prototype at best, and only as far as it reads well.
+    return max(written, book * one.row.fluency * _EDIT_WORTH) if one.origin == "edited" else written
 
 
 def conversation(task: Task, request: Request) -> list[str]:

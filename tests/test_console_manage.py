@@ -15,6 +15,7 @@ from bot.console.manage import settings_rows
 from bot.settings import DEFAULTS, Settings, Shards
 from bot.wording import say
 from engine import Journal, tuned
+from engine.backups import back_up
 from engine.tuned import CurrentReward
 from tests.console_fakes import Served, Visitor, served, visiting
 from tests.replies import WORDS
@@ -181,12 +182,15 @@ async def test_the_privacy_page_says_what_is_kept_gives_it_and_erases_it(
     await visitor.get("/privacy")
     assert "回复 1 条（连草稿 2 份）、原话 1 条、评价 1 次" in visitor.page
     assert "保留 730 天就删除" in visitor.page
+    assert "备份最多留 30 天" in visitor.page
     answer = await visitor.get("/privacy/mine.json")
     assert "attachment" in answer.headers["Content-Disposition"]
     mine = json.loads(visitor.page)
     assert [row["request"]["text"] for row in mine["words"]] == ["我说过的话"]
+    back_up(place.journal.path, place.journal.path.parent / "backups", 4e9)
     await visitor.post("/forget")
     assert "擦去了 1 则回复、1 次评价" in visitor.page
+    assert "备份里可能还有你，最后一份在 2096-11-01 07:06 UTC 删除" in visitor.page
     await visitor.get("/privacy")
     assert say("manage.why_person") in visitor.page
     await visitor.get("/privacy/mine.json")

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine import loop_bench, tune
+from engine import loop_bench, loop_levels, tune
 from engine.loop_world import DRAFTS, JUDGE, TROLLS, World, judgements
 from engine.reward import RewardConfig, RewardModel
+from tests.test_loop_levels import numbers
 
 TINY = RewardConfig(embedding=8, units=8, epochs=2, folds=3)
 
@@ -64,6 +65,7 @@ def test_judgements_make_replies_better_there() -> None:
 def test_the_bench_says_every_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"_REQUESTS": 20, "_LOGS": 2, "_LOG": 60, "_PAIRS": 2, "_TRIALS": 1}.items():
         monkeypatch.setattr(loop_bench, name, value)
+    monkeypatch.setattr(loop_levels, "one_seed", lambda seed: numbers(0.1))
     row = loop_bench.one_seed(0, RewardConfig(embedding=4, units=4, epochs=1, folds=2), (200, 210))
     rows = [row, {**row, "best 200": row["best 200"] + 0.1}]
     found = list(loop_bench.measurements(rows, (200, 210)))

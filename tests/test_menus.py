@@ -9,8 +9,9 @@ import discord
 import pytest
 
 from bot.guild_choices import NothingChosen
-from engine import Journal
+from engine import REPORT, Fact, Journal, Place, Request
 from tests.discord_world import world
+from tests.replies import reply
 
 MENUS = {"接着写": "continue", "翻译这条": "translate"}
 
@@ -124,6 +125,42 @@ async def test_without_a_channel_moderators_see_a_report_in_the_status(tmp_path:
         assert str(w.bob.id) not in shown.response.content
         await w.bot.get_channel(w.channel.id).get_partial_message(w.sent()[0].id).delete()
         assert "spam" not in (await mo.slash(w.channel, "moyou-status")).response.content
+
+
+async def test_of_reports_in_channels_closed_to_the_asker_only_the_number_is_shown(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        mo, admin = (
+            w.guild.add_member(
+                w.env.create_user(name),
+                roles=[w.guild.create_role(name, permissions=discord.Permissions(**{name: True}))],
+            )
+            for name in ("manage_guild", "administrator")
+        )
+        hidden = discord.PermissionOverwrite(view_channel=False)
+        closed = w.guild.create_text_channel("闭门", overwrites={mo: hidden})
+        archived = w.thread_of(w.bob)
+        places = {"open": w.channel.id, "closed": closed.id, "archived": archived.id}
+        await w.journal(reported, str(w.guild.id), places)
+        shown = (await mo.slash(w.channel, "moyou-status")).response.content
+        assert "说 open" in shown, "the thread is open still"
+        assert "说 archived" in shown
+        assert "说 closed" not in shown
+        assert "1 more were reported" in shown
+        await w.bot.get_channel(archived.id).edit(archived=True)
+        shown = (await mo.slash(w.channel, "moyou-status")).response.content
+        assert "说 archived" not in shown
+        assert "2 more were reported" in shown
+        assert str(closed.id) not in shown
+        everything = (await admin.slash(w.channel, "moyou-status")).response.content
+        assert all(f"说 {name}" in everything for name in places)
+        assert "more were reported" not in everything
+
+
+def reported(journal: Journal, guild: str, places: dict[str, int]) -> None:
+    for name, channel in places.items():
+        where = Place("discord", guild, str(channel))
+        journal.record(Request("chat"), reply(name, f"写 {name}"), "asker", where)
+        journal.react(Fact(name, "p1", "button", -1.0, REPORT, f"spam\n说 {name}"))
 
 
 async def test_who_wants_nothing_kept_is_told_that_a_report_was_not(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import reward
 from engine.errors import ModelBroken, ModelMissing
 from engine.reward import Example, RewardConfig, RewardModel, RewardVocabulary, _loss
 
@@ -42,6 +44,27 @@ def examples(number: int, seed: int = 0) -> list[Example]:
 def tiny() -> RewardModel:
     torch.set_num_threads(1)
     return RewardModel.fit(examples(60), TINY, seed=3)
+
+
+def test_networks_learn_no_more_once_they_gain_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(2)
+    chance = [dataclasses.replace(one, liking=float(draw.random() < 0.5)) for one in examples(60)]
+    epochs: list[int] = []
+
+    def counted(*given: Any) -> Any:
+        epochs[-1] += 1
+        return batches(*given)
+
+    batches = reward._batches
+    monkeypatch.setattr(reward, "_batches", counted)
+    said = []
+    for patience in (0, 8, 1):
+        epochs.append(0)
+        config = dataclasses.replace(TINY, epochs=8, folds=2, patience=patience)
+        said.append(RewardModel.fit(chance, config, seed=3).score(["春江月", "花夜"]))
+    assert epochs[:2] == [16, 16]
+    assert epochs[2] < 16
+    assert said[0] == said[1]
 
 
 def test_its_deep_half_is_the_missions_network() -> None:

@@ -13,8 +13,7 @@ from aiohttp import web
 from bot.console.fields import posted
 from bot.console.guard import PERSON_COOKIE, YEAR, redirect, set_cookie
 from bot.console.state import CONSOLE, VISITOR
-from bot.privacy import FILE, days_text, kept_text
-from bot.wording import say
+from bot.privacy import FILE, backups_text, kept_text, limits_text
 from engine import Forgotten, Journal, belongings, deletions, kept_of
 
 
@@ -60,14 +59,19 @@ async def _page(request: web.Request, forgotten: Forgotten | None = None) -> web
         forgotten=forgotten,
         may_keep=await console.journal(Journal.may_keep, visitor.person),
         mine=kept_text(await console.journal(kept_of, visitor.person), locale),
-        limits=say("privacy.limits", locale, days=days_text(settings.keep_days, locale)),
+        limits=limits_text(settings, locale),
+        backups=await backups_text(settings, locale, _utc) if forgotten else "",
         keep_words=settings.keep_words_hours > 0,
         keep_hours=f"{settings.keep_words_hours:g}",
         erased=[
-            (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at)), why, replies, judgements)
+            (_utc(at), why, replies, judgements)
             for at, why, replies, judgements in await console.journal(deletions)
         ],
     )
+
+
+def _utc(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
 
 
 def routes() -> list[web.RouteDef]:

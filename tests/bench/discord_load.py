@@ -100,7 +100,10 @@ class Bot:
         if asked:
             self.process.stdin.write(f"{asked}\n".encode())
             await self.process.stdin.drain()
-        return (await self.process.stdout.readline()).decode().strip()
+        line = await self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the bot's process ended: {await self.process.wait()}")
+        return line.decode().strip()
 
     async def watch(self) -> None:
         while True:
