@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.journal import Journal
-from engine.journal_body import drafts_in, unpacked
+from engine.journal_body import COLUMNS, Beside, drafts_in, unpacked
 from engine.journal_guilds import DAY
 from engine.journal_personal import learn_tastes
 from engine.journal_rows import Forgotten, latent_of, people_tables
 
+_OF_THE_FILE = ("person", "number", "reply")
+"""What only says where in this file a row is, or whose it is, which its reader knows."""
 AT_ONCE = 2000
 """Replies erased in one transaction when they are too old: others wait no longer than that takes."""
 
@@ -52,14 +54,16 @@ def kept_of(journal: Journal, person: str) -> Kept:
 
     words = "SELECT count(*) FROM words WHERE generation IN (SELECT id FROM generations WHERE person = ?)"
     bodies = journal._db.execute("SELECT body FROM generations WHERE person = ?", who)
-    tables = [name for name in people_tables(journal._db) if name not in ("generations", "facts")]
     return Kept(
         replies=count("SELECT count(*) FROM generations WHERE person = ?"),
         drafts=sum(drafts_in(body) for (body,) in bodies if body),
         requests=count(words),
         judgements=count("SELECT count(*) FROM facts WHERE person = ?"),
         since=count("SELECT min(at) FROM generations WHERE person = ?"),
-        others={name: count(f"SELECT count(*) FROM {name} WHERE person = ?") for name in tables},
+        others={
+            name: count(f"SELECT count(*) FROM {name} WHERE person = ?")
+            for name in people_tables(journal._db)
+        },
     )
 
 
@@ -71,12 +75,14 @@ def belongings(journal: Journal, person: str) -> str:
     Reading it all takes long where there is much: call it by `JournalThread.beside`.
     """
     who = journal._hash("person", person)
-    theirs = "SELECT id FROM generations WHERE person = :who"
+    columns = journal._db.execute(f"SELECT {COLUMNS} FROM generations WHERE person = ?", (who,))
+    beside = {row[0]: Beside(*row) for row in columns}
     found: dict[str, list[dict[str, Any]]] = {}
-    for table in people_tables(journal._db):
-        found[table] = _rows(journal, f"SELECT * FROM {table} WHERE person = :who", who)
+    for table in (*people_tables(journal._db), "generations", "facts"):
+        found[table] = _rows(journal, f"SELECT * FROM {table} WHERE person = :who", who, beside)
     for table in ("words", "messages"):
-        found[table] = _rows(journal, f"SELECT * FROM {table} WHERE generation IN ({theirs})", who)
+        theirs = "SELECT id FROM generations WHERE person = :who"
+        found[table] = _rows(journal, f"SELECT * FROM {table} WHERE generation IN ({theirs})", who, beside)
     in_servers = {row["id"] for row in found["generations"] if row["guild"]}
     for row in found["words"]:
         if row["generation"] in in_servers:
@@ -84,21 +90,25 @@ def belongings(journal: Journal, person: str) -> str:
     return json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def _rows(journal: Journal, sql: str, who: str) -> list[dict[str, Any]]:
+def _rows(journal: Journal, sql: str, who: str, beside: Mapping[str, Beside]) -> list[dict[str, Any]]:
     cursor = journal._db.execute(sql, {"who": who})
     names = [column[0] for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    for row in rows:
+        if row.get("body"):  # the reply it is, not as packed
+            kept = unpacked(row["body"], beside[row.get("generation") or row["id"]])
+            row["body"] = json.loads(kept.to_json())
     return [
-        {name: _value(name, value) for name, value in zip(names, row, strict=True) if name != "person"}
-        for row in cursor
+        {name: _value(name, value) for name, value in row.items() if name not in _OF_THE_FILE} for row in rows
     ]
 
 
 def _value(name: str, value: Any) -> Any:
-    """A reply or request as the object it is, not as text within text or packed."""
-    if name == "body" and value:
-        return json.loads(unpacked(value).to_json())
-    if isinstance(value, bytes):  # a latent, which stands among the reply's drafts too
+    """What it is, not as text within text or as bytes."""
+    if name == "latent" and value:  # it stands among the reply's drafts too
         return list(latent_of(value))
+    if isinstance(value, bytes):
+        return value.hex()
     return json.loads(value) if name in ("request", "options") and value else value
 
 
@@ -115,17 +125,18 @@ def forget_old(journal: Journal, days: float) -> Forgotten:
         old = [
             row[0]
             for row in journal._db.execute(
-                "SELECT id FROM generations WHERE at < ? LIMIT ?", (latest, AT_ONCE)
+                "SELECT number FROM replies WHERE at < ? LIMIT ?", (latest, AT_ONCE)
             )
         ]
         if not old:
             break
         with journal._writing():
             marks = ",".join("?" * len(old))
-            gone = journal._db.execute(f"DELETE FROM facts WHERE generation IN ({marks})", old).rowcount
-            for table in ("words", "messages"):
-                journal._db.execute(f"DELETE FROM {table} WHERE generation IN ({marks})", old)
-            journal._db.execute(f"DELETE FROM generations WHERE id IN ({marks})", old)
+            gone = journal._db.execute(f"DELETE FROM judgements WHERE generation IN ({marks})", old).rowcount
+            words = f"(SELECT id FROM replies WHERE number IN ({marks}))"
+            journal._db.execute(f"DELETE FROM words WHERE generation IN {words}", old)
+            journal._db.execute(f"DELETE FROM sent WHERE generation IN ({marks})", old)
+            journal._db.execute(f"DELETE FROM replies WHERE number IN ({marks})", old)
             journal._db.execute("DELETE FROM cells WHERE judged = 0")
             row = {"at": journal._clock(), "generations": len(old), "facts": gone, "why": "age"}
             journal._db.table("deletions").insert(row)

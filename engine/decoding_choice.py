@@ -28,9 +28,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ModelBroken
 from engine.journal import Journal
+from engine.journal_guilds import places_by_channel
 from engine.task import Decoding, Task
 from engine.tuned import CHOICES, DECODING, hash_of
 from engine.values import Request
@@ -60,6 +62,10 @@ CHANNEL_EFFECT = 0.1  # of a channel's around it
 PERSON_EFFECT = 0.5  # of a person's around that: however much somebody judges, they count as four at most
 JUDGEMENT = 0.9  # of one judgement around what its person thinks
 _PRIOR_VOTES = 2.0  # a person's mean is pulled to everybody's by so many judgements
+_STANDARD = np.linspace(-8.5, 8.5, 8501)
+_BELOW = np.array(
+    [0.5 * math.erfc(-x / math.sqrt(2)) for x in _STANDARD]
+)  # of a Gaussian; between them to 1e-7
 _STREAM = 2**62 + 1  # of a seed's random numbers; latents, tokens and the draft have others
 
 
@@ -128,16 +134,24 @@ class JudgedArm:
     likes: int
 
 
-def judged_arms(journal: Journal) -> Iterator[JudgedArm]:
-    """What stands of judgements, with hashes in place of people and channels."""
-    rows = journal._db.execute(
-        "SELECT task, channel, s.person, arm, control, sum(value), count(*), sum(value > 0) "
-        "FROM current_signals AS s JOIN generations AS g ON g.id = generation "
-        "WHERE origin NOT IN ('fixed', 'extract') AND value <> 0 "
-        "GROUP BY task, channel, s.person, arm, control"
-    )
-    for task, channel, person, arm, control, total, count, likes in rows:
-        yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
+@dataclass(frozen=True, slots=True)
+class JudgedArms:
+    """What stands of judgements, with hashes in place of people and channels; may be read again and again.
+    A channel after the other, as `learn` wants it."""
+
+    journal: Journal
+
+    def __iter__(self) -> Iterator[JudgedArm]:
+        for channel, places in places_by_channel(self.journal):
+            rows = self.journal._db.execute(
+                "SELECT task, person, arm, control, sum(value), count(*), sum(value > 0) FROM replies AS r "
+                "CROSS JOIN standing AS s ON s.generation = r.number JOIN persons AS p ON p.number = s.who "
+                "JOIN sorts AS k ON k.number = r.sort JOIN draws AS d ON d.number = r.draw "
+                f"WHERE r.place IN ({places}) AND origin NOT IN ('fixed', 'extract') AND value <> 0 "
+                "GROUP BY task, s.who, arm, control"
+            )
+            for task, person, arm, control, total, count, likes in rows:
+                yield JudgedArm(task, channel, person, arm, bool(control), total, count, likes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,60 +212,85 @@ class _Cell:
         self.count += count
 
 
+class _Task:
+    """What is known of a task: first each person's votes (`count`), then channel by channel of its settings.
+
+    Of a channel's judgements what is left is a mean and a variance of each setting.
+    """
+
+    def __init__(self, arms: Sequence[str]) -> None:
+        self.arms, self.likes, self.judged = tuple(arms), 0, 0
+        self.votes: dict[str, _Cell] = defaultdict(_Cell)
+        self.own: dict[str, dict[str, tuple[float, float]]] = {arm: {} for arm in arms}
+        self.counts, self.people = Counter[str](), {arm: set[str]() for arm in arms}
+        self.sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
+        self.shared: list[str] = []
+        self._mean: dict[str, float] = {}
+
+    def count(self, row: JudgedArm) -> None:
+        self.votes[row.person].add(row.total, row.count)
+        self.likes += row.likes
+        self.judged += row.count
+
+    @property
+    def enough(self) -> bool:
+        either = min(self.likes, self.judged - self.likes)
+        return self.judged >= MIN_JUDGEMENTS and len(self.votes) >= MIN_PEOPLE and either >= MIN_EITHER
+
+    def mean(self, person: str) -> float:
+        """What this person thinks of replies at large, pulled to what everybody does."""
+        if not self._mean:
+            everybody = sum(cell.total for cell in self.votes.values()) / self.judged
+            self._mean = {
+                who: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
+                for who, cell in self.votes.items()
+            }
+        return self._mean[person]
+
+    def hear(self, channel: str, rows: Iterable[JudgedArm]) -> None:
+        """All rows of a channel."""
+        cells: dict[str, dict[str, _Cell]] = defaultdict(lambda: defaultdict(_Cell))
+        for row in rows:
+            against = row.total - row.count * self.mean(row.person)
+            if row.arm:
+                self.sides[row.control][row.person].add(against, row.count)
+            if row.arm in self.own:
+                cells[row.arm][row.person].add(against, row.count)
+                self.counts[row.arm] += row.count
+        for arm, people in cells.items():
+            self.own[arm][channel] = _pooled(people)
+            self.people[arm].update(people)
+        if channel and len(set().union(*cells.values())) >= MIN_CHANNEL_PEOPLE:
+            self.shared.append(channel)
+
+    def learnt(self) -> Learnt:
+        of_all = {arm: _sums(self.own[arm].values()) for arm in self.arms}
+        posterior = {
+            arm: Posterior(*_effect(arm, *of_all[arm]), self.counts[arm], len(self.people[arm]))
+            for arm in self.arms
+        }
+        probabilities = {"": _probabilities(posterior)}
+        for channel in sorted(self.shared):
+            here = {arm: _in_channel(arm, of_all[arm], self.own[arm].get(channel)) for arm in self.arms}
+            probabilities[channel] = _probabilities(here)
+        return Learnt(self.judged, len(self.votes), posterior, probabilities, *_gain(*self.sides))
+
+
 def learn(rows: Iterable[JudgedArm], tasks: Mapping[str, Sequence[str]]) -> dict[str, Learnt]:
-    """Each task that has enough judgements. `tasks`: their settings, by `arms_of`."""
-    by_task: dict[str, list[JudgedArm]] = defaultdict(list)
+    """Each task that has enough judgements. `tasks`: their settings, by `arms_of`.
+
+    `rows` are read twice and come channel by channel: no more than one channel's are held.
+    """
+    known = {name: _Task(arms) for name, arms in tasks.items() if arms}
     for row in rows:
-        if tasks.get(row.task):
-            by_task[row.task].append(row)
-    found = {}
-    for task, judged in sorted(by_task.items()):
-        count, likes = sum(row.count for row in judged), sum(row.likes for row in judged)
-        people = len({row.person for row in judged})
-        if count < MIN_JUDGEMENTS or people < MIN_PEOPLE:
-            continue
-        if min(likes, count - likes) >= MIN_EITHER:
-            found[task] = _learn(judged, tuple(tasks[task]))
-    return found
-
-
-def _learn(judged: Sequence[JudgedArm], arms: tuple[str, ...]) -> Learnt:
-    mean = _means(judged)
-    cells: dict[str, dict[str, dict[str, _Cell]]] = {arm: defaultdict(dict) for arm in arms}
-    here: dict[str, set[str]] = defaultdict(set)
-    for row in judged:
-        if row.arm in cells:
-            cell = cells[row.arm][row.channel].setdefault(row.person, _Cell())
-            cell.add(row.total - row.count * mean[row.person], row.count)
-            here[row.channel].add(row.person)
-    own = {arm: {channel: _pooled(people) for channel, people in cells[arm].items()} for arm in arms}
-    posterior = {
-        arm: Posterior(
-            *_effect(arm, own[arm].values()),
-            sum(cell.count for people in cells[arm].values() for cell in people.values()),
-            len({person for people in cells[arm].values() for person in people}),
-        )
-        for arm in arms
-    }
-    probabilities = {"": _probabilities(posterior)}
-    for channel in sorted(name for name, people in here.items() if len(people) >= MIN_CHANNEL_PEOPLE):
-        if channel:
-            mine = {arm: _in_channel(arm, own[arm], channel) for arm in arms}
-            probabilities[channel] = _probabilities(mine)
-    count = sum(row.count for row in judged)
-    return Learnt(count, len(mean), posterior, probabilities, *_gain(judged, mean))
-
-
-def _means(judged: Sequence[JudgedArm]) -> dict[str, float]:
-    """What each person thinks of replies at large, pulled to what everybody does."""
-    everybody = sum(row.total for row in judged) / sum(row.count for row in judged)
-    of: dict[str, _Cell] = defaultdict(_Cell)
-    for row in judged:
-        of[row.person].add(row.total, row.count)
-    return {
-        person: (cell.total + _PRIOR_VOTES * everybody) / (cell.count + _PRIOR_VOTES)
-        for person, cell in of.items()
-    }
+        if row.task in known:
+            known[row.task].count(row)
+    known = {name: task for name, task in sorted(known.items()) if task.enough}
+    for channel, here in groupby(rows, lambda row: row.channel):
+        for name, of_task in groupby(sorted(here, key=lambda row: row.task), lambda row: row.task):
+            if name in known:
+                known[name].hear(channel, of_task)
+    return {name: task.learnt() for name, task in known.items()}
 
 
 def _pooled(people: Mapping[str, _Cell]) -> tuple[float, float]:
@@ -260,24 +299,31 @@ def _pooled(people: Mapping[str, _Cell]) -> tuple[float, float]:
     return sum(cell.mean / cell.variance for cell in people.values()) / precision, 1 / precision
 
 
-def _effect(arm: str, channels: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """Mean and deviation of a setting's effect in a task, given what is known of it in channels."""
-    precision = 1 / EFFECT**2
-    weighted = 0.0 if arm == OWN else EXPECTED * precision
+def _sums(channels: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """How much is known of a setting's effect in a task from channels, and what it comes to."""
+    precision = weighted = 0.0
     for mean, variance in channels:
         precision += 1 / (variance + CHANNEL_EFFECT**2)
         weighted += mean / (variance + CHANNEL_EFFECT**2)
+    return precision, weighted
+
+
+def _effect(arm: str, precision: float, weighted: float) -> tuple[float, float]:
+    """Mean and deviation of a setting's effect in a task, given `_sums` of channels."""
+    beforehand = 1 / EFFECT**2
+    weighted += 0.0 if arm == OWN else EXPECTED * beforehand
+    precision += beforehand
     return weighted / precision, precision**-0.5
 
 
-def _in_channel(arm: str, channels: Mapping[str, tuple[float, float]], channel: str) -> Posterior:
+def _in_channel(arm: str, of_all: tuple[float, float], here: tuple[float, float] | None) -> Posterior:
     """The effect in one channel: what is known there, pooled with what the others say of the task."""
-    mean, deviation = _effect(arm, (known for name, known in channels.items() if name != channel))
+    own = _sums(() if here is None else (here,))
+    mean, deviation = _effect(arm, of_all[0] - own[0], of_all[1] - own[1])
     variance = deviation**2 + CHANNEL_EFFECT**2
-    if channel in channels:
-        own, own_variance = channels[channel]
-        mean = (mean / variance + own / own_variance) / (1 / variance + 1 / own_variance)
-        variance = 1 / (1 / variance + 1 / own_variance)
+    if here is not None:
+        mean = (mean / variance + here[0] / here[1]) / (1 / variance + 1 / here[1])
+        variance = 1 / (1 / variance + 1 / here[1])
     return Posterior(mean, math.sqrt(variance), 0, 0)
 
 
@@ -296,25 +342,21 @@ def best(means: Numbers, deviations: Numbers) -> Numbers:
     x = np.linspace(low, high, 2001)[:, None]
     standard = (x - means) / deviations
     density = np.exp(-0.5 * standard**2) / deviations
-    below = np.clip(0.5 * (1 + np.vectorize(math.erf)(standard / math.sqrt(2))), 1e-300, 1.0)
+    below = np.clip(np.interp(standard, _STANDARD, _BELOW, left=0.0, right=1.0), 1e-300, 1.0)
     others = np.exp(np.log(below).sum(axis=1, keepdims=True) - np.log(below))
     found: Numbers = (density * others).sum(axis=0)
     found /= found.sum()
     return found
 
 
-def _gain(judged: Sequence[JudgedArm], mean: Mapping[str, float]) -> tuple[float | None, float | None]:
+def _gain(learnt: Mapping[str, _Cell], control: Mapping[str, _Cell]) -> tuple[float | None, float | None]:
     """What the learnt choice brings over the random one, in units of a judgement, and its standard error,
     each person counting once."""
-    sides: tuple[dict[str, _Cell], dict[str, _Cell]] = (defaultdict(_Cell), defaultdict(_Cell))
-    for row in judged:
-        if row.arm:
-            sides[row.control][row.person].add(row.total - row.count * mean[row.person], row.count)
-    learnt, control = ([cell.mean for cell in side.values()] for side in sides)
-    if min(len(learnt), len(control)) < MIN_PEOPLE:
+    means = [[cell.mean for cell in side.values()] for side in (learnt, control)]
+    if min(map(len, means)) < MIN_PEOPLE:
         return None, None
-    error = math.sqrt(np.var(learnt, ddof=1) / len(learnt) + np.var(control, ddof=1) / len(control))
-    return round(float(np.mean(learnt) - np.mean(control)), 4), round(error, 4)
+    error = math.sqrt(sum(np.var(side, ddof=1) / len(side) for side in means))
+    return round(float(np.mean(means[0]) - np.mean(means[1])), 4), round(error, 4)
 
 
 class Choices:

@@ -91,13 +91,14 @@ def outputs(journal: Journal, names: Sequence[str]) -> Iterator[Output]:
     marks = ", ".join("?" * len(names))
     rows = journal._db.execute(
         "SELECT * FROM (SELECT generation, task, own_text, value, s.person, s.at AS at, model, latent, "
-        "s.sequence AS sequence FROM current_signals AS s JOIN generations AS g ON g.id = generation "
+        "reply, sequence FROM current_signals AS s JOIN generations AS g ON g.number = reply "
         f"WHERE task IN ({marks}) AND origin IN ('generated', 'edited', 'book') AND value <> 0 "
-        "AND own_text <> '' AND instr(own_text, '□') = 0 ORDER BY s.at DESC, s.sequence DESC LIMIT ?) "
-        "ORDER BY at, sequence",
+        "AND own_text <> '' AND instr(own_text, '□') = 0 "
+        "ORDER BY s.at DESC, reply DESC, sequence DESC LIMIT ?) "
+        "ORDER BY at, reply, sequence",
         (*names, NEWEST),
     )
-    for generation, task, own_text, value, person, at, model, latent, _ in rows:
+    for generation, task, own_text, value, person, at, model, latent, _, _ in rows:
         judged = JudgedText(generation, task, own_text, value, person, at, model=model)
         yield Output(judged, latent_of(latent))
 

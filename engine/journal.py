@@ -3,7 +3,8 @@
 Knows: how replies, the words of requests and people's judgements are kept, for how long, and how
 everything of a person is erased. Does not know: Discord, models, what a judgement is used for.
 
-Facts are appended as they happened; the view `current_signals` says what stands. Requests' words
+Facts are appended as they happened; the view `current_signals` says what stands. Rows hold numbers in place
+of names (engine/journal_tables.py); the views `generations` and `facts` read with names. Requests' words
 (and passages that a reply copied from them) live only in the table `words` and are erased after
 `keep_words_hours`; from then on a keyed hash is left, enough to tell that a request is given again.
 
@@ -26,18 +27,15 @@ import re
 import secrets
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlite_utils import Database
-
-from engine import migrations
 from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
-from engine.journal_body import as_json, packed, unpacked
+from engine.journal_body import COLUMNS, Beside, packed, unpacked
+from engine.journal_file import opened
 from engine.journal_rows import (
     REASON_LIMIT,
     Counts,
@@ -50,14 +48,13 @@ from engine.journal_rows import (
     people_tables,
     without_copies,
 )
+from engine.journal_tables import ID_BYTES, message_key
 from engine.values import Reply, Request, Signal
 
 __all__ = ["REASON_LIMIT", "Counts", "Fact", "Forgotten", "Journal", "JudgedText", "Place", "TaskCounts"]
 
 EXPIRY_SECONDS = 60.0
 """While replies are recorded, expired words are looked for this often at most."""
-BUSY_MILLISECONDS = 30_000
-"""How long one write waits for another process (the command line beside the bot)."""
 
 
 class Journal:
@@ -81,7 +78,7 @@ class Journal:
         self._keep_seconds = keep_words_hours * 3600.0
         self._closed_options = closed_options or {}
         self._clock = clock
-        self._db = _open(self.path)
+        self._db = opened(self.path)
         try:
             self._key = self._secret()
             self._last_expiry = -math.inf
@@ -127,7 +124,7 @@ class Journal:
             return False
         closed = self._closed_options.get(request.task, ())
         kept = without_copies(reply)
-        row = {
+        row: dict[str, Any] = {
             "id": reply.generation,
             "at": now,
             "person": self._hash("person", person),
@@ -142,12 +139,13 @@ class Journal:
             "origin": reply.origin,
             "own_text": _plain(kept.text),
             "request_hash": self._request_hash(request),
-            "text_hash": self._hash("text", reply.text),
-            "body": packed(kept),
+            "text_hash": self._few("text", reply.text),
             **drawn_columns(reply),
         }
+        beside = Beside(*(row[name] for name in COLUMNS.split(", ")))
+        row["body"] = packed(kept, beside)
         with self._writing():
-            self._db.table("generations").insert(row)
+            self._db.execute(_insertion("generations", row), row)
             expires = now + self._keep_seconds
             if repeats:
                 expires = min(expires, self._words_end(repeats))
@@ -156,7 +154,7 @@ class Journal:
                     {
                         "generation": reply.generation,
                         "request": _storable(without_danger(request).to_json()),
-                        "body": None if kept == reply else packed(reply),
+                        "body": None if kept == reply else packed(reply, beside),
                         "expires": expires,
                     }
                 )
@@ -165,23 +163,26 @@ class Journal:
     def attach(self, generation: str, message_id: int | str) -> bool:
         """Remember the message (or one of the messages) a reply was sent as. False: no such reply."""
         return self._write(
-            "INSERT OR REPLACE INTO messages (id, generation) SELECT ?, id FROM generations WHERE id = ?",
-            (str(message_id), generation),
+            "INSERT OR REPLACE INTO sent (id, generation) SELECT ?, number FROM replies WHERE id = ?",
+            (message_key(message_id), generation),
         )
 
     def generation_of(self, message_id: int | str) -> str | None:
-        row = self._row("SELECT generation FROM messages WHERE id = ?", (str(message_id),))
+        row = self._row(
+            "SELECT replies.id FROM sent JOIN replies ON number = generation WHERE sent.id = ?",
+            (message_key(message_id),),
+        )
         return None if row is None else str(row[0])
 
     def reply(self, generation: str) -> Reply | None:
         """The reply as `journal_body` keeps it; once its request's words are erased, with copied passages
         blanked."""
         row = self._row(
-            "SELECT coalesce(words.body, generations.body) FROM generations "
-            "LEFT JOIN words ON words.generation = id AND expires > ? WHERE id = ?",
+            "SELECT coalesce((SELECT words.body FROM words WHERE words.generation = id AND expires > ?), "
+            f"body), {COLUMNS} FROM generations WHERE id = ?",
             (self._clock(), generation),
         )
-        return None if row is None else unpacked(row[0])
+        return None if row is None else unpacked(row[0], Beside(*row[1:]))
 
     def request(self, generation: str) -> Request | None:
         """The request, or None once its words were erased (or never kept)."""
@@ -206,7 +207,7 @@ class Journal:
     def same_text(self, generation: str, text: str) -> bool:
         """Whether this is the text that was sent, to the letter; works when copied passages are gone."""
         row = self._row("SELECT text_hash FROM generations WHERE id = ?", (generation,))
-        return row is not None and secrets.compare_digest(row[0], self._hash("text", text))
+        return row is not None and secrets.compare_digest(row[0], self._few("text", text))
 
     def expire_words(self, now: float | None = None) -> int:
         """Erase the words whose time is over at `now` (seconds; None: the clock); how many there were."""
@@ -241,7 +242,7 @@ class Journal:
         be kept, or there is nothing of theirs to withdraw.
         """
         values: dict[str, Any] = {
-            "id": uuid.uuid4().hex,
+            "id": secrets.token_bytes(ID_BYTES),
             "generation": fact.generation,
             "person": self._hash("person", fact.person),
             "kind": fact.kind,
@@ -255,7 +256,7 @@ class Journal:
         return self._write(
             "INSERT INTO facts (id, generation, person, kind, label, value, reason, at, withdrawn) "
             "SELECT :id, :generation, :person, :kind, :label, :value, :reason, :at, :withdrawn "
-            "WHERE EXISTS (SELECT 1 FROM generations WHERE id = :generation) AND CASE :withdrawn "
+            "WHERE EXISTS (SELECT 1 FROM replies WHERE id = :generation) AND CASE :withdrawn "
             "WHEN 0 THEN NOT EXISTS (SELECT 1 FROM people WHERE person = :person AND keep = 0) "
             "ELSE EXISTS (SELECT 1 FROM facts WHERE generation = :generation AND person = :person "
             "AND kind = :kind AND label = :label) END",
@@ -284,25 +285,14 @@ class Journal:
             ).fetchall()
             when = self._clock() if at is None else at
             for person, kind, known_as in standing:
-                self._db.table("facts").insert(
-                    {
-                        "id": uuid.uuid4().hex,
-                        "generation": generation,
-                        "person": person,
-                        "kind": kind,
-                        "label": known_as,
-                        "value": 0.0,
-                        "reason": "",
-                        "at": when,
-                        "withdrawn": 1,
-                    }
-                )
+                self._append(generation, person, kind, known_as, 0.0, when, withdrawn=True)
         return len(standing)
 
     def signals(self) -> Iterator[Signal]:
         """Every standing judgement, oldest first; `person` is a hash."""
         rows = self._db.execute(
-            "SELECT generation, person, kind, value, reason, at FROM current_signals ORDER BY at, sequence"
+            "SELECT generation, person, kind, value, reason, at FROM current_signals "
+            "ORDER BY at, reply, sequence"
         )
         for generation, person, kind, value, reason, at in rows:
             yield Signal(generation, person, kind, value, reason, at)
@@ -320,30 +310,28 @@ class Journal:
         """What tuning reads, oldest first. Fixed sentences and extracts teach nothing and are left out."""
         rows = self._db.execute(
             "SELECT generation, task, own_text, value, s.person, s.at, options, model "
-            "FROM current_signals AS s JOIN generations AS g ON g.id = generation "
-            "WHERE origin NOT IN ('fixed', 'extract') AND own_text <> '' ORDER BY s.at, sequence"
+            "FROM current_signals AS s JOIN generations AS g ON g.number = reply "
+            "WHERE origin NOT IN ('fixed', 'extract') AND own_text <> '' ORDER BY s.at, reply, sequence"
         )
         for generation, task, own_text, value, person, at, options, model in rows:
             yield JudgedText(generation, task, own_text, value, person, at, json.loads(options), model)
 
     def counts(self) -> Counts:
-        generations = dict(self._db.execute("SELECT task, count(*) FROM generations GROUP BY task"))
-        judged = {
-            task: (likes, dislikes, signals)
-            for task, likes, dislikes, signals in self._db.execute(
-                "SELECT task, sum(value > 0), sum(value < 0), count(*) FROM current_signals AS s "
-                "JOIN generations AS g ON g.id = generation GROUP BY task"
-            )
-        }
-        people = self._row("SELECT count(DISTINCT person) FROM current_signals", ())
-        by_task = {
-            task: TaskCounts(number, *judged.get(task, (0, 0, 0))[:2]) for task, number in generations.items()
-        }
+        """How much there is; the numbers are kept as it comes (`engine.tallies`)."""
+        by_task: dict[str, TaskCounts] = {}
+        signals = 0
+        for task, replies, likes, dislikes, stand in self._db.execute(
+            "SELECT task, sum(replies), sum(likes), sum(dislikes), sum(signals) FROM sorts "
+            "GROUP BY task HAVING sum(replies) > 0"
+        ):
+            by_task[task] = TaskCounts(replies, likes, dislikes)
+            signals += stand
+        people = self._row("SELECT count(*) FROM persons WHERE judged > 0", ())
         return Counts(
-            generations=sum(generations.values()),
-            signals=sum(row[2] for row in judged.values()),
-            likes=sum(row[0] for row in judged.values()),
-            dislikes=sum(row[1] for row in judged.values()),
+            generations=sum(each.generations for each in by_task.values()),
+            signals=signals,
+            likes=sum(each.likes for each in by_task.values()),
+            dislikes=sum(each.dislikes for each in by_task.values()),
             people=0 if people is None else int(people[0]),
             by_task=by_task,
         )
@@ -365,7 +353,8 @@ class Journal:
         their judgements of any reply, and words of others' requests made in the channels where they
         asked (their own may stand in the context). Only a refusal (`set_keep`) is remembered.
         """
-        theirs = "(SELECT id FROM generations WHERE person = :who)"
+        mine = "(SELECT number FROM persons WHERE person = :who)"
+        theirs = f"(SELECT number FROM replies WHERE who = {mine})"
         values = {"who": self._hash("person", person)}
         with self._writing():
             self._db.execute(
@@ -375,14 +364,14 @@ class Journal:
                 values,
             )
             self._db.execute(
-                "INSERT OR IGNORE INTO erased SELECT id FROM generations WHERE person = :who "
-                f"UNION SELECT id FROM facts WHERE person = :who OR generation IN {theirs}",
+                f"INSERT OR IGNORE INTO erased SELECT id FROM replies WHERE who = {mine} "
+                f"UNION SELECT id FROM judgements WHERE who = {mine} OR generation IN {theirs}",
                 values,
             )
-            judged = f"DELETE FROM facts WHERE person = :who OR generation IN {theirs}"
+            judged = f"DELETE FROM judgements WHERE who = {mine} OR generation IN {theirs}"
             facts = self._db.execute(judged, values).rowcount
-            self._db.execute(f"DELETE FROM messages WHERE generation IN {theirs}", values)
-            generations = self._db.execute("DELETE FROM generations WHERE person = :who", values).rowcount
+            self._db.execute(f"DELETE FROM sent WHERE generation IN {theirs}", values)
+            generations = self._db.execute(f"DELETE FROM replies WHERE who = {mine}", values).rowcount
             self._db.execute("DELETE FROM people WHERE person = :who AND keep = 1", values)
             for table in set(people_tables(self._db)) - {"people"}:
                 self._db.execute(f"DELETE FROM {table} WHERE person = :who", values)
@@ -407,16 +396,32 @@ class Journal:
         data = text.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, key=self._key, person=kind.encode(), digest_size=16).hexdigest()
 
-    def _request_hash(self, request: Request) -> str:
+    def _few(self, kind: str, text: str) -> bytes:
+        """Enough of a hash to tell a text again."""
+        return bytes.fromhex(self._hash(kind, text))[:ID_BYTES]
+
+    def _request_hash(self, request: Request) -> bytes:
         asked = [request.task, request.text, dict(request.options), request.locale, request.context]
-        return self._hash("request", json.dumps(asked, sort_keys=True))
+        return self._few("request", json.dumps(asked, sort_keys=True))
 
     def _row(self, sql: str, values: Iterable[object]) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._db.execute(sql, tuple(values)).fetchone()
         return row
 
     def _write(self, sql: str, values: Any) -> bool:
-        return self._db.execute(sql, values).rowcount > 0
+        """Whether anything changed; `rowcount` would not tell of rows that a view takes."""
+        before = self._db.conn.total_changes
+        self._db.execute(sql, values)
+        return self._db.conn.total_changes > before
+
+    def _append(
+        self, generation: str, person: str, kind: str, label: str, value: float, at: float, *, withdrawn: bool
+    ) -> None:
+        """A fact of the person whose hash this is, within `_writing`."""
+        row: dict[str, object] = {"id": secrets.token_bytes(ID_BYTES), "generation": generation}
+        row |= {"person": person, "kind": kind, "label": label, "value": value, "reason": "", "at": at}
+        row["withdrawn"] = int(withdrawn)
+        self._db.execute(_insertion("facts", row), row)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -442,42 +447,8 @@ class Journal:
             self._log_holds_erased = True
 
 
-def _open(path: Path) -> Database:
-    """Open the file with today's schema. Raises JournalUnreadable."""
-    connection: sqlite3.Connection | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # others on the machine do not read it
-        connection = sqlite3.connect(path, timeout=BUSY_MILLISECONDS / 1000)
-        connection.create_function("reply_json", 1, as_json, deterministic=True)
-        db = Database(connection, execute_plugins=False)
-        _enable_wal(db)
-        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-            db.execute(f"PRAGMA {pragma}")
-        newer = migrations.unknown_to_us(db)
-        if newer:
-            raise sqlite3.DatabaseError(f"a newer Moyou wrote it: {newer[-1]}")
-        migrations.apply(db)
-        db.execute("BEGIN IMMEDIATE")  # whether it can be written shows here, not at the first reply
-        db.rollback()
-        return db
-    except (sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise JournalUnreadable(file=path, reason=reason) from error
-
-
-def _enable_wal(db: Database) -> None:
-    # Two processes that open a new file at once: SQLite refuses this one at once instead of waiting.
-    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
-    while True:
-        try:
-            return db.enable_wal()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+def _insertion(view: str, row: Mapping[str, object]) -> str:
+    return f"INSERT INTO {view} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
 
 
 def _json(values: Mapping[str, str]) -> str:

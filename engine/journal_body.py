@@ -1,82 +1,112 @@
-"""A reply as the journal keeps it: a twentieth of its JSON.
+"""A reply as the journal keeps it: a thirtieth of its JSON.
+
+    kept = packed(reply, beside)        beside: what the columns of its row say already
+    assert unpacked(kept, beside) == as_kept(reply)
+
+A reply is written again from its seed (`Engine.replay`), so of drafts that were not chosen no latents are
+kept, their scores to four digits, their log-probabilities to two. All that belongs to the chosen one comes
+back bit for bit.
+
+    1  2     one byte: this form; numbers out of the ordinary go into the first (`journal_body_json`)
+    2  what  which of `Beside` are to be had from the row
+    3  n m   drafts, and two bytes: how long the head is
+       head  JSON, deflated with a dictionary of what most replies have in common
+       ...   scores of all drafts as whole numbers, those of the chosen one exactly (`draft_bytes`)
+       text  of all drafts, deflated
 
 Knows: what of a reply can be had again and need not be kept, how the rest is packed and read back.
 Does not know: where it is stored, whose it is, what of it must be erased (`journal_rows.without_copies`).
-
-A reply is written again from its seed (`Engine.replay`), so of drafts that were not chosen no latents are
-kept, and their scores to four digits. All that belongs to the chosen one comes back bit for bit. JSON of
-17 drafts says the same words again and again; deflate with a dictionary of them leaves the texts.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
+import re
 import struct
 import zlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from engine.values import Reply
+from engine import draft_bytes, journal_body_json
+from engine.values import FormCheck, Reply
 
-_FIRST = b"\x01"  # which dictionary; one is never edited once released, a better one gets the next number
-_WORDS = (
-    '{"chosen":0,"decoding":{"arithmetic":"int8","book":true,"distance":0.45,"drafts":8,"max_tokens":24,'
-    '"near":[],"max_tokens":90,"max_tokens":60,"no_repeat":0,"nucleus":0.95,"no_repeat":3,"nucleus":0.9,'
-    '"nucleus":0.8,"spread":0.5,"temperature":0.8,"temperature":0.5},"drafts":[{"log_probability":-12.1,'
-    '"origin":"generated","scores":{"form":1.0,"language":1.0,"novelty":0.9,"parallel":0.0,"repetition":1.0,'
-    '"rhyme":1.0,"theme":0.0,"overlap":0.0,"reward":0.5},"own_text":"□□□","text":"，\\n。","relaxed":[]},'
-    '{"log_probability":-21.8,"origin":"edited","score":0.9,"scores":{"balance":1.0,"ending":1.0,"fit":0.8,'
-    '"fluency":1.0,"language":1.0,"length":1.0,"likeness":0.9,"novelty":1.0,"repetition":0.9},"text":"我的，你'
-    '是不。"},{"log_probability":0.0,"origin":"book","score":0.95,"scores":{"balance":1.0,"ending":1.0,'
-    '"fit":1.0,"fluency":1.0,"language":1.0,"length":1.0,"likeness":0.9,"novelty":0.0,"repetition":1.0},'
-    '"text":" the you and is to it of I a that what for "},{"log_probability":-20.3,"origin":"generated",'
-    '"score":0.5,"scores":{"balance":1.0,"ending":1.0,"fit":0.6,"fluency":1.0,"language":1.0,"length":1.0,'
-    '"novelty":1.0,"repetition":1.0},"text":"'
-    '"}],"form":null,"generation":"1a21e82","latent":"","lines":null,"milliseconds":12.3,"model":"verse@",'
-    '"model":"talk@","novelty":1.0,"origin":"generated","propensity":0.3,"reward_model":"","seed":1,'
-    '"task":"poem","task":"chat","text":"'
-)
+_SECOND = b"\x02"
+_HEAD = (
+    '{"decoding":{"arithmetic":"int8","book":true,"choice":{"arm":"","control":false},"distance":0.45,'
+    '"drafts":8,"max_tokens":24,"near":[],"no_repeat":0,"nucleus":0.95,"spread":0.5,"temperature":0.8}'
+    '"form":{"name":"qijue","ok":true,"pattern":"仄起首句入韵","problems":[],"relaxed":[],"stanza":0,'
+    '"marks":[["mzmppzz","mpmzzpp","mzmppzz","ppzzmpp"]],"rhymes":[[6,"六鱼"],[13,"七阳"],[27,"十一真"]],"wrong":[]},'
+    '"form":{"name":"wujue","ok":true,"pattern":"平起首句不入韵","problems":[],'
+    '"lines":null,"lines":true,"model":"verse@","model":"talk@","own":{"generation":"","latent":[],'
+    '"names":["fluency","form","parallel","theme"],"names":["fluency","form","theme"],"novelty":0.0,'
+    '"decoding":{"arithmetic":"int8","book":true,"drafts":8,"max_tokens":40,"no_repeat":2,"nucleus":0.9,'
+    '"spread":1.0,"temperature":0.75},"origins":"gggggggg"'
+    '"names":["balance","ending","fit","fluency","judge","language","length","likeness","novelty","repetition",'
+    '"reward","wished"],'
+    '"decoding":{"arithmetic":"int8","book":true,"drafts":8,"max_tokens":90,"no_repeat":3,"nucleus":0.8,'
+    '"spread":0.5,"temperature":0.5},"names":["balance","ending","fit","fluency","language","length",'
+    '"likeness","novelty","repetition"],"origins":"ggggggggbbbeeeeee"'
+).encode()
+"""Never edited once released: what was kept with it could not be read."""
+_ORIGINS = ("generated", "edited", "book", "extract", "fixed")
+_TONES = {"平": "p", "仄": "z", "中": "m", "?": "?"}
+_TONE = {letter: tone for tone, letter in _TONES.items()}
 
 
-def packed(reply: Reply) -> bytes:
+class Beside(NamedTuple):
+    """The columns of a reply's row that its body does not say again. Empty: it says everything."""
+
+    generation: str = ""
+    task: str = ""
+    origin: str = ""
+    model: str = ""
+    reward_model: str = ""
+    own_text: str = ""
+    latent: bytes | None = None
+
+
+ALONE = Beside()
+COLUMNS = "id, task, origin, model, reward_model, own_text, latent"
+"""Of `generations`, for `Beside`."""
+_SAME = ("generation", "task", "origin", "model", "reward_model")
+
+
+def packed(reply: Reply, beside: Beside = ALONE) -> bytes:
     """What is kept of a reply."""
-    values = dataclasses.asdict(reply)
-    latent = reply.drafts[reply.chosen].latent if reply.drafts else ()
-    values["drafts"] = [
-        _draft(draft, number == reply.chosen) for number, draft in enumerate(values["drafts"])
-    ]
-    if reply.drafts and values["drafts"][reply.chosen]["text"] == reply.text:
-        del values["text"]
-    if latent:
-        values["latent"] = _floats(latent)
-    text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_WORDS.encode())
-    return _FIRST + press.compress(text.encode("utf-8", "surrogatepass")) + press.flush()
+    try:
+        return _packed(reply, beside)
+    except draft_bytes.Unusual:
+        return journal_body_json.packed(reply)
 
 
-def as_json(kept: bytes | str | None) -> str | None:
-    """What was kept as JSON, for SQL (`reply_json`); None of nothing."""
-    return None if kept is None else unpacked(kept).to_json()
+def unpacked(kept: bytes | str, beside: Beside = ALONE) -> Reply:
+    """The reply that was kept, in this form or an earlier one. Raises ValueError for anything else."""
+    if isinstance(kept, str) or kept[:1] == journal_body_json.FIRST:
+        return journal_body_json.unpacked(kept)
+    return _unpacked(kept, beside)
 
 
-def unpacked(kept: bytes | str) -> Reply:
-    """The reply that was kept; before there was packing it was JSON. Raises ValueError for anything else."""
-    if isinstance(kept, str):
-        return Reply.from_json(kept)
-    values = _values(kept)
-    latent = _numbers(values.pop("latent", ()))
-    for number, draft in enumerate(values["drafts"]):
-        draft["latent"] = latent if number == values["chosen"] else ()
-        draft.setdefault("own_text", draft["text"])
-    if "text" not in values:
-        values["text"] = values["drafts"][values["chosen"]]["text"]
-    return Reply.from_json(json.dumps(values))
+def as_json(kept: bytes | str | None, *beside: Any) -> str | None:
+    """What was kept as JSON, for SQL: `reply_json(body, {COLUMNS})`; None of nothing."""
+    return None if kept is None else unpacked(kept, Beside(*beside)).to_json()
 
 
 def drafts_in(kept: bytes | str) -> int:
     """How many drafts a kept reply has, without making a Reply of it. Raises ValueError as `unpacked`."""
-    return len(_values(kept)["drafts"])
+    if isinstance(kept, str) or kept[:1] != _SECOND:
+        return journal_body_json.drafts_in(kept)
+    return kept[2]
+
+
+def scores_in(kept: bytes | str) -> tuple[int, list[float]]:
+    """Which draft was chosen and what each was worth, without making a Reply of it. Raises ValueError."""
+    if isinstance(kept, str) or kept[:1] != _SECOND:
+        reply = journal_body_json.unpacked(kept)
+        return reply.chosen, [draft.score for draft in reply.drafts]
+    head, end = _head(kept)
+    read = draft_bytes.read_numbers(kept, end, kept[2], head["names"], 2)
+    return read.chosen, read.score
 
 
 def as_kept(reply: Reply) -> Reply:
@@ -84,38 +114,144 @@ def as_kept(reply: Reply) -> Reply:
     return unpacked(packed(reply))
 
 
-def _values(kept: bytes | str) -> dict[str, Any]:
-    if isinstance(kept, bytes):
-        if kept[:1] != _FIRST:
-            raise ValueError("a newer Moyou packed this reply")
-        press = zlib.decompressobj(-15, zdict=_WORDS.encode())
-        kept = press.decompress(kept[1:]).decode("utf-8", "surrogatepass")
-    values: dict[str, Any] = json.loads(kept)
+def _packed(reply: Reply, beside: Beside) -> bytes:
+    drafts, chosen = reply.drafts, reply.chosen
+    tenths = round(reply.milliseconds * 10)
+    if not drafts or len(drafts) > 255 or reply.text != drafts[chosen].text:
+        raise draft_bytes.Unusual
+    if min(reply.seed, tenths) < 0 or tenths / 10 != reply.milliseconds:
+        raise draft_bytes.Unusual
+    same = [getattr(reply, name) == getattr(beside, name) for name in _SAME]
+    same += [reply.text == beside.own_text, draft_bytes.floats(reply.latent) == (beside.latent or b"")]
+    names = sorted({name for draft in drafts for name in draft.scores})
+    head: dict[str, Any] = {
+        "decoding": reply.decoding,
+        "names": names,
+        "origins": "".join(draft.origin[0] for draft in drafts),
+    }
+    for name, known in zip(_SAME, same, strict=False):
+        if not known:
+            head[name] = getattr(reply, name)
+    if not same[6]:
+        head["latent"] = reply.latent
+    if reply.novelty != 1.0:
+        head["novelty"] = reply.novelty
+    if reply.lines is not None:
+        head["lines"] = reply.lines == _lines(reply.text) or reply.lines
+    if reply.form is not None:
+        head["form"] = _form(reply.form, reply.lines or ())
+    own = {str(place): draft.own_text for place, draft in enumerate(drafts) if draft.own_text != draft.text}
+    if own:
+        head["own"] = own
+    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_HEAD)
+    text = json.dumps(head, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    heading = press.compress(text.encode("utf-8", "surrogatepass")) + press.flush()
+    numbers = draft_bytes.numbers(drafts, names, chosen, reply.propensity, (reply.seed, tenths))
+    texts = draft_bytes.texts(
+        [draft.text for place, draft in enumerate(drafts) if place != chosen or not same[5]]
+    )
+    known_bits = sum(1 << place for place, is_same in enumerate(same) if is_same)
+    return b"".join(
+        (_SECOND, bytes((known_bits, len(drafts))), struct.pack("<H", len(heading)), heading, numbers, texts)
+    )
+
+
+def _unpacked(kept: bytes, beside: Beside) -> Reply:
+    if kept[:1] != _SECOND:
+        raise ValueError("a newer Moyou packed this reply")
+    same, count = kept[1], kept[2]
+    head, end = _head(kept)
+    read = draft_bytes.read_numbers(kept, end, count, head["names"], 2)
+    texts = draft_bytes.read_texts(kept[read.end :])
+    if same & 32:
+        texts.insert(read.chosen, beside.own_text)
+    latent = draft_bytes.read_floats(beside.latent or b"") if same & 64 else tuple(head["latent"])
+    own = head.get("own", {})
+    drafts = [
+        {
+            "text": text,
+            "own_text": own.get(str(place), text),
+            "origin": next(origin for origin in _ORIGINS if origin[0] == letter),
+            "latent": latent if place == read.chosen else (),
+            "log_probability": log_probability,
+            "scores": scores,
+            "score": score,
+        }
+        for place, (text, letter, log_probability, scores, score) in enumerate(
+            zip(texts, head["origins"], read.log_probabilities, read.scores, read.score, strict=True)
+        )
+    ]
+    values = {
+        name: getattr(beside, name) if same >> bit & 1 else head[name] for bit, name in enumerate(_SAME)
+    }
+    text = drafts[read.chosen]["text"]
+    lines = head.get("lines")
+    if lines is not None:
+        lines = _lines(text) if lines is True else tuple(lines)
+    values |= {
+        "text": text,
+        "seed": read.whole[0],
+        "decoding": head["decoding"],
+        "drafts": drafts,
+        "chosen": read.chosen,
+        "propensity": read.propensity,
+        "milliseconds": read.whole[1] / 10,
+        "novelty": head.get("novelty", 1.0),
+        "lines": lines,
+        "form": _whole_form(head["form"], lines or ()) if "form" in head else None,
+    }
+    return Reply.from_values(values)
+
+
+def _head(kept: bytes) -> tuple[dict[str, Any], int]:
+    """The head, and where it ends."""
+    end = 5 + struct.unpack_from("<H", kept, 3)[0]
+    press = zlib.decompressobj(-15, zdict=_HEAD)
+    head: dict[str, Any] = json.loads(press.decompress(kept[5:end]).decode("utf-8", "surrogatepass"))
+    return head, end
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """What the lines of nearly all verse are."""
+    return tuple(re.sub("[，。！？；、]+$", "", line) for line in text.split("\n"))
+
+
+def _form(form: FormCheck, lines: tuple[str, ...]) -> dict[str, Any]:
+    """With letters for the marks, and their characters only where they are not the lines'."""
+    values = dataclasses.asdict(form)
+    marks = values.pop("lines")
+    every = [mark for line in marks for mark in line]
+    if any(mark[name] not in _TONES for mark in every for name in ("wanted", "tone")):
+        raise draft_bytes.Unusual
+    values["marks"] = [
+        ["".join(_TONES[mark[name]] for mark in line) for line in marks] for name in ("wanted", "tone")
+    ]
+    values["rhymes"] = [[place, mark["rhyme"]] for place, mark in enumerate(every) if mark["rhyme"]]
+    values["wrong"] = [place for place, mark in enumerate(every) if not mark["ok"]]
+    written = ["".join(mark["character"] for mark in line) for line in marks]
+    if written != list(lines):
+        values["written"] = [[mark["character"] for mark in line] for line in marks]
     return values
 
 
-def _draft(values: dict[str, Any], chosen: bool) -> dict[str, Any]:
-    known = {key: value for key, value in values.items() if key != "latent"}
-    if known["own_text"] == known["text"]:
-        del known["own_text"]
-    if not chosen:
-        known["log_probability"] = round(known["log_probability"], 4)
-        known["score"] = round(known["score"], 4)
-        known["scores"] = {name: round(score, 4) for name, score in known["scores"].items()}
-    return known
-
-
-def _floats(latent: tuple[float, ...]) -> str | tuple[float, ...]:
-    """As the four bytes each that a model's numbers have, where that loses nothing."""
-    try:
-        data = struct.pack(f"<{len(latent)}f", *latent)
-    except OverflowError:
-        return latent
-    return base64.b64encode(data).decode() if struct.unpack(f"<{len(latent)}f", data) == latent else latent
-
-
-def _numbers(kept: Any) -> tuple[float, ...]:
-    if isinstance(kept, str):
-        data = base64.b64decode(kept)
-        return struct.unpack(f"<{len(data) // 4}f", data)
-    return tuple(kept)
+def _whole_form(kept: Mapping[str, Any], lines: tuple[str, ...]) -> dict[str, Any]:
+    values = dict(kept)
+    wanted, tones = ([[_TONE[one] for one in line] for line in letters] for letters in values.pop("marks"))
+    written = values.pop("written", [list(line) for line in lines])
+    rhymes, wrong = dict(map(tuple, values.pop("rhymes"))), set(values.pop("wrong"))
+    marks: list[list[dict[str, Any]]] = []
+    place = 0
+    for line, wants, has in zip(written, wanted, tones, strict=True):
+        marks.append([])
+        for character, want, tone in zip(line, wants, has, strict=True):
+            marks[-1].append(
+                {
+                    "character": character,
+                    "wanted": want,
+                    "tone": tone,
+                    "rhyme": rhymes.get(place, ""),
+                    "ok": place not in wrong,
+                }
+            )
+            place += 1
+    return {**values, "lines": marks}

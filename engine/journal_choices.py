@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from engine.journal import Journal
-from engine.journal_body import unpacked
+from engine.journal_body import COLUMNS, Beside, unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +40,51 @@ def choices(journal: Journal, since: float, most: int, tasks: Collection[str]) -
     `tasks`: those whose drafts are drawn. Where the best is always sent, its probability of 1 is none.
     Of more, those whose names come first in an order that has nothing to do with them; memory stays constant.
     """
+    size = 2 * most
+    while True:  # until enough of those that come first were chosen among drafts
+        found = _first(journal, since, size, tasks)
+        more: list[LoggedChoice] = []
+        for number in found:
+            if len(more) < most and (choice := _choice(journal, number)) is not None:
+                more.append(choice)
+        if len(more) == most or len(found) < size:
+            return sorted(more, key=lambda one: one.generation)
+        size *= 4
+
+
+def _first(journal: Journal, since: float, size: int, tasks: Collection[str]) -> list[int]:
+    """The numbers of at most so many replies, in an order that has nothing to do with them."""
+    marks = ", ".join("?" * len(tasks))
     rows = journal._db.execute(
-        "SELECT id, task, person, body FROM generations WHERE at >= ? AND origin NOT IN ('fixed', 'extract')",
-        (since,),
+        "SELECT r.number, r.id FROM replies AS r JOIN sorts AS k ON k.number = r.sort "
+        f"WHERE at >= ? AND origin NOT IN ('fixed', 'extract') AND task IN ({marks})",
+        (since, *tasks),
     )
-    kept: list[tuple[int, str, LoggedChoice]] = []
-    for name, task, person, body in rows:
-        if task not in tasks:
-            continue
+    kept: list[tuple[int, int]] = []
+    for number, name in rows:
         order = -int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
-        if len(kept) == most and order <= kept[0][0]:
-            continue
-        reply = unpacked(body)
-        drafts = reply.drafts
-        if len(drafts) < 2 or not 0 < reply.propensity <= 1:
-            continue
-        found = LoggedChoice(
-            name,
-            task,
-            person,
-            tuple(draft.own_text for draft in drafts),
-            tuple(draft.scores.get("judge", draft.score) for draft in drafts),
-            tuple(draft.scores for draft in drafts),
-            reply.chosen,
-            reply.propensity,
-        )
-        (heapq.heappushpop if len(kept) == most else heapq.heappush)(kept, (order, name, found))
-    return [found for _, _, found in sorted(kept, key=lambda one: one[1])]
+        if len(kept) < size:
+            heapq.heappush(kept, (order, number))
+        elif order > kept[0][0]:
+            heapq.heapreplace(kept, (order, number))
+    return [number for _, number in sorted(kept, reverse=True)]
+
+
+def _choice(journal: Journal, number: int) -> LoggedChoice | None:
+    row = journal._row(f"SELECT person, body, {COLUMNS} FROM generations WHERE number = ?", (number,))
+    if row is None:  # erased meanwhile
+        return None
+    beside = Beside(*row[2:])
+    reply = unpacked(row[1], beside)
+    if len(reply.drafts) < 2 or not 0 < reply.propensity <= 1:
+        return None
+    return LoggedChoice(
+        beside.generation,
+        beside.task,
+        row[0],
+        tuple(draft.own_text for draft in reply.drafts),
+        tuple(draft.scores.get("judge", draft.score) for draft in reply.drafts),
+        tuple(draft.scores for draft in reply.drafts),
+        reply.chosen,
+        reply.propensity,
+    )

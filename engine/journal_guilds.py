@@ -10,8 +10,7 @@ Functions on a Journal, called as its methods are: await journal(guild_settings,
 from __future__ import annotations
 
 import dataclasses
-import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from engine.guild_settings import GuildSettings
@@ -92,25 +91,27 @@ def forget_guild(journal: Journal, guild: str) -> Forgotten:
 
 
 def _forget(journal: Journal, which: str, values: dict[str, Any], *, in_unions: bool) -> Forgotten:
-    theirs = f"(SELECT id FROM generations WHERE guild IN {which} AND guild <> '')"
+    there = f"(SELECT number FROM places WHERE guild IN {which} AND guild <> '')"
+    theirs = f"(SELECT number FROM replies WHERE place IN {there})"
     with journal._writing():
         run = journal._db.execute
         if in_unions:
             run(
-                f"INSERT OR IGNORE INTO erased SELECT id FROM generations WHERE id IN {theirs} "
-                f"UNION SELECT id FROM facts WHERE generation IN {theirs}",
+                f"INSERT OR IGNORE INTO erased SELECT id FROM replies WHERE number IN {theirs} "
+                f"UNION SELECT id FROM judgements WHERE generation IN {theirs}",
                 values,
             )
-        facts = run(f"DELETE FROM facts WHERE generation IN {theirs}", values).rowcount
-        for table in ("words", "messages"):
-            run(f"DELETE FROM {table} WHERE generation IN {theirs}", values)
+        facts = run(f"DELETE FROM judgements WHERE generation IN {theirs}", values).rowcount
+        run(f"DELETE FROM sent WHERE generation IN {theirs}", values)
+        run(
+            f"DELETE FROM words WHERE generation IN (SELECT id FROM replies WHERE number IN {theirs})", values
+        )
         for table in ("tastes", "taste_resets"):
             run(
-                f"DELETE FROM {table} WHERE channel IN "
-                f"(SELECT channel FROM generations WHERE id IN {theirs})",
+                f"DELETE FROM {table} WHERE channel IN (SELECT channel FROM places WHERE number IN {there})",
                 values,
             )
-        generations = run(f"DELETE FROM generations WHERE id IN {theirs}", values).rowcount
+        generations = run(f"DELETE FROM replies WHERE number IN {theirs}", values).rowcount
         for table in ("left_out", "digests", "cells"):
             run(f"DELETE FROM {table} WHERE guild IN {which}", values)
         gone = run(f"DELETE FROM guilds WHERE guild IN {which}", values).rowcount
@@ -131,6 +132,13 @@ def answers_since(journal: Journal, person: str, guild: str, since: float) -> in
     return 0 if row is None else int(row[0])
 
 
+def places_by_channel(journal: Journal) -> Iterator[tuple[str, str]]:
+    """Every channel as a hash, "" for none, and the numbers of its places, for SQL: what is read a channel at
+    a time needs memory for one."""
+    rows = journal._db.execute("SELECT channel, group_concat(number) FROM places GROUP BY channel").fetchall()
+    yield from rows
+
+
 def spoke_in(journal: Journal, channels: Collection[str], since: float) -> frozenset[str]:
     """Those of the channels that a reply was written in since then."""
     rows = journal._db.execute("SELECT DISTINCT channel FROM generations WHERE at >= ?", (since,))
@@ -141,8 +149,8 @@ def spoke_in(journal: Journal, channels: Collection[str], since: float) -> froze
 def sent_in(journal: Journal, channel: str, after: int, before: int) -> tuple[int, ...]:
     """Ids of the messages that replies in a channel were sent as, between two ids."""
     rows = journal._db.execute(
-        "SELECT CAST(messages.id AS INTEGER) AS number FROM messages "
-        "JOIN generations ON generations.id = generation WHERE channel = ? AND number > ? AND number < ?",
+        "SELECT sent.id FROM places JOIN replies ON place = places.number "
+        "JOIN sent ON generation = replies.number WHERE channel = ? AND sent.id > ? AND sent.id < ?",
         (journal._hash("channel", channel), after, before),
     )
     return tuple(row[0] for row in rows)
@@ -195,22 +203,11 @@ def settle_reactions(
             (generation,),
         )
         standing = {(person, label) for person, label in rows}
-        changes = [(*each, 0) for each in sorted(wanted - standing) if each[1] in values]
-        changes += [(*each, 1) for each in sorted(standing - wanted)]
+        changes = [(*each, False) for each in sorted(wanted - standing) if each[1] in values]
+        changes += [(*each, True) for each in sorted(standing - wanted)]
         for person, label, withdrawn in changes:
-            journal._db.table("facts").insert(
-                {
-                    "id": uuid.uuid4().hex,
-                    "generation": generation,
-                    "person": person,
-                    "kind": "reaction",
-                    "label": label,
-                    "value": 0.0 if withdrawn else values[label],
-                    "reason": "",
-                    "at": at,
-                    "withdrawn": withdrawn,
-                }
-            )
+            value = 0.0 if withdrawn else values[label]
+            journal._append(generation, person, "reaction", label, value, at, withdrawn=withdrawn)
     return len(changes)
 
 

@@ -7,14 +7,17 @@ Knows: which of many judgements are taken. Does not know: what is learnt from th
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import json
 
 from engine.journal import Journal
 from engine.journal_rows import JudgedText
 
-_AT_ONCE = 500
+_PRIME = 2**31 - 1
+_MIXED = f"((generation * 48271 + who * 16807) % {_PRIME})"
+_PLACE = f"({_MIXED} * {_MIXED} % {_PRIME})"
+"""Where a judgement stands in an order that has nothing to do with it, from 0 to below `_PRIME`. SQLite works
+it out before anything else, so of the many that come too late nothing more is asked."""
 
 
 def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
@@ -24,29 +27,34 @@ def judged_sample(journal: Journal, most: int) -> list[JudgedText]:
     ones are taken from one tuning to the next. Fixed sentences and extracts teach nothing and are left out,
     also from those taken; so a little fewer than `most` may come.
     """
-    taken: list[tuple[int, int]] = []
-    for sequence, generation, person in journal._db.execute(
-        "SELECT sequence, generation, person FROM current_signals WHERE value <> 0"
-    ):
-        digest = hashlib.blake2b(f"{generation} {person}".encode(), digest_size=7).digest()
-        order = -int.from_bytes(digest), sequence
-        if len(taken) < most:
-            heapq.heappush(taken, order)
-        elif order > taken[0]:
-            heapq.heapreplace(taken, order)
-    numbers = sorted(sequence for _, sequence in taken)
-    rows = []
-    for start in range(0, len(numbers), _AT_ONCE):
-        some = numbers[start : start + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        rows += journal._db.execute(
-            "SELECT generation, task, own_text, value, f.person, f.at, options, model, sequence "
-            f"FROM facts AS f JOIN generations AS g ON g.id = generation WHERE sequence IN ({marks}) "
+    rows = [
+        row
+        for _, *place in sorted(_first(journal, most), key=lambda one: one[1:])
+        for row in journal._db.execute(
+            "SELECT g.id, task, own_text, value, f.person, f.at, options, model, reply, sequence "
+            "FROM facts AS f JOIN generations AS g ON g.number = reply WHERE reply = ? AND sequence = ? "
             "AND origin NOT IN ('fixed', 'extract') AND own_text <> ''",
-            some,
-        ).fetchall()
-    rows.sort(key=lambda row: (row[5], row[8]))
+            place,
+        )
+    ]
+    rows.sort(key=lambda row: (row[5], *row[8:]))
     return [
         JudgedText(generation, task, text, value, person, at, json.loads(options), model)
-        for generation, task, text, value, person, at, options, model, _ in rows
+        for generation, task, text, value, person, at, options, model, *_ in rows
     ]
+
+
+def _first(journal: Journal, most: int) -> list[tuple[int, int, int]]:
+    """The place in the order, the reply and the fact of those that come first."""
+    signals = journal.counts().signals
+    below = _PRIME
+    if signals > 2 * most:
+        below = _PRIME * 2 * most // signals  # about twice as many as are wanted
+    while True:
+        rows = journal._db.execute(
+            f"SELECT {_PLACE}, generation, sequence FROM standing WHERE {_PLACE} < ? AND value <> 0", (below,)
+        )
+        taken = heapq.nsmallest(most, rows)
+        if len(taken) == most or below == _PRIME:
+            return taken
+        below = min(_PRIME, 4 * below)

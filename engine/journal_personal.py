@@ -13,11 +13,12 @@ import dataclasses
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import groupby, islice
 
 from engine.guild_settings import TONES
 from engine.journal import Journal
+from engine.journal_guilds import places_by_channel
 from engine.journal_rows import latent_of
-from engine.migrations import standing_of
 from engine.taste import JudgedLatent, Taste, far, learn
 from engine.values import Request
 
@@ -174,25 +175,21 @@ def _erasures(journal: Journal) -> tuple[object, ...] | None:
 
 def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
     """By channel and model the newest judgements since its reset, and whether it is one person's channel."""
-    here = f"({standing_of('SELECT id FROM generations WHERE channel = :only')})"
-    signals = "current_signals" if only is None else here
-    rows = journal._db.execute(
-        "SELECT channel, model, guild = '', person, value, latent FROM ("
-        "SELECT g.channel, g.model, g.guild, s.person, s.value, g.latent, row_number() OVER "
-        "(PARTITION BY g.channel, g.model ORDER BY s.at DESC, s.sequence DESC) AS place "
-        f"FROM {signals} AS s JOIN generations AS g ON g.id = s.generation "
-        "LEFT JOIN taste_resets AS r ON r.channel = g.channel "
-        "WHERE g.latent IS NOT NULL AND g.channel <> '' AND s.value <> 0 AND s.at > coalesce(r.at, -1)) "
-        "WHERE place <= :most ORDER BY channel, model, guild = ''",
-        {"most": NEWEST, "only": only},
-    )
-    group: tuple[str, str, bool] | None = None
-    judged: list[JudgedLatent] = []
-    for channel, model, own, person, value, latent in rows:
-        if group != (channel, model, bool(own)):
-            if group is not None:
-                yield *group, judged
-            group, judged = (channel, model, bool(own)), []
-        judged.append(JudgedLatent(person, value, latent_of(latent)))
-    if group is not None:
-        yield *group, judged
+    resets = dict(journal._db.execute("SELECT channel, at FROM taste_resets").fetchall())
+    for channel, places in places_by_channel(journal):
+        if not channel or only not in (None, channel):
+            continue
+        rows = journal._db.execute(
+            "SELECT model, guild = '' AS own, person, value, latent FROM replies AS r "
+            "CROSS JOIN standing AS s ON s.generation = r.number JOIN persons AS p ON p.number = s.who "
+            "JOIN sorts AS k ON k.number = r.sort JOIN places AS l ON l.number = r.place "
+            f"WHERE r.place IN ({places}) AND latent IS NOT NULL AND value <> 0 AND s.at > ? "
+            "ORDER BY model, own, s.at DESC, s.generation DESC, s.sequence DESC",
+            (resets.get(channel, -1.0),),
+        )
+        for (model, own), newest in groupby(rows, lambda row: row[:2]):
+            judged = [
+                JudgedLatent(person, value, latent_of(latent))
+                for _, _, person, value, latent in islice(newest, NEWEST)
+            ]
+            yield channel, model, bool(own), judged

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from engine.journal import Journal
+from engine.journal_tables import KINDS, NEWEST_MESSAGE
 
 REPORT = "report"
 """The label of a report among a person's judgements."""
@@ -46,15 +47,15 @@ def reports(
     """
     known = {journal._hash("channel", channel): channel for channel in channels}
     newest = (
-        "SELECT generation, reason, at, withdrawn, max(sequence) AS sequence FROM facts "
-        f"WHERE label = '{REPORT}' AND kind = 'button' GROUP BY generation, person"
+        "SELECT generation, reason, at, withdrawn, max(sequence) AS sequence FROM judgements "
+        f"WHERE label = '{REPORT}' AND kind = {KINDS.index('button')} GROUP BY generation, who"
     )
     rows = journal._db.execute(
-        "SELECT id, task, channel, own_text, report.reason, report.at, "
-        "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
-        f"FROM ({newest}) AS report JOIN generations ON generations.id = report.generation "
+        "SELECT generations.id, task, channel, own_text, coalesce(report.reason, ''), report.at, "
+        f"{NEWEST_MESSAGE} "
+        f"FROM ({newest}) AS report JOIN generations ON number = report.generation "
         "WHERE report.withdrawn = 0 AND (:guild IS NULL OR guild = :guild) "
-        "ORDER BY report.at DESC, report.sequence DESC",
+        "ORDER BY report.at DESC, number DESC, report.sequence DESC",
         {"guild": None if guild is None else journal._hash("guild", guild)},
     )
     found: dict[str, Report] = {}

@@ -127,11 +127,11 @@ class Forgotten:
 
 
 def people_tables(db: Database) -> tuple[str, ...]:
-    """The tables that say whose a row is, in a column `person`. Not the counts that triggers keep of facts
-    (engine/tallies.py): they have no index for it, and go with the facts."""
+    """The tables that say whose a row is, in a column `person`. Not `persons`, which has a number for each of
+    those whose replies and facts there are, and goes with these."""
     rows = db.execute(
         "SELECT m.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c "
-        "WHERE m.type = 'table' AND c.name = 'person' AND m.name <> 'tallies' ORDER BY m.name"
+        "WHERE m.type = 'table' AND c.name = 'person' AND m.name <> 'persons' ORDER BY m.name"
     )
     return tuple(row[0] for row in rows)
 

@@ -18,6 +18,10 @@ from engine.errors import AnotherJournal, JournalUnreadable
 from engine.journal import Journal
 
 _FACT = "id, generation, person, kind, label, value, reason, at, withdrawn"
+_REPLY = (
+    "id, at, person, surface, guild, channel, task, options, locale, model, reward_model, origin, own_text, "
+    "request_hash, text_hash, body, arm, control, latent"
+)
 _ERASED = "(SELECT id FROM erased)"
 
 
@@ -64,25 +68,31 @@ def _copy_key(into: Path, source: Path) -> None:
 def _unite(journal: Journal) -> Merged:
     run = journal._db.execute
     run("INSERT OR IGNORE INTO erased SELECT id FROM other.erased")
-    run(f"DELETE FROM facts WHERE id IN {_ERASED} OR generation IN {_ERASED}")
-    for table in ("words", "messages"):
-        run(f"DELETE FROM {table} WHERE generation IN {_ERASED}")
-    run(f"DELETE FROM generations WHERE id IN {_ERASED}")
-    columns = ", ".join(f'"{name}"' for name in journal._db.table("generations").columns_dict)
-    generations = run(
-        f"INSERT OR IGNORE INTO generations ({columns}) SELECT {columns} FROM other.generations "
-        f"WHERE id NOT IN {_ERASED}"
-    ).rowcount
+    theirs = f"(SELECT number FROM replies WHERE id IN {_ERASED})"
+    run(f"DELETE FROM judgements WHERE id IN {_ERASED} OR generation IN {theirs}")
+    run(f"DELETE FROM words WHERE generation IN {_ERASED}")
+    run(f"DELETE FROM sent WHERE generation IN {theirs}")
+    run(f"DELETE FROM replies WHERE id IN {_ERASED}")
+    before = _rows(journal)
     run(
-        "INSERT OR IGNORE INTO messages SELECT * FROM other.messages "
-        "WHERE generation IN (SELECT id FROM generations)"
+        f"INSERT INTO generations ({_REPLY}) SELECT {_REPLY} FROM other.generations AS theirs "
+        f"WHERE id NOT IN {_ERASED} "
+        "AND NOT EXISTS (SELECT 1 FROM main.replies AS here WHERE here.id = theirs.id) ORDER BY number"
     )
-    # not OR IGNORE: the trigger before an insert counts a judgement out that would then be ignored
-    facts = run(
+    run(
+        "INSERT OR IGNORE INTO sent SELECT theirs.id, here.number FROM other.sent AS theirs "
+        "JOIN other.replies AS there ON there.number = theirs.generation "
+        "JOIN main.replies AS here ON here.id = there.id"
+    )
+    run(
         f"INSERT INTO facts ({_FACT}) SELECT {_FACT} FROM other.facts AS theirs "
-        f"WHERE id NOT IN {_ERASED} AND generation IN (SELECT id FROM generations) "
-        "AND NOT EXISTS (SELECT 1 FROM main.facts AS here WHERE here.id = theirs.id) ORDER BY sequence"
-    ).rowcount
+        f"WHERE id NOT IN {_ERASED} "
+        "AND EXISTS (SELECT 1 FROM main.replies AS r WHERE r.id = theirs.generation) "
+        "AND NOT EXISTS (SELECT 1 FROM main.replies AS r "
+        "JOIN main.judgements AS here ON here.generation = r.number "
+        "WHERE r.id = theirs.generation AND here.id = theirs.id) ORDER BY reply, sequence"
+    )
+    generations, facts = (now - then for now, then in zip(_rows(journal), before, strict=True))
     # "WHERE true": SQLite would take ON for a join's
     run(
         "INSERT INTO people (person, keep, at) SELECT person, keep, at FROM other.people WHERE true "
@@ -118,3 +128,9 @@ def _unite(journal: Journal) -> Merged:
         "WHERE (excluded.due, excluded.sent) > (digests.due, digests.sent)"
     )
     return Merged(generations, facts)
+
+
+def _rows(journal: Journal) -> tuple[int, int]:
+    """How many replies and facts there are."""
+    row = journal._row("SELECT (SELECT count(*) FROM replies), (SELECT count(*) FROM judgements)", ())
+    return (0, 0) if row is None else (row[0], row[1])

@@ -23,9 +23,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from engine.journal import Journal
-from engine.journal_body import unpacked
-from engine.tallies import MONDAY, WEEK
+from engine.journal_body import scores_in
+from engine.journal_tables import KINDS
+from engine.tallies import MONDAY, SORT, WEEK
 
+REVIEW = KINDS.index("review")
 FEWEST_PEOPLE = 5
 FEWEST_JUDGEMENTS = 10
 LATEST = 300
@@ -86,9 +88,9 @@ def feedback_report(
     which = None if guild is None else journal._hash("guild", guild)
     rows = journal._db.execute(
         "SELECT by, name, sum(people), sum(judged), sum(liked), sum(judged2), sum(both), sum(liked2) "
-        f"FROM cells WHERE judged > 0 AND {'by <> :channel' if guild is None else 'guild = :guild'} "
-        "GROUP BY by, name",
-        {"guild": which, "channel": "channel"},
+        "FROM cells WHERE judged > 0 AND by <> :sort "
+        f"AND {'by <> :channel' if guild is None else 'guild = :guild'} GROUP BY by, name",
+        {"guild": which, "channel": "channel", "sort": SORT},
     ).fetchall()
     known = {journal._hash("channel", channel): channel for channel in channels}
     found: dict[str, list[Share]] = defaultdict(list)
@@ -137,9 +139,9 @@ def wilson(share: float, worth: float, reach: float = 1.96) -> tuple[float, floa
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def sums(pairs: Iterable[tuple[str, bool]]) -> tuple[int, int, int, int, int, int]:
+def sums(pairs: Iterable[tuple[object, bool]]) -> tuple[int, int, int, int, int, int]:
     """The sums that `share_of` wants, of (person, liked)."""
-    people: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    people: dict[object, list[int]] = defaultdict(lambda: [0, 0])
     for person, liked in pairs:
         people[person][0] += 1
         people[person][1] += liked
@@ -150,22 +152,22 @@ def sums(pairs: Iterable[tuple[str, bool]]) -> tuple[int, int, int, int, int, in
 
 def _drafts(journal: Journal, guild: str | None) -> list[Share]:
     """The latest replies with several drafts: was what the judge put first liked more than the others?"""
+    there = "" if guild is None else "WHERE place IN (SELECT number FROM places WHERE guild = :guild) "
     judged = journal._db.execute(
-        "SELECT id, body FROM (SELECT rowid AS place, id, body FROM generations "
-        f"{'' if guild is None else 'WHERE guild = :guild '}ORDER BY rowid DESC LIMIT :read) AS latest "
-        "WHERE EXISTS (SELECT 1 FROM facts WHERE generation = latest.id) ORDER BY place DESC LIMIT :most",
+        "SELECT number, body FROM replies WHERE number IN (SELECT number FROM "
+        f"(SELECT number FROM replies {there}ORDER BY number DESC LIMIT :read) AS latest "
+        "WHERE EXISTS (SELECT 1 FROM judgements WHERE generation = latest.number) "
+        "ORDER BY number DESC LIMIT :most) ORDER BY number DESC",
         {"guild": guild, "read": LATEST * 10, "most": LATEST},
     ).fetchall()
-    sent: dict[str, list[tuple[str, bool]]] = {"best": [], "other": []}
-    for generation, body in judged:
-        reply = unpacked(body)
-        scores = [draft.score for draft in reply.drafts]
+    sent: dict[str, list[tuple[object, bool]]] = {"best": [], "other": []}
+    for number, body in judged:
+        chosen, scores = scores_in(body)
         if len(scores) < 2:
             continue
-        name = "best" if scores[reply.chosen] >= max(scores) else "other"
+        name = "best" if scores[chosen] >= max(scores) else "other"
         sent[name] += journal._db.execute(
-            "SELECT person, value > 0 FROM current_signals "
-            "WHERE generation = ? AND value <> 0 AND kind <> 'review'",
-            (generation,),
+            f"SELECT who, value > 0 FROM standing WHERE generation = ? AND value <> 0 AND kind <> {REVIEW}",
+            (number,),
         ).fetchall()
     return [share_of("draft", name, *sums(pairs)) for name, pairs in sent.items() if pairs]

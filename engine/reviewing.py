@@ -22,9 +22,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.journal import Journal
-from engine.journal_body import unpacked
+from engine.journal_body import COLUMNS, Beside, unpacked
 from engine.journal_reports import reports
 from engine.journal_rows import Fact
+from engine.journal_tables import KINDS, NEWEST_MESSAGE
 
 REVIEW = "review"
 """The label of a review, and its kind."""
@@ -93,18 +94,24 @@ def review_queue(
     told = {report.generation: report.reasons for report in reports(journal, guild, channels)}
     where = "g.guild = :guild" if guild is not None else "(g.guild <> '' OR g.surface = 'console')"
     latest = (
-        f"SELECT g.id FROM generations AS g WHERE {where} AND origin NOT IN ('fixed', 'extract') "
-        "AND own_text <> '' ORDER BY g.rowid DESC LIMIT :pool"
+        f"SELECT number FROM generations AS g WHERE {where} AND origin NOT IN ('fixed', 'extract') "
+        "AND own_text <> '' ORDER BY number DESC LIMIT :pool"
     )
     rows = journal._db.execute(
-        "SELECT id, task, locale, own_text, at, channel, reward_model <> '', body, "
-        "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
-        f"FROM generations WHERE id IN ({latest})",
+        f"SELECT locale, at, channel, body, {NEWEST_MESSAGE}, {COLUMNS} FROM generations "
+        f"WHERE number IN ({latest})",
         {"guild": None if guild is None else journal._hash("guild", guild), "pool": POOL},
     ).fetchall()
-    rows += _besides(journal, set(told) - {row[0] for row in rows})
+    rows += _besides(journal, set(told) - {row[5] for row in rows})
     found: list[tuple[float, float, Candidate]] = []
-    for generation, task, locale, own_text, at, channel, ranked, body, message in rows:
+    for locale, at, channel, body, message, *columns in rows:
+        beside = Beside(*columns)
+        generation, task, own_text, ranked = (
+            beside.generation,
+            beside.task,
+            beside.own_text,
+            beside.reward_model,
+        )
         if not own_text or (guild is not None and channel and channel not in known):
             continue
         judged = Counter[str]()
@@ -117,7 +124,7 @@ def review_queue(
         if me in reviewers or len(reviewers) >= ENOUGH:
             continue
         # unpacking takes long: only where a model scored drafts
-        liking = unpacked(body).draft.scores.get("reward") if ranked and body else None
+        liking = unpacked(body, beside).draft.scores.get("reward") if ranked and body else None
         weight, why = _weight(judged, told.get(generation), liking, bool(ranked), bool(reviewers))
         found.append(
             (
@@ -148,9 +155,7 @@ def _besides(journal: Journal, generations: Collection[str]) -> list[tuple[objec
     rows: list[tuple[object, ...]] = []
     for generation in sorted(generations):
         rows += journal._db.execute(
-            "SELECT id, task, locale, own_text, at, channel, 0, NULL, "
-            "(SELECT max(messages.id) FROM messages WHERE messages.generation = generations.id) "
-            "FROM generations WHERE id = ?",
+            f"SELECT locale, at, channel, NULL, {NEWEST_MESSAGE}, {COLUMNS} FROM generations WHERE id = ?",
             (generation,),
         ).fetchall()
     return rows
@@ -221,9 +226,10 @@ def verdict_of(reason: str) -> str:
 def _standing(journal: Journal, generation: str) -> dict[str, str]:
     """The verdict of each reviewer of a reply."""
     rows = journal._db.execute(
-        "SELECT person, reason, withdrawn, max(sequence) FROM facts "
-        "WHERE kind = 'review' AND generation = ? GROUP BY person",
-        (generation,),
+        "SELECT person, coalesce(reason, ''), withdrawn, max(sequence) FROM judgements "
+        "JOIN persons ON persons.number = who "
+        "WHERE kind = ? AND generation = (SELECT number FROM replies WHERE id = ?) GROUP BY who",
+        (KINDS.index("review"), generation),
     )
     return {person: verdict_of(reason) for person, reason, withdrawn, _ in rows if not withdrawn}
 
@@ -231,9 +237,11 @@ def _standing(journal: Journal, generation: str) -> dict[str, str]:
 def agreement(journal: Journal, guild: str | None = None) -> Agreement:
     """How far the reviewers of a server, or of all, agree."""
     rows = journal._db.execute(
-        "SELECT f.generation, f.person, f.reason, f.withdrawn, max(f.sequence) FROM facts AS f "
-        "JOIN generations AS g ON g.id = f.generation "
-        "WHERE f.kind = 'review' AND (:guild IS NULL OR g.guild = :guild) GROUP BY f.generation, f.person",
+        "SELECT generation, person, coalesce(reason, ''), withdrawn, max(sequence) FROM judgements AS j "
+        "JOIN replies AS r ON r.number = generation JOIN places AS l ON l.number = place "
+        "JOIN persons AS p ON p.number = j.who "
+        f"WHERE kind = {KINDS.index('review')} AND (:guild IS NULL OR guild = :guild) "
+        "GROUP BY generation, j.who",
         {"guild": None if guild is None else journal._hash("guild", guild)},
     )
     by_reply: dict[str, list[tuple[str, str]]] = defaultdict(list)

@@ -14,16 +14,19 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from engine import journal_tables, tallies
 from engine.errors import MoyouError
 from engine.journal import Journal
 from engine.journal_reports import REPORT, reports
 from engine.journal_rows import Fact, Place
+from engine.journal_tables import ID_BYTES
 from engine.summary_bench import Measurement
 from engine.values import Reply, Request
 from engine.writer import Engine
@@ -65,59 +68,78 @@ def fill(file: Path, written: Sequence[tuple[Request, Reply]], generations: int)
             journal.react(Fact(reply.generation, "1", "reaction", 1.0, "👍"))
             journal.attach(reply.generation, 1_310_000_000_000_000_000 + number)
     draw = random.Random(0)
-    people = [f"{draw.getrandbits(128):032x}" for _ in range(_PEOPLE)]
-    channels = [f"{draw.getrandbits(128):032x}" for _ in range(_PLACES)]
-    guilds = [f"{draw.getrandbits(128):032x}" for _ in range(_PLACES // 2)]
-    with Database(file, execute_plugins=False) as db:
-        db.execute("PRAGMA synchronous = OFF")
-        models = list(db.table("generations").rows)
-        fact = next(db.table("facts").rows)
-        now = time.time()
-        for start in range(0, generations - len(models), _AT_ONCE):
-            count = min(_AT_ONCE, generations - len(models) - start)
-            rows, facts, messages = [], [], []
-            for number in range(start, start + count):
+    with Database(file, execute_plugins=False) as db, filling(db):
+        people = named(db, "persons", [(f"{draw.getrandbits(128):032x}",) for _ in range(_PEOPLE)])
+        guilds = [f"{draw.getrandbits(128):032x}" for _ in range(_PLACES // 2)]
+        rooms = [("discord", guild, f"{draw.getrandbits(128):032x}") for guild in guilds for _ in range(2)]
+        places = named(db, "places", rooms)
+        models = [dict(row) for row in db.table("replies").rows]
+        now, first = time.time(), len(models) + 1
+        for start in range(first, generations + 1, _AT_ONCE):
+            replies, facts, messages = [], [], []
+            for number in range(start, min(start + _AT_ONCE, generations + 1)):
                 at = now - (generations - number)
-                name = f"{int(at * 1000):x}{draw.getrandbits(40):010x}"
-                place = draw.randrange(_PLACES)
-                rows.append(
-                    models[number % len(models)]
-                    | {
-                        "id": name,
-                        "at": at,
-                        "person": people[int(_PEOPLE * draw.random() ** 3)],
-                        "channel": channels[place],
-                        "guild": guilds[place // 2],
-                        "request_hash": f"{draw.getrandbits(128):032x}",
-                        "text_hash": f"{draw.getrandbits(128):032x}",
-                    }
-                )
-                messages.append({"id": str((int(at * 1000) << 22) + number % 4096), "generation": name})
-                for person in draw.sample(people, SIGNALS):
-                    facts.append(_fact(fact, draw, name, person, at))
+                own = {
+                    "number": number,
+                    "id": f"{int(at * 1000):x}{draw.getrandbits(40):010x}",
+                    "at": at,
+                    "who": people[int(_PEOPLE * draw.random() ** 3)],
+                    "place": draw.choice(places),
+                    "request_hash": draw.randbytes(ID_BYTES),
+                    "text_hash": draw.randbytes(ID_BYTES),
+                }
+                replies.append(models[number % len(models)] | own)
+                messages.append({"id": (int(at * 1000) << 22) + number % 4096, "generation": number})
+                for sequence, person in enumerate(draw.sample(people, SIGNALS), 1):
+                    facts.append(_fact(draw, number, sequence, person, at))
             with db.conn:
-                _insert(db, "generations", rows)
-                _insert(db, "messages", messages)
-                _insert(db, "facts", facts)
+                insert(db, "replies", replies)
+                insert(db, "sent", messages)
+                insert(db, "judgements", facts)
 
 
-def _fact(
-    model: dict[str, Any], draw: random.Random, generation: str, person: str, at: float
-) -> dict[str, Any]:
-    liked = draw.random() < 0.7
-    made = {
-        "label": "👍" if liked else "👎",
-        "value": 1.0 if liked else -1.0,
-        "kind": "reaction",
-        "reason": "",
-    }
+@contextmanager
+def filling(db: Database) -> Iterator[None]:
+    """While it lasts rows come many at once: without indices, counts and triggers, which follow then."""
+    db.execute("PRAGMA synchronous = OFF")
+    db.execute("PRAGMA foreign_keys = OFF")
+    for kind, name in db.execute(
+        "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'index') AND sql IS NOT NULL "
+        "AND tbl_name IN ('replies', 'judgements', 'sent')"
+    ).fetchall():
+        db.execute(f"DROP {kind} {name}")
+    yield
+    for name in ("replies", "judgements", "sent"):
+        for sql in (sql for sql in journal_tables.INDICES if f" ON {name} " in sql):
+            db.execute(sql)
+    journal_tables.count_replies(db)
+    tallies.count_anew(db)
+    tallies.create_triggers(db)
+    journal_tables.create_row_triggers(db)
+
+
+def named(db: Database, table: str, rows: Iterable[tuple[object, ...]]) -> list[int]:
+    """Names put into a table that numbers them; their numbers."""
+    names = ", ".join(journal_tables.NAMES[table])
+    numbers = []
+    for row in rows:
+        marks = ", ".join("?" * len(row))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING number"
+        numbers.append(int(db.conn.execute(sql, row).fetchone()[0]))
+    db.conn.commit()
+    return numbers
+
+
+def _fact(draw: random.Random, generation: int, sequence: int, person: int, at: float) -> dict[str, Any]:
+    value = 1.0 if draw.random() < 0.7 else -1.0
+    made = {"kind": 0, "label": "👍" if value > 0 else "👎", "value": value, "reason": None}
     if draw.random() < REPORTED / SIGNALS:
-        made = {"label": REPORT, "value": -1.0, "kind": "button", "reason": "rude"}
-    own = {"id": f"{draw.getrandbits(128):032x}", "generation": generation, "person": person, "at": at + 60}
-    return {key: value for key, value in (model | made | own).items() if key != "sequence"}
+        made = {"kind": 1, "label": REPORT, "value": -1.0, "reason": "rude"}
+    own = {"generation": generation, "sequence": sequence, "id": draw.randbytes(ID_BYTES), "who": person}
+    return {**own, **made, "at": at + 60, "withdrawn": 0}
 
 
-def _insert(db: Database, table: str, rows: Sequence[dict[str, Any]]) -> None:
+def insert(db: Database, table: str, rows: Sequence[dict[str, Any]]) -> None:
     columns = list(rows[0])
     marks = ", ".join("?" * len(columns))
     sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
@@ -142,15 +164,24 @@ def journal(generations: int, folder: Path | None = None) -> Iterator[Measuremen
             names = iter(
                 opened._db.execute("SELECT id FROM generations ORDER BY text_hash LIMIT 1000").fetchall()
             )
-            once = _median(lambda: opened.react(Fact(next(names)[0], "9", "reaction", 1.0, "👍")), _REACTIONS)
+
+            def react() -> object:
+                return opened.react(Fact(next(names)[0], "9", "reaction", 1.0, "👍"))
+
+            # of the processor's own time the disk that it waits for is no part
+            own = _median(react, _REACTIONS, time.process_time)
+            yield Measurement("journal_reaction_processor", own, "ms")
+            once = _median(react, _REACTIONS)
             yield Measurement("journal_reaction", once, "ms", bar="<= 3", ok=once <= 3)
 
 
-def _median(work: Callable[[], object], repeats: int = _REPEATS) -> float:
+def _median(
+    work: Callable[[], object], repeats: int = _REPEATS, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Milliseconds."""
     spent = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = clock()
         work()
-        spent.append(1000 * (time.perf_counter() - began))
+        spent.append(1000 * (clock() - began))
     return statistics.median(spent)

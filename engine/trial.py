@@ -159,7 +159,7 @@ def standing(journal: Journal, trial: Trial, now: float | None = None) -> Standi
     until = (time.time() if now is None else now) - SETTLED
     rows = journal._db.execute(
         "SELECT reward_model = ?, coalesce((SELECT avg(value) FROM current_signals AS s "
-        "WHERE s.generation = g.id), 0) FROM generations AS g WHERE at BETWEEN ? AND ? "
+        "WHERE s.reply = g.number), 0) FROM generations AS g WHERE at BETWEEN ? AND ? "
         "AND reward_model IN (?, ?) AND origin NOT IN ('fixed', 'extract') ORDER BY at, id LIMIT ?",
         (trial.version, trial.began, until, trial.version, trial.against, trial.most),
     ).fetchall()

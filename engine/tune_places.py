@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import decoding_choice, tuned
-from engine.decoding_choice import Choices, Learnt, arms_of, choices_of, judged_arms
+from engine.decoding_choice import Choices, JudgedArms, Learnt, arms_of, choices_of
 from engine.errors import JournalUnreadable, MoyouError
 from engine.journal import Journal
 from engine.journal_personal import learn_tastes
@@ -65,7 +65,7 @@ def tune_places(
         raise JournalUnreadable(file=journal, reason="no such file")
     with Journal(journal) as opened:
         arms = {name: arms_of(task) for name, task in tasks.items()}
-        learnt = decoding_choice.learn(judged_arms(opened), arms)
+        learnt = decoding_choice.learn(JudgedArms(opened), arms)
         tastes = learn_tastes(opened, dry_run=dry_run or not promote)
     report = PlacesReport(learnt, tastes)
     in_force = _in_force(models)

@@ -154,7 +154,11 @@ class Reply:
 
     @classmethod
     def from_json(cls, text: str) -> Reply:
-        values: dict[str, Any] = json.loads(text)
+        return cls.from_values(json.loads(text))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Reply:
+        """From what its JSON holds."""
         drafts = tuple(Draft(**{**draft, "latent": tuple(draft["latent"])}) for draft in values["drafts"])
         form = values["form"]
         if form is not None:

@@ -107,8 +107,12 @@ def test_a_copy_merged_back_brings_what_was_lost_and_nobody_who_was_forgotten(tm
         live(journal)
         file = back_up(journal.path, tmp_path / "backups")
         journal.forget(PERSON)
-        journal._db.execute("DELETE FROM messages WHERE generation = 'theirs'")
-        journal._db.execute("DELETE FROM facts WHERE generation = 'theirs'")
+        journal._db.execute(
+            "DELETE FROM sent WHERE generation IN (SELECT number FROM replies WHERE id = 'theirs')"
+        )
+        journal._db.execute(
+            "DELETE FROM judgements WHERE generation IN (SELECT number FROM replies WHERE id = 'theirs')"
+        )
         assert list(journal.signals()) == []
     merge(tmp_path / "journal.db", file)
     with Journal(tmp_path / "journal.db") as journal:

@@ -24,10 +24,10 @@ from engine.decoding_choice import (
     OWN,
     Choices,
     JudgedArm,
+    JudgedArms,
     arms_of,
     best,
     choices_of,
-    judged_arms,
     learn,
 )
 from engine.errors import ModelBroken
@@ -65,7 +65,7 @@ class People:
     def rows(self) -> list[JudgedArm]:
         return [
             JudgedArm("chat", channel, person, arm, control, sum(v), len(v), sum(x > 0 for x in v))
-            for (channel, person, arm, control), v in self.sums.items()
+            for (channel, person, arm, control), v in sorted(self.sums.items())
         ]
 
     def live(self, rounds: int, each: int) -> Choices:
@@ -360,7 +360,7 @@ def judged_journal(path: Path, likes: Mapping[str, float], number: int = 900) ->
 def test_tuning_reads_the_journal_and_forgetting_ends_it(tmp_path: Path) -> None:
     likes = {OWN: 0.4, "warmer": 0.85, "cooler": 0.2}
     for journal in judged_journal(tmp_path / "j.db", likes):
-        rows = list(judged_arms(journal))
+        rows = list(JudgedArms(journal))
         assert {row.arm for row in rows} == set(likes)
         assert sum(row.count for row in rows) == 900
         assert sum(row.count for row in rows if row.control) == 90

@@ -170,7 +170,7 @@ async def test_a_reaction_finds_its_reply_by_the_buttons_when_it_was_not_attache
 
 def detach(journal: Journal, message_id: int) -> None:
     """As if the process had died between sending and remembering."""
-    journal._db.execute("DELETE FROM messages WHERE id = ?", (str(message_id),))
+    journal._db.execute("DELETE FROM sent WHERE id = ?", (message_id,))
 
 
 async def test_buttons_judge_replace_and_take_back(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def reaction(w: World, message: discord.Message, name: str, emoji: str = "👍")
 
 
 def facts_of(journal: Journal) -> list[int]:
-    return [row[0] for row in journal._db.execute("SELECT withdrawn FROM facts ORDER BY sequence")]
+    return [row[0] for row in journal._db.execute("SELECT withdrawn FROM facts ORDER BY reply, sequence")]
 
 
 async def test_a_failing_journal_is_said_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

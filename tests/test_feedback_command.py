@@ -52,7 +52,7 @@ def fill(journal: Journal, guild: str, channel: str, people: int) -> None:
 def reviews(journal: Journal) -> list[tuple[str, float, str]]:
     rows = journal._db.execute(
         "SELECT generation, value, reason FROM facts WHERE kind = 'review' AND withdrawn = 0 "
-        "ORDER BY sequence"
+        "ORDER BY reply, sequence"
     )
     return [tuple(row) for row in rows]
 

@@ -273,7 +273,7 @@ def test_facts_are_never_changed(journal: Journal) -> None:
     journal.record(Request("chat"), reply("g1"), "1", HERE)
     journal.react(Fact("g1", "2", "reaction", 1.0, "👍"))
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        Database(journal.path).execute("UPDATE facts SET value = -1")
+        Database(journal.path).execute("UPDATE judgements SET value = -1")
 
 
 def test_cleared_reactions_are_withdrawn_and_other_judgements_stand(journal: Journal) -> None:

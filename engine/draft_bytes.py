@@ -1,0 +1,214 @@
+"""The scores and texts of a reply's drafts as bytes.
+
+Scores are whole numbers of ten-thousandths in two bytes, log-probabilities of hundredths. A score that all
+drafts have at 1 takes one bit; of the others only what differs from the draft before. What the chosen draft
+has in more digits follows exactly, in the eight bytes that a number has.
+
+Texts are deflated in whichever of two encodings holds them: GBK gives a Han character two bytes.
+
+Knows: these two forms, both ways. Does not know: what a score means, what else a reply has.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.values import Draft
+
+_FINE = 10_000
+_ONE, _NONE = _FINE, -32_768
+_COARSE = 100
+_MOST = 32_767
+_GBK, _UTF8 = b"\x00", b"\x01"
+_BETWEEN = "\0"
+
+
+class Unusual(Exception):
+    """These drafts do not go into this form."""
+
+
+class Numbers(NamedTuple):
+    """What was read. `whole`: the whole numbers beside those of drafts; `end`: where the next byte is."""
+
+    chosen: int
+    propensity: float
+    whole: list[int]
+    log_probabilities: list[float]
+    scores: list[dict[str, float]]
+    score: list[float]
+    end: int
+
+
+def numbers(
+    drafts: Sequence[Draft], names: Sequence[str], chosen: int, propensity: float, whole: Sequence[int]
+) -> bytes:
+    """All numbers of the drafts, whose scores have these names, and some more. Raises Unusual."""
+    logs = [-_whole(draft.log_probability, _COARSE) for draft in drafts]
+    if not all(0 <= value <= 2 * _MOST for value in logs):
+        raise Unusual
+    columns = [
+        [_fine(draft.scores[name]) if name in draft.scores else _NONE for draft in drafts] for name in names
+    ]
+    columns.append([_fine(draft.score) for draft in drafts])
+    varied, changes = 0, b""
+    for place, column in enumerate(columns):
+        if any(value != _ONE for value in column):
+            varied |= 1 << place
+            changes += _changes(column)
+    best = drafts[chosen]
+    more, digits = 0, []
+    for place, (value, column) in enumerate(zip(_values(best, names), columns, strict=True)):
+        if value is not None and _bits(value) != _bits(column[chosen] / _FINE):
+            more |= 1 << place
+            digits.append(value)
+    size = _size(names)
+    return b"".join(
+        (
+            bytes((chosen,)),
+            *map(_short, whole),
+            struct.pack("<2d", propensity, best.log_probability),
+            struct.pack(f"<{len(logs)}H", *logs),
+            varied.to_bytes(size, "little"),
+            more.to_bytes(size, "little"),
+            changes,
+            struct.pack(f"<{len(digits)}d", *digits),
+        )
+    )
+
+
+def read_numbers(data: bytes, at: int, count: int, names: Sequence[str], wholes: int) -> Numbers:
+    """Of `count` drafts, from the byte `at` on; `wholes`: how many whole numbers there are beside."""
+    chosen, at, whole = data[at], at + 1, []
+    for _ in range(wholes):
+        number, at = _read_short(data, at)
+        whole.append(number)
+    propensity, best = struct.unpack_from("<2d", data, at)
+    logs = [-value / _COARSE for value in struct.unpack_from(f"<{count}H", data, at + 16)]
+    logs[chosen] = best
+    at += 16 + 2 * count
+    size = _size(names)
+    varied = int.from_bytes(data[at : at + size], "little")
+    more = int.from_bytes(data[at + size : at + 2 * size], "little")
+    at += 2 * size
+    columns: list[list[float | None]] = []
+    for place in range(len(names) + 1):
+        whole_column = [_ONE] * count
+        if varied >> place & 1:
+            whole_column, at = _read_changes(data, at, count)
+        columns.append([None if value == _NONE else value / _FINE for value in whole_column])
+    for place, column in enumerate(columns):
+        if more >> place & 1:
+            column[chosen] = struct.unpack_from("<d", data, at)[0]
+            at += 8
+    *by_name, score = columns
+    scores: list[dict[str, float]] = [
+        {name: value for name, column in zip(names, by_name, strict=True) if (value := column[n]) is not None}
+        for n in range(count)
+    ]
+    return Numbers(chosen, propensity, whole, logs, scores, [value or 0.0 for value in score], at)
+
+
+def texts(found: Sequence[str]) -> bytes:
+    """Texts, deflated. Raises Unusual."""
+    joined = _BETWEEN.join(found)
+    if joined.count(_BETWEEN) != max(0, len(found) - 1) or (not joined and found):
+        raise Unusual
+    try:
+        how, data = _GBK, joined.encode("gbk")
+    except UnicodeEncodeError:
+        how, data = _UTF8, joined.encode("utf-8", "surrogatepass")
+    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    return how + press.compress(data) + press.flush()
+
+
+def read_texts(data: bytes) -> list[str]:
+    held = zlib.decompressobj(-15).decompress(data[1:])
+    if not held:
+        return []
+    text = held.decode("gbk") if data[:1] == _GBK else held.decode("utf-8", "surrogatepass")
+    return text.split(_BETWEEN)
+
+
+def floats(latent: Sequence[float]) -> bytes | None:
+    """As the four bytes each that a model's numbers have, None where that loses something."""
+    try:
+        data = struct.pack(f"<{len(latent)}f", *latent)
+    except OverflowError:
+        return None
+    return data if struct.unpack(f"<{len(latent)}f", data) == tuple(latent) else None
+
+
+def read_floats(data: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(data) // 4}f", data)
+
+
+def _whole(value: float, parts: int) -> int:
+    try:
+        return round(value * parts)
+    except (OverflowError, ValueError) as error:  # infinite or none
+        raise Unusual from error
+
+
+def _fine(value: float) -> int:
+    whole = _whole(value, _FINE)
+    if abs(whole) > _MOST:
+        raise Unusual
+    return whole
+
+
+def _values(draft: Draft, names: Sequence[str]) -> list[float | None]:
+    return [*(draft.scores.get(name) for name in names), draft.score]
+
+
+def _bits(value: float) -> bytes:
+    return struct.pack("<d", value)
+
+
+def _size(names: Sequence[str]) -> int:
+    return (len(names) + 1 + 7) // 8
+
+
+def _changes(column: Sequence[int]) -> bytes:
+    bits, held, last = 0, [], _ONE
+    for place, value in enumerate(column):
+        if value != last:
+            bits |= 1 << place
+            held.append(value)
+            last = value
+    return bits.to_bytes((len(column) + 7) // 8, "little") + struct.pack(f"<{len(held)}h", *held)
+
+
+def _read_changes(data: bytes, at: int, count: int) -> tuple[list[int], int]:
+    size = (count + 7) // 8
+    bits = int.from_bytes(data[at : at + size], "little")
+    at += size
+    column, last = [], _ONE
+    for place in range(count):
+        if bits >> place & 1:
+            last = struct.unpack_from("<h", data, at)[0]
+            at += 2
+        column.append(last)
+    return column, at
+
+
+def _short(number: int) -> bytes:
+    """Seven bits a byte, the last one below 128."""
+    data = bytearray()
+    while number > 127:
+        data.append(number & 127 | 128)
+        number >>= 7
+    data.append(number)
+    return bytes(data)
+
+
+def _read_short(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[at]
+        number |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return number, at
