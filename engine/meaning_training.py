@@ -25,12 +25,13 @@ import logging
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -50,8 +51,8 @@ _WINDOW = 5
 _RARE = 1e-3  # of smooth inverse frequency
 _RATE = 5e-3
 _BATCH = 256
-_THINNED = 0.5  # of an asking's n-grams, each time
-_SHARP = 16.0  # by which cosines are multiplied before the softmax
+THINNED = 0.5  # of an asking's n-grams, each time
+SHARP = 16.0  # by which cosines are multiplied before the softmax
 _SENTENCE = re.compile(r"[。！？!?\n]")
 
 
@@ -163,9 +164,11 @@ def _mutual_information(sentences_as_places: Sequence[Numbers], count: int) -> T
 class Encoder(nn.Module):
     """Texts as n-gram buckets and a sum of words' vectors (N, D) → unit vectors (N, D)."""
 
-    def __init__(self, rarity: Tensor, size: int, buckets: int = BUCKETS) -> None:
+    def __init__(self, rarity: Tensor, seen: npt.NDArray[np.bool_], size: int) -> None:
+        """`rarity` of each bucket, and which are `seen` in what is learnt from: (buckets,)."""
         super().__init__()
-        self.grams = nn.EmbeddingBag(buckets, size, mode="sum", sparse=True)
+        self.seen = seen
+        self.grams = nn.EmbeddingBag(len(rarity), size, mode="sum", sparse=True)
         nn.init.normal_(self.grams.weight, std=0.1)
         self.project = nn.Linear(size, size, bias=False)
         nn.init.orthogonal_(self.project.weight)
@@ -176,6 +179,11 @@ class Encoder(nn.Module):
         by_grams = self.grams(buckets, offsets, per_sample_weights=self.rarity[buckets])
         by_words = functional.normalize(self.project(words), dim=1)
         return functional.normalize(functional.normalize(by_grams, dim=1) + by_words, dim=1)
+
+    def table(self) -> Vectors:
+        """(buckets, size): every n-gram's part of a sum, nothing for those never seen."""
+        seen = torch.from_numpy(self.seen.astype(np.float32))
+        return (self.grams.weight * (self.rarity * seen)[:, None]).detach().numpy()
 
 
 class Texts:
@@ -209,34 +217,54 @@ def learn(known: Askings, words: Sequence[str], vectors: Vectors, *, epochs: int
     common = np.linalg.svd(sums, full_matrices=False)[2][:1]
     vectors = (vectors - vectors @ common.T @ common).astype(np.float32)
     texts = Texts(known.texts, Meaning(nothing, words, vectors))
-    holders = np.bincount(texts.buckets, minlength=BUCKETS)
-    rarity = np.log((1 + len(known.texts)) / (1 + holders)).astype(np.float32)
-    encoder = Encoder(torch.from_numpy(rarity), vectors.shape[1])
+    encoder = encoder_of(texts.buckets, len(known.texts), vectors.shape[1])
     centres = nn.Parameter(torch.randn(len(known.names), vectors.shape[1]))
+
+    def loss(rows: Numbers) -> Tensor:
+        near = encoder(*texts.batch(rows, draw, THINNED)) @ functional.normalize(centres, dim=1).T
+        return functional.cross_entropy(SHARP * near, torch.from_numpy(known.intents[rows]))
+
+    descend(encoder, [centres], len(known.texts), loss, epochs, draw)
+    with torch.no_grad():
+        return Meaning(encoder.table(), words, encoder.project(torch.from_numpy(vectors)).numpy())
+
+
+def encoder_of(buckets: Numbers, texts: int, size: int, count: int = BUCKETS) -> Encoder:
+    """A new encoder for texts whose n-grams lie in these buckets, of `count`."""
+    holders = np.bincount(buckets, minlength=count)
+    return Encoder(
+        torch.from_numpy(np.log((1 + texts) / (1 + holders)).astype(np.float32)), holders > 0, size
+    )
+
+
+def descend(
+    encoder: Encoder,
+    beside: Sequence[nn.Parameter],
+    count: int,
+    loss_of: Callable[[Numbers], Tensor],
+    epochs: int,
+    draw: np.random.Generator,
+) -> None:
+    """Learns the encoder and what is `beside` it by Adam, its rate falling: `loss_of` the rows of a batch."""
     optimizers: tuple[torch.optim.Optimizer, ...] = (
         torch.optim.SparseAdam([encoder.grams.weight], lr=_RATE),
-        torch.optim.Adam([*encoder.project.parameters(), centres], lr=_RATE),
+        torch.optim.Adam([*encoder.project.parameters(), *beside], lr=_RATE),
     )
     for epoch in range(epochs):
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = _RATE * (1 - 0.9 * epoch / epochs)
-        order = draw.permutation(len(known.texts))
+        order = draw.permutation(count)
         total = 0.0
-        for start in range(0, len(order), _BATCH):
+        for start in range(0, count, _BATCH):
             rows = order[start : start + _BATCH]
-            near = encoder(*texts.batch(rows, draw, _THINNED)) @ functional.normalize(centres, dim=1).T
-            loss = functional.cross_entropy(_SHARP * near, torch.from_numpy(known.intents[rows]))
+            loss = loss_of(rows)
             for optimizer in optimizers:
                 optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             for optimizer in optimizers:
                 optimizer.step()
             total += loss.item() * len(rows)
-        log.info("epoch %d: %.3f", epoch + 1, total / len(order))
-    with torch.no_grad():
-        seen = torch.from_numpy((holders > 0).astype(np.float32))[:, None]
-        table = (encoder.grams.weight * encoder.rarity[:, None] * seen).numpy()
-        return Meaning(table, words, encoder.project(torch.from_numpy(vectors)).numpy())
+        log.info("epoch %d: %.3f", epoch + 1, total / count)
 
 
 def measure(meaning: Meaning, known: Askings, asked: Askings) -> dict[str, float]:

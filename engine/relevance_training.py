@@ -37,15 +37,10 @@ from engine import book_making, corpus, held_out, meaning
 from engine.danger_training import is_dangerous
 from engine.likeness import plain
 from engine.meaning import Meaning, Numbers, Table
-from engine.meaning_training import Encoder, Texts
+from engine.meaning_training import SHARP, THINNED, Texts, descend, encoder_of
 from engine.relevance import BUCKETS, FILE, Relevance
 
-log = logging.getLogger(__name__)
 
-_RATE = 5e-3
-_BATCH = 256
-_THINNED = 0.5  # of a reply's n-grams, each time
-_SHARP = 16.0  # by which cosines are multiplied before the softmax
 _LONGEST, _SHORTEST = 120, 2  # characters of a dialogue's turn
 
 
@@ -113,42 +108,23 @@ def learn(known: Answered, words: Meaning, *, epochs: int, seed: int) -> Relevan
     draw = np.random.default_rng(seed)
     texts = Texts(known.replies, words)
     texts.buckets %= BUCKETS
-    holders = np.bincount(texts.buckets, minlength=BUCKETS)
-    rarity = np.log((1 + len(known.replies)) / (1 + holders)).astype(np.float32)
-    encoder = Encoder(torch.from_numpy(rarity), words.size, BUCKETS)
+    encoder = encoder_of(texts.buckets, len(known.replies), words.size, BUCKETS)
     askings = torch.from_numpy(words.vectors(known.askings))
     centres = torch.zeros(known.centred, words.size)
     with_centre = torch.from_numpy(known.asked < known.centred)
     centres.index_add_(0, torch.from_numpy(known.asked)[with_centre], askings[with_centre])
     centres = functional.normalize(centres, dim=1)
     heads = np.searchsorted(known.asked, np.arange(int(known.asked[-1]) + 2))  # of each intent's askings
-    optimizers: tuple[torch.optim.Optimizer, ...] = (
-        torch.optim.SparseAdam([encoder.grams.weight], lr=_RATE),
-        torch.optim.Adam(encoder.project.parameters(), lr=_RATE),
-    )
-    for epoch in range(epochs):
-        for optimizer in optimizers:
-            optimizer.param_groups[0]["lr"] = _RATE * (1 - 0.9 * epoch / epochs)
-        order = draw.permutation(len(known.replies))
-        total = 0.0
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            intents = known.answer[rows]
-            own = askings[torch.from_numpy(draw.integers(heads[intents], heads[intents + 1]))]
-            near = encoder(*texts.batch(rows, draw, _THINNED)) @ torch.cat([centres, own]).T
-            logits = (_SHARP * near).masked_fill(_also_right(intents, known.centred), -torch.inf)
-            loss = functional.cross_entropy(logits, known.centred + torch.arange(len(rows)))
-            for optimizer in optimizers:
-                optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            for optimizer in optimizers:
-                optimizer.step()
-            total += loss.item() * len(rows)
-        log.info("epoch %d: %.3f", epoch + 1, total / len(order))
-    with torch.no_grad():
-        seen = torch.from_numpy((holders > 0).astype(np.float32))[:, None]
-        grams = (encoder.grams.weight * encoder.rarity[:, None] * seen).numpy()
-        return Relevance(Table.of(grams), encoder.project.weight.numpy(), words)
+
+    def loss(rows: Numbers) -> Tensor:
+        intents = known.answer[rows]
+        own = askings[torch.from_numpy(draw.integers(heads[intents], heads[intents + 1]))]
+        near = encoder(*texts.batch(rows, draw, THINNED)) @ torch.cat([centres, own]).T
+        logits = (SHARP * near).masked_fill(_also_right(intents, known.centred), -torch.inf)
+        return functional.cross_entropy(logits, known.centred + torch.arange(len(rows)))
+
+    descend(encoder, [], len(known.replies), loss, epochs, draw)
+    return Relevance(Table.of(encoder.table()), encoder.project.weight.detach().numpy(), words)
 
 
 def _also_right(intents: Numbers, centred: int) -> Tensor:
