@@ -40,7 +40,6 @@ from engine.meaning import Meaning, Numbers, Table
 from engine.meaning_training import SHARP, THINNED, Texts, descend, encoder_of
 from engine.relevance import BUCKETS, FILE, Relevance
 
-
 _LONGEST, _SHORTEST = 120, 2  # characters of a dialogue's turn
 
 
