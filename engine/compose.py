@@ -289,7 +289,9 @@ class Composer:
             z = decode.near(around, seed, rows, float(decoding["distance"]))
         if model == "translate":
             translator, source = self._translator(decoder), words_of(task, request)
-            return translate_task.drafts_of(request, source, translator, z, use_book=bool(decoding["book"]))
+            width = int(decoding.get("beam", translate.FIRST_WIDTH))
+            ours = bool(decoding["book"])
+            return translate_task.drafts_of(request, source, translator, z, use_book=ours, width=width)
         english = english_form(task.verse_form(request))
         if english is not None:
             source = words_of(task, request)
@@ -328,6 +330,8 @@ class Composer:
             values |= {**ARMS[chosen.arm].of(task.decoding), "choice": chosen.values()}
         values["temperature"] *= _WARMTH.get(request.tone, 1.0)
         values["arithmetic"] = Sampling().arithmetic
+        if task.model == "translate":
+            values["beam"] = translate.WIDTH
         if task.dial:
             return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
         if request.length and task.model == "talk":

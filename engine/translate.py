@@ -40,7 +40,11 @@ _LONGEST = 30  # tokens of a source that is translated in one piece
 _CLAUSE = re.compile(r"(?<=[，；：;])|(?<=,)(?=\s)|(?<=[:;])(?=\s)")
 _LATIN = re.compile(r"[A-Za-z]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_WIDTH = 5  # of the beam
+WIDTH, FIRST_WIDTH = 16, 5
+"""Of the beam, now and in replies that do not name theirs. Of 250 unseen sentences of Tatoeba, widths of 5,
+10, 16 and 24 reach chrF 29.8, 30.7, 31.0 and 30.7 into Chinese, 49.4, 49.6, 49.6 and 49.6 into English, in
+38, 58, 69 and 91 ms. Of 120, what bears the least risk (minimum Bayes risk by chrF, with and without other
+latents) was worse than the likeliest of the same beam, by 0.8 into Chinese and 1.3 into English."""
 _SHORTEST = 0.6  # of the gloss's tokens
 _GUESS = 0.06  # confidence below which the gloss itself is the better reading
 _FAITHFUL = 3.0  # nats of score that the translations of all words are worth
@@ -101,7 +105,14 @@ class Translator:
             raise ModelBroken(folder=str(folder), reason=type(error).__name__) from error
 
     def translate(
-        self, words: str, language: str, z: Tensor | None = None, *, drafts: int = 4, memory: bool = True
+        self,
+        words: str,
+        language: str,
+        z: Tensor | None = None,
+        *,
+        drafts: int = 4,
+        memory: bool = True,
+        width: int = WIDTH,
     ) -> list[Translation]:
         """At most `drafts` translations into `language` (zh or en), best first; z (Z,) is the prior's
         mean when it is None. A line end stays where it was."""
@@ -109,7 +120,7 @@ class Translator:
         for line in text.clean(words).split("\n"):
             sentences = [part.strip() for part in text.sentences(line) if part.strip()]
             pieces = [piece for sentence in sentences for piece in self._cut(sentence)]
-            lines.append([self.piece(piece, language, z, drafts, memory=memory) for piece in pieces])
+            lines.append([self.piece(one, language, z, drafts, memory=memory, width=width) for one in pieces])
         found = []
         for draft in range(max((len(ways) for line in lines for ways in line), default=1)):
             chosen = [[ways[min(draft, len(ways) - 1)] for ways in line] for line in lines]
@@ -134,7 +145,14 @@ class Translator:
         return [piece.strip() for piece in pieces]
 
     def piece(
-        self, source: str, language: str, z: Tensor | None = None, drafts: int = 4, *, memory: bool = True
+        self,
+        source: str,
+        language: str,
+        z: Tensor | None = None,
+        drafts: int = 4,
+        *,
+        memory: bool = True,
+        width: int = WIDTH,
     ) -> list[Part]:
         """Translations of one piece, best first; at least one."""
         even = parallel.even(source)
@@ -147,7 +165,7 @@ class Translator:
         if even[-1] in _OPEN:
             # The model learnt from whole sentences.
             asked = even[:-1] + _ENDS["zh" if language == "en" else "en"]
-        condition, hypotheses = self._search(asked, language, z, drafts)
+        condition, hypotheses = self._search(asked, language, z, max(width, drafts))
         numbers = _NUMBER.findall(asked)
         ranked = sorted(hypotheses, key=lambda found: -self._worth(asked, numbers, found))
         found = [
@@ -177,7 +195,7 @@ class Translator:
         condition = self.decoder.condition((LANGUAGES[language],), parts)
         at = torch.zeros(self.decoder.latent_size) if z is None else z
         beam = Beam(
-            width=max(_WIDTH, width),
+            width=width,
             max_tokens=min(120, 12 + 2 * len(condition)),
             length=1.2,
             coverage=0.0,
@@ -193,7 +211,7 @@ class Translator:
 
     def observe(self, source: str, language: str) -> tuple[tuple[float, ...], str]:
         """The features of a piece's best translation, and that translation by the model alone."""
-        condition, hypotheses = self._search(source, language, None, 1)
+        condition, hypotheses = self._search(source, language, None, WIDTH)
         numbers = _NUMBER.findall(source)
         best = max(hypotheses, key=lambda found: self._worth(source, numbers, found))
         return self.features(source, condition, best), best.text

@@ -18,23 +18,25 @@ from engine.values import Draft, Request
 
 
 def drafts_of(
-    request: Request, source: str, translator: Translator, z: Tensor, *, use_book: bool
+    request: Request, source: str, translator: Translator, z: Tensor, *, use_book: bool, width: int
 ) -> tuple[list[Draft], Callable[[int], dict[str, Any]]]:
     """Translations of the request's text, best first; `source` is what the person wrote.
 
     z (N, Z): zeros, for the N best ones in the middle of all ways to say it, or latents around another
-    reply's, for one translation each. With them what a reply says of each besides. Raises BadOption,
-    NothingGood.
+    reply's, for one translation each. `width`: of the beam. With them what a reply says of each besides.
+    Raises BadOption, NothingGood.
     """
     language = language_asked(request.text, request.options.get("to", ""))
     if z.any():
         ways = [
             (found, latent)
             for latent in z
-            for found in translator.translate(request.text, language, latent, drafts=1, memory=False)
+            for found in translator.translate(
+                request.text, language, latent, drafts=1, memory=False, width=width
+            )
         ]
     else:
-        best = translator.translate(request.text, language, z[0], drafts=len(z), memory=use_book)
+        best = translator.translate(request.text, language, z[0], drafts=len(z), memory=use_book, width=width)
         ways = [(one, z[0]) for one in best]
     drafts: dict[str, Draft] = {}
     for one, latent in ways:
