@@ -77,6 +77,8 @@ def one_seed(seed: int, config: RewardConfig, sizes: Sequence[int]) -> dict[str,
     judged = judgements(spoilt.log(middle), middle)
     model = RewardModel.fit(tune.examples(judged), config, seed)
     found["trolls"] = _gains(spoilt, model)["best"]
+    others = [one for one in judged if spoilt.kind(one.person) not in ("against", "random")]
+    found["trolls out"] = _gains(spoilt, RewardModel.fit(tune.examples(others), config, seed))["best"]
     found["troll votes"] = np.mean([spoilt.kind(one.person) in ("against", "random") for one in judged])
     for size in sorted({middle, sizes[-1]}):
         found |= {f"{name} {size}": value for name, value in _gated(seed, size, config).items()}
@@ -262,8 +264,10 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
         yield Measurement(name, regret, "SD")
     middle = sizes[min(1, len(sizes) - 1)]
     clean = over("", lambda row: row[f"best {middle}"])[1]
+    without = over("", lambda row: row["trolls out"])[1]
     name, spoilt = over(f"best-of-8 with 20 % trolls, {middle} judgements", lambda row: row["trolls"])
-    yield Measurement(name, spoilt, "SD", "without trolls", clean, None, ">= 80 %", spoilt >= 0.8 * clean)
+    for peer, gained in (("without trolls, as many", clean), ("theirs taken out by name", without)):
+        yield Measurement(name, spoilt, "SD", peer, gained, None, ">= 80 %", spoilt >= 0.8 * gained)
     yield Measurement(*over("share of judgements that are trolls'", lambda row: row["troll votes"]), "share")
     for size in sorted({middle, sizes[-1]}):
         for said, name, unit in (
