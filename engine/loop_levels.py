@@ -132,7 +132,7 @@ def _steps(arm: Arm) -> Numbers:
 def _rows(task: str, sums: dict[tuple[str, str, str, bool], list[float]]) -> list[JudgedArm]:
     return [
         JudgedArm(task, channel, person, arm, control, sum(v), len(v), sum(x > 0 for x in v))
-        for (channel, person, arm, control), v in sums.items()
+        for (channel, person, arm, control), v in sorted(sums.items())
     ]
 
 
