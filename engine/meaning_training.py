@@ -278,24 +278,32 @@ def measure(meaning: Meaning, known: Askings, asked: Askings) -> dict[str, float
     return {"askings": len(rank), "first": float((rank < 1).mean()), "first_three": float((rank < 3).mean())}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m engine.meaning_training", description=__doc__)
+def parser_of(module: str, about: str | None, file: str, *, epochs: int) -> argparse.ArgumentParser:
+    """What is asked for wherever one of `facts/`'s files is learnt from our own rows."""
+    parser = argparse.ArgumentParser(prog=f"python -m engine.{module}", description=about)
     parser.add_argument("--written", type=Path, required=True, help="folder with the written rows")
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="prose to learn words from")
-    parser.add_argument("--out", type=Path, help="the file (default: engine/facts/meaning.npz)")
-    parser.add_argument("--epochs", type=int, default=24)
+    default = Path(__file__).parent / "facts" / file
+    parser.add_argument("--out", type=Path, default=default, help=f"the file (default: engine/facts/{file})")
+    parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = parser_of("meaning_training", __doc__, FILE, epochs=24)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="prose to learn words from")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    out = options.out or Path(__file__).parent / "facts" / FILE
     words, vectors = word_vectors(list(sentences(options.data)))
     log.info("%d words", len(words))
     known = askings(options.written)
-    learn(known, words, vectors, epochs=options.epochs, seed=options.seed).save(out)
+    learn(known, words, vectors, epochs=options.epochs, seed=options.seed).save(options.out)
     asked = askings(options.written, held_out_ones=True)
-    print(json.dumps({**measure(Meaning.load(out), known, asked), "bytes": out.stat().st_size}))
+    print(
+        json.dumps({**measure(Meaning.load(options.out), known, asked), "bytes": options.out.stat().st_size})
+    )
     return 0
 
 

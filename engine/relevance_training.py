@@ -19,7 +19,6 @@ among the first ten, of all 8,000 of its language, after 15 epochs:
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import logging
@@ -37,8 +36,9 @@ from engine import book_making, corpus, held_out, meaning
 from engine.danger_training import is_dangerous
 from engine.likeness import plain
 from engine.meaning import Meaning, Numbers, Table
-from engine.meaning_training import SHARP, THINNED, Texts, descend, encoder_of
+from engine.meaning_training import SHARP, THINNED, Texts, descend, encoder_of, parser_of
 from engine.relevance import BUCKETS, FILE, Relevance
+from engine.text import han_only
 
 _LONGEST, _SHORTEST = 120, 2  # characters of a dialogue's turn
 
@@ -139,7 +139,7 @@ def measure(found: Relevance, words: Meaning, known: Answered, folder: Path) -> 
     """How often an asking kept aside finds a reply of its own intent first, and among the first ten."""
     replies = known.replies[: int(np.searchsorted(known.answer, known.centred))]
     everything = found.vectors(replies)
-    chinese = np.array([_is_chinese(reply) for reply in replies])
+    chinese = np.array([bool(han_only(reply)) for reply in replies])
     ranks: dict[str, list[int]] = {"known": [], "new": []}
     for path in sorted(folder.glob("intent-*.jsonl")):
         locale = path.stem.split("-")[1]
@@ -162,24 +162,14 @@ def measure(found: Relevance, words: Meaning, known: Answered, folder: Path) -> 
     }
 
 
-def _is_chinese(text: str) -> bool:
-    return any("㐀" <= character <= "鿿" for character in text)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m engine.relevance_training", description=__doc__)
-    parser.add_argument("--written", type=Path, required=True, help="folder with the written rows")
-    parser.add_argument("--out", type=Path, help="the file (default: engine/facts/relevance.npz)")
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args(arguments)
+    options = parser_of("relevance_training", __doc__, FILE, epochs=15).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     torch.set_num_threads(1)
-    out = options.out or Path(__file__).parent / "facts" / FILE
     words, known = meaning.shipped(), written_rows(options.written)
-    learn(known, words, epochs=options.epochs, seed=options.seed).save(out)
-    figures = measure(Relevance.load(out), words, known, options.written)
-    print(json.dumps({"replies": len(known.replies), **figures, "bytes": out.stat().st_size}))
+    learn(known, words, epochs=options.epochs, seed=options.seed).save(options.out)
+    figures = measure(Relevance.load(options.out), words, known, options.written)
+    print(json.dumps({"replies": len(known.replies), **figures, "bytes": options.out.stat().st_size}))
     return 0
 
 
