@@ -36,7 +36,7 @@ from engine.command_line import (
 from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
 from engine.report_command import report
-from engine.training_commands import evaluate, passages, train
+from engine.training_commands import evaluate, passages, prepare, train
 from engine.trial_commands import trial
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ def generate(
 main.add_command(vary)
 main.add_command(blend)
 main.add_command(bench)
+main.add_command(prepare)
 main.add_command(train)
 main.add_command(passages)
 main.add_command(evaluate)

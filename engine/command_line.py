@@ -141,9 +141,22 @@ def read_lines(stream: Any, name: str) -> list[str]:
 
 
 def data_option(function: Function) -> Function:
+    return _data(required=True)(function)
+
+
+def optional_data_option(function: Function) -> Function:
+    return _data(required=False)(function)
+
+
+def _data(required: bool) -> Callable[[Function], Function]:
     return click.option(
-        "--data", cls=Several, required=True, type=FILE, metavar="FILE...", help="JSON lines, text or CSV."
-    )(function)
+        "--data",
+        cls=Several,
+        required=required,
+        type=FILE,
+        metavar="FILE...",
+        help="JSON lines, text or CSV.",
+    )
 
 
 def show(values: Mapping[str, object], as_json: bool) -> None:

@@ -63,6 +63,15 @@ class Packed(Sequence[Encoded]):
     def __iter__(self) -> Iterator[Encoded]:
         return (self[number] for number in range(len(self)))
 
+    def columns(self) -> dict[str, Integers]:
+        """The arrays that `Packed` is made of, by the names of its parameters."""
+        return {
+            "tokens": self._tokens,
+            "starts": self._starts,
+            "flags": self._flags,
+            "lengths": self.lengths,
+        }
+
     def where(self, chosen: Integers) -> Packed:
         """The examples of a mask (N,) or of indices; the tokens themselves are shared."""
         return Packed(self._tokens, self._starts[chosen], self._flags[chosen], self.lengths[chosen])

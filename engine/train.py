@@ -15,7 +15,6 @@ import json
 import logging
 import math
 import os
-import random
 import time
 import tomllib
 from collections.abc import Sequence
@@ -26,25 +25,25 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from engine import checkpoint, corpus, passages, verse_rows
+from engine import checkpoint, corpus, prepared
 from engine.condition_meaning import meant_by
 from engine.corpus import CorpusConfig, Encoded, Meant
 from engine.distributed import ALONE, World, device_of
 from engine.errors import BadFile, BadOption
 from engine.facts.pingshui import UNKNOWN, reading
+from engine.feed import Feed
 from engine.model import ConditionalVAE, ModelConfig
-from engine.novelty import Bloom
 from engine.observer import EVERY, Observer
 from engine.training_data import Data, load_data
 from engine.vocabulary import Vocabulary
-from engine.weights import LINES_FILE
-from engine.word_pairs import keep_lines
 
 log = logging.getLogger(__name__)
 
 
 SHORT_EPOCH = 10
 """Steps that a tiny corpus is trained at least between two validations."""
+MOST_BASES = 8
+"""Configurations that a configuration may stand on, one on the other."""
 
 
 @dataclass
@@ -67,6 +66,7 @@ class TrainingConfig:
     pause_at: int = 0  # stop after this many steps, as an interruption would; 0: never
     seed: int = 1
     threads: int = 1
+    loaders: int = 0  # processes that make batches ahead; 0: the training one makes its own
     precision: str = "auto"  # of products: fp32, bf16, or auto: bf16 where the processor multiplies it faster
 
 
@@ -81,15 +81,10 @@ class RunConfig:
 def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
     """A configuration by file or by the name of one that ships. `overrides`: "table.key=value".
 
-    Raises BadFile or BadOption.
+    `base = NAME` in a file takes that one's keys where its own are absent. Raises BadFile or BadOption.
     """
-    path = Path(source)
-    if not path.exists():
-        path = Path(__file__).parent / "configs" / f"{source}.toml"
-    if not path.is_file():
-        raise BadFile(file=source, reason="there is no such configuration")
     try:
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = _tables(source)
         for override in overrides:
             key, _, value = override.partition("=")
             table, _, name = key.partition(".")
@@ -103,11 +98,34 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> RunConfig:
             TrainingConfig(**tables.get("training", {})),
         )
     except tomllib.TOMLDecodeError as error:
-        raise BadFile(file=path.name, reason=f"it is not TOML ({error})") from error
+        raise BadFile(file=Path(source).name, reason=f"it is not TOML ({error})") from error
     except (KeyError, TypeError) as error:
-        raise BadOption(
-            option="config", reason=f"{path.name} has a wrong or missing key ({error})"
-        ) from error
+        raise BadOption(option="config", reason=f"{source} has a wrong or missing key ({error})") from error
+
+
+def _tables(source: str, above: int = 0) -> dict[str, Any]:
+    path = Path(source)
+    if not path.exists():
+        path = Path(__file__).parent / "configs" / f"{source}.toml"
+    if not path.is_file():
+        raise BadFile(file=source, reason="there is no such configuration")
+    own = tomllib.loads(path.read_text("utf-8"))
+    base = own.pop("base", None)
+    if base is None:
+        return own
+    if above >= MOST_BASES:
+        raise BadFile(file=path.name, reason="its base leads back to itself")
+    beside = path.parent / f"{base}.toml"
+    return _over(_tables(str(beside) if beside.is_file() else str(base), above + 1), own)
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The tables of `base` with the keys of `own` over them, table by table."""
+    result = dict(base)
+    for key, value in own.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        result[key] = _over(base[key], value) if both else value
+    return result
 
 
 def classes_of(vocabulary: Vocabulary) -> torch.Tensor:
@@ -217,6 +235,14 @@ class _Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+def vocabulary_of(config: CorpusConfig, init: Path | None) -> Vocabulary | None:
+    """That of the checkpoint a run starts from, unless the configuration asks for tags that it lacks."""
+    if init is None:
+        return None
+    given = Vocabulary.load(init)
+    return given if set(config.tags) <= set(given.tags) else None
+
+
 def step_of(out: Path) -> int:
     """The step at which the run in a folder would go on; 0 where there is none."""
     file = out / "state.pt"
@@ -239,11 +265,13 @@ def train(
     world: World = ALONE,
     observers: Sequence[Observer] = (),
     data: Data | None = None,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Train and return the last figures. Raises BadFile or BadOption; writes nothing before data is read.
 
-    `data` takes the place of `files` already read. In a `world` of several processes the first one
-    validates, writes and calls `observers`; the figures of the others are empty.
+    `data` takes the place of `files` already read, `folder` that of files prepared by
+    `engine.prepared`. In a `world` of several processes the first one validates, writes and calls
+    `observers`; the figures of the others are empty.
     """
     settings = config.training
     torch.set_num_threads(settings.threads)
@@ -257,10 +285,13 @@ def train(
         reason = f"{out} holds a run; add --resume to go on with it or choose another folder"
         raise BadOption(option="out", reason=reason)
     saved: Vocabulary | None = world.agree(Vocabulary.load(out) if resumed and world.first else None)
-    if init is not None and saved is None:
-        given = Vocabulary.load(init)
-        # Another vocabulary only where this configuration asks for tags that the given one lacks.
-        saved = given if set(config.corpus.tags) <= set(given.tags) else None
+    if saved is None:
+        saved = vocabulary_of(config.corpus, init)
+    if folder is not None:
+        data = data or prepared.load(folder, config.corpus)
+        if saved is not None and saved.tokens != data.vocabulary.tokens:
+            reason = f"{folder} was made for another vocabulary; prepare it with the --init of this command"
+            raise BadOption(option="prepared", reason=reason)
     data = data or load_data(files, config.corpus, exclude=exclude, vocabulary=saved, scratch=out)
     if len(set(world.all(data.checksum()))) > 1:
         raise BadOption(option="data", reason="the processes read different files; give all of them the same")
@@ -290,8 +321,16 @@ def train(
         torch.manual_seed(settings.seed + 7919 * world.rank + 1_000_003 * progress.step)
     network = world.wrap(model)
     observers = observers if world.first else ()
-    ends = corpus.sentence_ends(data.vocabulary)
     meant = meant_by(model.config, data.vocabulary)
+    feed = Feed(
+        data.train,
+        config.corpus,
+        settings.seed,
+        corpus.sentence_ends(data.vocabulary),
+        meant,
+        world.size,
+        world.part,
+    )
     budget = 60 * (minutes if minutes is not None else settings.minutes)
     corpus_values = dataclasses.asdict(config.corpus)
     log.info(
@@ -353,7 +392,8 @@ def train(
             data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights
         )
         every = min(settings.validate_every, max(len(order), SHORT_EPOCH))
-        for number in range(progress.batch, len(order)):
+        fed = feed.epoch(order, progress.batch, progress.step, settings.loaders)
+        for number, (batch, rows, tokens) in enumerate(fed, progress.batch):
             progress.seconds = world.agree(progress.seconds)
             share = progress.seconds / budget if budget else 0.0
             if settings.steps:
@@ -364,15 +404,8 @@ def train(
             rate = rate_at(settings, progress.step, share)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            chosen = [data.train[i] for i in order[number]]
-            while len(chosen) < world.size:  # a row for each process
-                chosen += chosen
-            tokens = sum(len(example.target) for example in chosen)
-            draw = random.Random(settings.seed * 1_000_003 + progress.step)
-            batch = corpus.batch_of(chosen, config.corpus, draw, part=world.part, ends=ends, meant=meant).to(
-                where
-            )
-            noise = noise_of(settings.seed, progress.step, len(chosen), model.config.latent, world.part)
+            batch = batch.to(where)
+            noise = noise_of(settings.seed, progress.step, rows, model.config.latent, world.part)
             beta = min(1.0, (progress.step + 1) / max(1, settings.anneal))
             with torch.autocast(where.type, dtype=precision, enabled=precision != torch.float32):
                 loss = network(**vars(batch), beta=beta, noise=noise.to(where))
@@ -395,7 +428,7 @@ def train(
                 sums = world.total(torch.stack([loss.reconstruction, loss.kl, loss.bag_of_words])).tolist()
                 values = {
                     "nll": sums[0] / tokens,  # nats a token
-                    "kl": sums[1] / len(chosen),  # nats an example
+                    "kl": sums[1] / rows,  # nats an example
                     "bag_of_words": sums[2] / tokens,
                     "beta": beta,
                     "learning_rate": rate,
@@ -424,12 +457,10 @@ def train(
         if not progress.history or progress.history[-1]["step"] != progress.step:
             figures = keep_best()
         store()
-        if config.corpus.kind == "verse":
-            Bloom.build(verse_rows.all_lines(files)).save(out / LINES_FILE)
-        elif config.corpus.kind == "rhyme":
-            keep_lines(out, corpus.rhyme_lines(files, config.corpus, data.vocabulary))
+        if folder is not None:
+            prepared.copy_known(folder, out)
         else:
-            passages.build(files, config.corpus, out, before=init)
+            prepared.keep_known(files, config.corpus, data.vocabulary, out, init)
     bar.close()
     world.agree(None)  # nobody leaves before everything is written
     return {"name": config.name, "out": str(out), "epochs": progress.epoch, "best": progress.best, **figures}

@@ -1,4 +1,4 @@
-"""python -m engine train · passages · evaluate: what makes a checkpoint and measures it.
+"""python -m engine prepare · train · passages · evaluate: what makes a checkpoint and measures it.
 
 Knows: the commands' options and what they print.
 Does not know: how a model is trained or measured; numeric libraries are imported when a command runs.
@@ -14,12 +14,63 @@ from typing import Any
 
 import click
 
-from engine.command_line import FILE, FOLDER, Command, Several, as_json, data_option, show
+from engine.command_line import (
+    FILE,
+    FOLDER,
+    Command,
+    Several,
+    as_json,
+    data_option,
+    optional_data_option,
+    show,
+)
+
+
+@click.command(cls=Command, context_settings={"show_default": True})
+@click.option("--config", required=True, metavar="FILE", help="What will be trained on it.")
+@data_option
+@click.option("--out", required=True, type=FOLDER, help="The folder for `train --prepared`.")
+@click.option("--exclude", cls=Several, type=FILE, metavar="FILE...", help="Texts never to be trained on.")
+@click.option("--set", "pairs", multiple=True, metavar="TABLE.KEY=VALUE", help="Change the configuration.")
+@click.option("--init", metavar="NAME|DIR", help="The checkpoint that training will start from.")
+@as_json
+def prepare(
+    config: str,
+    data: Sequence[Path],
+    out: Path,
+    exclude: Sequence[Path],
+    pairs: Sequence[str],
+    init: str | None,
+    as_json: bool,
+) -> None:
+    """Read a corpus once, to train on it later or elsewhere: the folder holds numbers, no text."""
+    from engine import prepared
+    from engine.train import read_config, vocabulary_of
+    from engine.training_data import load_data
+    from engine.weights import folder_of
+
+    settings = read_config(config, pairs).corpus
+    start = folder_of(init) if init else None
+    out.mkdir(parents=True, exist_ok=True)
+    read = load_data(data, settings, exclude=exclude, vocabulary=vocabulary_of(settings, start), scratch=out)
+    prepared.keep_known(data, settings, read.vocabulary, out, start)
+    prepared.save(read, settings, out)
+    show(
+        {
+            "out": str(out),
+            "examples": len(read.train),
+            "held_out": len(read.validation),
+            "tokens": int(read.train.lengths.sum()),
+            "vocabulary": len(read.vocabulary),
+        },
+        as_json,
+    )
 
 
 @click.command(cls=Command, context_settings={"show_default": True})
 @click.option("--config", required=True, metavar="FILE", help="What to train, and how.")
-@data_option
+@optional_data_option
+@click.option("--prepared", type=FOLDER, metavar="DIR", help="In place of --data: what `prepare` made of it.")
 @click.option("--out", required=True, type=FOLDER, help="The run's folder; the best checkpoint lies in it.")
 @click.option("--exclude", cls=Several, type=FILE, metavar="FILE...", help="Texts never to be trained on.")
 @click.option("--set", "pairs", multiple=True, metavar="TABLE.KEY=VALUE", help="Change the configuration.")
@@ -36,6 +87,7 @@ from engine.command_line import FILE, FOLDER, Command, Several, as_json, data_op
 def train(
     config: str,
     data: Sequence[Path],
+    prepared: Path | None,
     out: Path,
     exclude: Sequence[Path],
     pairs: Sequence[str],
@@ -59,6 +111,10 @@ def train(
 
     if sum((resume, bool(log), profile, bool(search))) > 1 and (search or profile):
         raise click.UsageError("--search and --profile go with neither each other nor --resume nor --log.")
+    if bool(data) == bool(prepared):
+        raise click.UsageError("give either --data or --prepared.")
+    if prepared and (search or profile or exclude):
+        raise click.UsageError("--prepared goes with none of --search, --profile and --exclude.")
     settings = read_config(config, pairs)
     start = folder_of(init) if init else None
     with joined(device) as world, contextlib.ExitStack() as stack:
@@ -97,6 +153,7 @@ def train(
             quiet=as_json,
             world=world,
             observers=observers,
+            folder=prepared,
         )
         if world.first:
             show(figures, as_json)

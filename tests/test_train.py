@@ -69,6 +69,29 @@ def test_configurations_are_read_by_name_and_overridden() -> None:
         train.read_config("talk", ["training.step=7"])
 
 
+def test_a_configuration_may_stand_on_another(tmp_path: Path) -> None:
+    tiny.write_config(tmp_path, "talk")
+    above = tmp_path / "above.toml"
+    above.write_text('base = "talk"\n[model]\nhidden = 48\n[corpus.limits]\nmine = 3\n', "utf-8")
+    run = train.read_config(str(above), ["training.batch=4"])
+    assert (run.name, run.model["hidden"], run.model["latent"]) == ("talk", 48, 4)
+    assert (run.training.batch, run.training.steps, run.corpus.limits) == (4, 2, {"mine": 3})
+    above.write_text('base = "above"\n', "utf-8")
+    with pytest.raises(BadFile, match="leads back to itself"):
+        train.read_config(str(above))
+    above.write_text('base = "nothing"\n', "utf-8")
+    with pytest.raises(BadFile, match="no such configuration"):
+        train.read_config(str(above))
+
+
+@pytest.mark.parametrize("name", ["verse", "talk-reading", "talk", "translate", "rhyme"])
+def test_what_a_gpu_learns_serves_where_the_processors_does(name: str) -> None:
+    gpu, cpu = train.read_config(f"{name}-gpu"), train.read_config(name)
+    assert gpu.name == cpu.name
+    assert gpu.corpus.tags == cpu.corpus.tags
+    assert gpu.training.batch > cpu.training.batch
+
+
 def test_a_run_is_never_overwritten_by_mistake(tmp_path: Path) -> None:
     data = [tiny.write_verses(tmp_path)]
     with pytest.raises(BadOption, match="leave --resume out"):

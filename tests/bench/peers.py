@@ -7,8 +7,9 @@ Does not know: how any of them is trained.
     python -m tests.bench.peers --config verse --tokens 3000000 --out DIR --data FILE... --valid FILE
 
 One JSON line a model. `ours` and `twin` are trained by the configuration, `transformer` has as many
-parameters as ours, `kneser-ney-5` counts the same rows. Each is a training of its own (half an hour on a
-core for 3 million tokens), goes on where it was interrupted and is not trained twice; --only chooses.
+parameters as ours, `kneser-ney-5` counts the same rows, each once; --only chooses. Each is a training of
+its own (half an hour on a core for 3 million tokens), goes on where it was interrupted and is not trained
+twice.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine import corpus, held_out
+from engine import corpus, held_out, prepared
+from engine.distributed import device_of
 from engine.evaluate import evaluate
 from engine.model import ConditionalVAE, ModelConfig
 from engine.train import RunConfig, read_config, train
@@ -34,21 +36,32 @@ KINDS = ("kneser-ney-5", "ours", "twin", "transformer")
 _TRANSFORMER_RATE = 1e-3  # of 5e-4, 1e-3 and 2e-3 the best after 300 steps of verse
 
 
-def steps_for(data: Data, config: RunConfig, tokens: int) -> tuple[int, list[list[int]]]:
-    """The number of steps that read so many target tokens, and the rows of each."""
-    batches: list[list[int]] = []
-    read, epoch = 0, 0
+def steps_for(data: Data, config: RunConfig, tokens: int) -> tuple[int, int]:
+    """The number of steps that read so many target tokens, and how many they read."""
+    steps, read, epoch = 0, 0, 0
     while read < tokens:
-        order = corpus.buckets(
-            data.train, config.training.batch, config.training.seed * 1000 + epoch, data.weights
-        )
-        for batch in order:
-            read += sum(len(data.train[i].target) for i in batch)
-            batches.append(batch)
+        for batch in _order(data, config, epoch):
+            read, steps = read + int(data.train.lengths[batch].sum()), steps + 1
             if read >= tokens:
                 break
         epoch += 1
-    return len(batches), batches
+    return steps, read
+
+
+def rows_of(data: Data, config: RunConfig, steps: int) -> list[list[int]]:
+    """The targets of the first `steps` batches, each row once: who counts gains nothing by a second time."""
+    found: dict[int, None] = {}
+    epoch = 0
+    while steps > 0:
+        order = _order(data, config, epoch)
+        found.update(dict.fromkeys(index for batch in order[:steps] for index in batch))
+        steps, epoch = steps - len(order), epoch + 1
+    return [data.train[index].target.tolist() for index in found]
+
+
+def _order(data: Data, config: RunConfig, epoch: int) -> corpus.Epoch:
+    settings = config.training
+    return corpus.buckets(data.train, settings.batch, settings.seed * 1000 + epoch, data.weights)
 
 
 def kept_aside(written: Path, out: Path) -> list[Path]:
@@ -83,7 +96,11 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--tokens", type=int, default=3_000_000)
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--data", type=Path, nargs="*", default=[])
+    parser.add_argument("--prepared", type=Path, help="in place of --data: what `engine prepare` made")
+    parser.add_argument("--device", default="cpu", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--rate", type=float, default=_TRANSFORMER_RATE, help="the transformer's, at most")
+    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE")
     parser.add_argument("--exclude", type=Path, nargs="*", default=[])
     parser.add_argument("--valid", type=Path, nargs="*", default=[], help="each is measured by itself")
     parser.add_argument("--written", type=Path, help="our own rows: those kept aside are measured too")
@@ -93,17 +110,20 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--only", nargs="*", choices=KINDS, default=KINDS)
     options = parser.parse_args()
-    config = read_config(options.config)
-    vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
-    data = load_data(options.data, config.corpus, exclude=options.exclude, vocabulary=vocabulary)
-    steps, batches = steps_for(data, config, options.tokens)
+    config = read_config(options.config, options.set)
+    if options.prepared:
+        data = prepared.load(options.prepared, config.corpus)
+    else:
+        vocabulary = Vocabulary.load(options.vocabulary) if options.vocabulary else None
+        data = load_data(options.data, config.corpus, exclude=options.exclude, vocabulary=vocabulary)
+    steps, tokens = steps_for(data, config, options.tokens)
     config.training.steps, config.training.minutes, config.training.epochs = steps, 1e6, 10_000
     config.training.validate_every = max(1, steps // 3)
     sets = [[file] for file in options.valid]
     if options.written:
         sets.append(kept_aside(options.written, options.out / "kept_aside"))
     for kind in options.only:
-        for figures in _measured(kind, options, config, data, batches, sets):
+        for figures in _measured(kind, options, config, data, tokens, sets):
             print(json.dumps(figures), flush=True)
 
 
@@ -112,10 +132,9 @@ def _measured(
     options: argparse.Namespace,
     config: RunConfig,
     data: Data,
-    batches: Sequence[Sequence[int]],
+    tokens: int,
     sets: Sequence[Sequence[Path]],
 ) -> list[dict[str, Any]]:
-    tokens = sum(len(data.train[i].target) for batch in batches for i in batch)
     out: Path = options.out / kind
     common = {"name": kind, "trained_on_tokens": tokens}
     reports = []
@@ -125,7 +144,17 @@ def _measured(
             own.model["latent"] = 0
         if not (out / "finished").exists():
             resume = (out / "state.pt").exists()
-            train(own, options.data, out, resume=resume, exclude=options.exclude, data=data, quiet=True)
+            train(
+                own,
+                options.data,
+                out,
+                resume=resume,
+                exclude=options.exclude,
+                data=data,
+                folder=options.prepared,
+                device=options.device,
+                quiet=True,
+            )
             (out / "finished").touch()
         for files in sets:
             figures = evaluate(
@@ -142,13 +171,14 @@ def _measured(
         wanted = sum(p.numel() for p in ours.parameters())
         longest = config.corpus.longest_context + 2 * config.corpus.longest + 64
         shape = transformer.sized(len(data.vocabulary), wanted, longest)
-        model = transformer.fit(data, config.corpus, config.training, shape, out, _TRANSFORMER_RATE)
+        where = device_of(options.device)
+        model = transformer.fit(data, config.corpus, config.training, shape, out, options.rate, where)
+        common["learning_rate"] = options.rate
         common["parameters"] = sum(p.numel() for p in model.parameters())
         common["parameters_of_ours"] = wanted
         common["shape"] = f"{shape.layers} layers of {shape.width}"
     else:
-        rows = [data.train[i].target.tolist() for batch in batches for i in batch]
-        counted = KneserNey(rows, len(data.vocabulary), 5)
+        counted = KneserNey(rows_of(data, config, config.training.steps), len(data.vocabulary), 5)
     for files in sets:
         examples, characters = read(files, data, config, options.examples)
         if kind == "transformer":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from torch.nn import functional
 
 from engine import corpus
 from engine.corpus import Batch, CorpusConfig, Encoded
-from engine.train import TrainingConfig, rate_at
+from engine.feed import Feed
+from engine.train import TrainingConfig, precision_of, rate_at
 from engine.training_data import Data
 from engine.vocabulary import PAD
 
@@ -90,7 +90,7 @@ class Transformer(nn.Module):
             x = block(x)
         real = wanted != PAD
         logits = functional.linear(self.last(x[real]), self.tokens.weight)
-        return functional.cross_entropy(logits, wanted[real], reduction="none")
+        return functional.cross_entropy(logits.float(), wanted[real], reduction="none")
 
 
 def sized(vocabulary: int, parameters: int, longest: int) -> Shape:
@@ -112,18 +112,27 @@ def sized(vocabulary: int, parameters: int, longest: int) -> Shape:
 
 def joined(batch: Batch) -> tuple[Tensor, Tensor]:
     """Condition, <begin> and text in one row (B, X + Y), and what follows each token of the text."""
-    rows, wanted = [], []
-    for number in range(len(batch.target)):
-        given = batch.condition[number, : batch.condition_lengths[number]].tolist()
-        length = int(batch.lengths[number])
-        rows.append(given + batch.inputs[number, :length].tolist())
-        wanted.append([PAD] * len(given) + batch.target[number, :length].tolist())
-    width = max(map(len, rows))
-    return tuple(torch.tensor([row + [PAD] * (width - len(row)) for row in side]) for side in (rows, wanted))
+    rows, given = batch.condition.shape
+    ends = batch.condition_lengths + batch.lengths
+    ids = batch.condition.new_full((rows, int(ends.max())), PAD)
+    wanted = ids.clone()
+    width = min(given, ids.shape[1])
+    ids[:, :width] = batch.condition[:, :width]
+    places = torch.arange(batch.target.shape[1], device=ids.device)
+    row, place = (places < batch.lengths[:, None]).nonzero(as_tuple=True)
+    ids[row, place + batch.condition_lengths[row]] = batch.inputs[row, place]
+    wanted[row, place + batch.condition_lengths[row]] = batch.target[row, place]
+    return ids, wanted
 
 
 def fit(
-    data: Data, config: CorpusConfig, settings: TrainingConfig, shape: Shape, out: Path, rate: float
+    data: Data,
+    config: CorpusConfig,
+    settings: TrainingConfig,
+    shape: Shape,
+    out: Path,
+    rate: float,
+    device: torch.device,
 ) -> Transformer:
     """Train for settings.steps steps on the batches, and with the draws, that `engine train` makes.
 
@@ -131,7 +140,7 @@ def fit(
     """
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
-    model = Transformer(shape)
+    model = Transformer(shape).to(device)
     flat = [p for p in model.parameters() if p.dim() < 2]
     groups = [
         {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": 0.1},
@@ -143,12 +152,13 @@ def fit(
         state = torch.load(file, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
+        torch.set_rng_state(state["random"].cpu())
         step = state["step"]
-    ends = corpus.sentence_ends(data.vocabulary)
+    feed = Feed(data.train, config, settings.seed, corpus.sentence_ends(data.vocabulary))
+    precision = precision_of(settings.precision, device) if device.type == "cuda" else torch.float32
     schedule = dataclasses.replace(settings, learning_rate=rate)
-    order: Sequence[Sequence[int]] = ()
     epoch, first, stored = -1, 0, time.monotonic()
+    order: Sequence[list[int]] = ()
 
     def store() -> None:
         out.mkdir(parents=True, exist_ok=True)
@@ -161,20 +171,22 @@ def fit(
         while step >= first + len(order):
             first, epoch = first + len(order), epoch + 1
             order = corpus.buckets(data.train, settings.batch, settings.seed * 1000 + epoch, data.weights)
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(schedule, step, step / settings.steps)
-        draw = random.Random(settings.seed * 1_000_003 + step)
-        chosen = [data.train[i] for i in order[step - first]]
-        loss = model(*joined(corpus.batch_of(chosen, config, draw, ends=ends))).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        if time.monotonic() - stored > _SAVE_EVERY or step == settings.steps:
-            store()
-            stored = time.monotonic()
-    return model.eval()
+        for fed in feed.epoch(order, step - first, step, settings.loaders):
+            for group in optimizer.param_groups:
+                group["lr"] = rate_at(schedule, step, step / settings.steps)
+            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+                loss = model(*joined(fed.batch.to(device))).mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            step += 1
+            if time.monotonic() - stored > _SAVE_EVERY or step == settings.steps:
+                store()
+                stored = time.monotonic()
+            if step == settings.steps:
+                break
+    return model.cpu().eval()
 
 
 @torch.inference_mode()
