@@ -30,6 +30,7 @@ _PAIRS = {
     "{": "}",
 }
 _HAN = re.compile(r"[㐀-鿿]")
+_COMMAND = re.compile(r"(?<![\w/])/[a-z][a-z-]*")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ]+(?:['’-][A-Za-zÀ-ɏ]+)*")
 _LAUGHTER = re.compile(r"([哈呵嘿嘻啊呜])\1+")
 _END = re.compile(r"[。！？!?…~～.♪）)」』”\"'’》】]\s*$")
@@ -111,10 +112,11 @@ def balance(text: str) -> float:
 
 
 def language(text: str, request: str, context: Sequence[str], locale: str) -> float:
-    """1 when the draft is in one language, the conversation's; names and short borrowings are free.
+    """1 when the draft is in one language, the conversation's; names, commands and short borrowings are free.
 
     The request's script decides, then the context's, then the locale.
     """
+    text = _COMMAND.sub("", text)
     han = len(_HAN.findall(text))
     asked = "\n".join([*context, request]).lower()
     foreign = [word for word in _LATIN_WORD.findall(text) if len(word) > 1 and word.lower() not in asked]

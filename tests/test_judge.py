@@ -90,6 +90,13 @@ def test_names_in_another_script_are_no_mixture() -> None:
     assert judge.judge("他用 Python 写的。", "Python 难吗")[0]["language"] == 1.0
 
 
+def test_a_command_is_no_mixture_and_a_word_after_a_slash_is() -> None:
+    assert judge.language("输入 /help 能看到全部命令。", "隐私命令是啥", (), "zh-CN") == 1
+    assert judge.language("用 /voice-off，或者打 /summary 就行。", "命令是啥", (), "zh-CN") == 1
+    assert judge.language("help 和 summary", "命令是啥", (), "zh-CN") < 1
+    assert judge.language("要么 either/or，别的 whatever 没有。", "命令是啥", (), "zh-CN") < 1
+
+
 def test_laughter_is_no_stutter_and_a_stutter_is() -> None:
     assert judge.repetition("哈哈哈哈，真有你的。") == 1.0
     assert judge.repetition("好好好好好，真有你的。") < 0.7
