@@ -30,7 +30,9 @@ from numpy.typing import NDArray
 
 from engine import compose, gate, loop_writer
 from engine.choice import propensities
-from engine.decoding_choice import ARMS, CONTROL, Arm, Choices, JudgedArm, arms_of, choices_of, learn
+from engine.decoding_choice import ARMS, CONTROL, Arm, Choices, arms_of
+from engine.decoding_judged import JudgedArm
+from engine.decoding_learning import choices_of, learn
 from engine.loop_world import World
 from engine.prompt import load_tasks
 from engine.summary_bench import Measurement
