@@ -14,13 +14,17 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
+from operator import itemgetter
 
 from engine.guild_settings import TONES
 from engine.journal import Journal
 from engine.journal_guilds import places_by_channel
-from engine.journal_rows import latent_of
-from engine.taste import JudgedLatent, Taste, far, learn
+from engine.journal_rows import latents_of
+from engine.taste import Numbers, Taste, far, learn
 from engine.values import Request
+
+_Columns = tuple[tuple[int, ...], tuple[float, ...], Numbers]
+"""Whose each judgement is (N numbers), its value (N), what its reply was written from (N, Z)."""
 
 LENGTHS = ("", "short", "long")
 NEWEST = 2000
@@ -140,7 +144,7 @@ def learn_tastes(
         learnt = {
             (here, model): taste
             for here, model, own, judged in _judged(journal, channel)
-            if (taste := learn(judged, own=own)) is not None
+            if (taste := learn(*judged, own=own)) is not None
         }
         if dry_run:
             return learnt
@@ -173,23 +177,23 @@ def _erasures(journal: Journal) -> tuple[object, ...] | None:
     )
 
 
-def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, list[JudgedLatent]]]:
-    """By channel and model the newest judgements since its reset, and whether it is one person's channel."""
+def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, _Columns]]:
+    """By channel and model the newest judgements since its reset, and whether it is one person's channel.
+
+    However many there are, what is held is one channel's and model's: SQLite sorts by way of a file.
+    """
     resets = dict(journal._db.execute("SELECT channel, at FROM taste_resets").fetchall())
     for channel, places in places_by_channel(journal):
         if not channel or only not in (None, channel):
             continue
         rows = journal._db.execute(
-            "SELECT model, guild = '' AS own, person, value, latent FROM replies AS r "
-            "CROSS JOIN standing AS s ON s.generation = r.number JOIN persons AS p ON p.number = s.who "
+            "SELECT model, guild = '' AS own, s.who, value, latent FROM replies AS r "
+            "CROSS JOIN standing AS s ON s.generation = r.number "
             "JOIN sorts AS k ON k.number = r.sort JOIN places AS l ON l.number = r.place "
             f"WHERE r.place IN ({places}) AND latent IS NOT NULL AND value <> 0 AND s.at > ? "
             "ORDER BY model, own, s.at DESC, s.generation DESC, s.sequence DESC",
             (resets.get(channel, -1.0),),
         )
-        for (model, own), newest in groupby(rows, lambda row: row[:2]):
-            judged = [
-                JudgedLatent(person, value, latent_of(latent))
-                for _, _, person, value, latent in islice(newest, NEWEST)
-            ]
-            yield channel, model, bool(own), judged
+        for (model, own), newest in groupby(rows, itemgetter(0, 1)):
+            _, _, people, values, latents = zip(*islice(newest, NEWEST), strict=True)
+            yield channel, model, bool(own), (people, values, latents_of(latents))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from engine.errors import TextTooLong
@@ -116,6 +117,11 @@ def _floats(values: Sequence[float]) -> bytes:
 def latent_of(latent: bytes | None) -> tuple[float, ...]:
     """A latent as `drawn_columns` packs it."""
     return tuple(np.frombuffer(latent, "<f4").tolist()) if latent else ()
+
+
+def latents_of(latents: Sequence[bytes]) -> NDArray[np.float64]:
+    """N of one model, all at once: (N, Z)."""
+    return np.frombuffer(b"".join(latents), "<f4").reshape(len(latents), -1).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,13 @@ from numpy.typing import NDArray
 
 from engine import compose, gate, loop_writer
 from engine.choice import propensities
-from engine.decoding_choice import ARMS, CONTROL, Arm, Choices, JudgedArm, arms_of, choices_of, learn
+from engine.decoding_choice import ARMS, CONTROL, Arm, Choices, arms_of
+from engine.decoding_judged import JudgedArm
+from engine.decoding_learning import choices_of, learn
 from engine.loop_world import World
 from engine.prompt import load_tasks
 from engine.summary_bench import Measurement
-from engine.taste import MOST, JudgedLatent
+from engine.taste import MOST
 from engine.taste import learn as learn_taste
 from engine.values import Draft, Request
 
@@ -157,16 +159,20 @@ def taste(
     draw = np.random.default_rng([seed, 9])
     world = World(seed + 70_000, 12 + int(math.sqrt(max(sizes))), nothing=nothing)
     liked, other = (way / np.linalg.norm(way) for way in draw.normal(size=(2, SIZE)))
-    rows: list[JudgedLatent] = []
+    people: list[str] = []
+    values: list[float] = []
+    latents: list[Numbers] = []
     found = {}
     for size in sorted(sizes):
-        while len(rows) < size:
+        while len(people) < size:
             z = draw.normal(size=SIZE)
             chance = math.sqrt(1 - share) * draw.normal(size=2)
             worth, shifted = (math.sqrt(share) * float(z @ way) for way in (liked, other))
             sent = world.judged(worth + chance[0], shifted + chance[1])
-            rows += [JudgedLatent(one.person, one.value, tuple(z.tolist())) for one in sent.judged]
-        learnt = learn_taste(rows[:size])
+            people += [one.person for one in sent.judged]
+            values += [one.value for one in sent.judged]
+            latents += [z] * len(sent.judged)
+        learnt = learn_taste(people[:size], values[:size], latents[:size])
         found[f"taste {size}"] = math.sqrt(share) * float(liked @ learnt.lean) if learnt else 0.0
         found[f"taste learnt {size}"] = float(learnt is not None)
     return {**found, "taste best": math.sqrt(share) * MOST * math.sqrt(SIZE)}

@@ -1,6 +1,6 @@
 """What a channel likes, as a shift of the latents that replies there are written from.
 
-    lean = learn(judged)        from one channel's judgements of one model's replies
+    lean = learn(people, values, latents)    from one channel's judgements of one model's replies
 
 A reply's latent says what it is like. Where liked ones lie to one side of disliked ones, the prior's middle
 moves there: by the difference of their means, which is what weighing the prior by the odds of being liked
@@ -19,12 +19,11 @@ Knows: the estimate, its limits. Does not know: journals, who resets it, how lat
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Numbers = NDArray[np.float64]
 
@@ -32,15 +31,7 @@ MIN_JUDGEMENTS, MIN_PEOPLE = 12, 3
 MOST = 0.2
 """The longest shift, in deviations of the prior a dimension (root mean square)."""
 _PRIOR_VOTES = 2.0  # a person's mean is pulled to everybody's by so many judgements
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedLatent:
-    """One standing judgement of a reply, and the latent that reply was written from."""
-
-    person: str
-    value: float
-    latent: tuple[float, ...]
+_ROUNDING = 1e-10  # less is what sums leave of nothing, by their order
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,48 +52,39 @@ def far(lean: Sequence[float]) -> float:
     return math.sqrt(sum(x * x for x in lean) / max(1, len(lean))) / MOST
 
 
-def learn(judged: Sequence[JudgedLatent], *, own: bool = False) -> Taste | None:
+def learn(
+    people: Sequence[int] | Sequence[str], values: ArrayLike, latents: ArrayLike, *, own: bool = False
+) -> Taste | None:
     """What is liked; None where there are too few judgements or people, or where nothing is agreed on.
 
-    `own`: the channel is one person's alone.
+    `people` (N,): whose each standing judgement is; `values` (N,); `latents` (N, Z): what the reply that was
+    judged was written from. `own`: the channel is one person's alone.
     """
-    people = len({one.person for one in judged})
-    if len(judged) < MIN_JUDGEMENTS or (people < MIN_PEOPLE and not own):
+    names, person = np.unique(np.asarray(people), return_inverse=True)
+    if len(person) < MIN_JUDGEMENTS or (len(names) < MIN_PEOPLE and not own):
         return None
-    z = np.array([one.latent for one in judged])
-    values = np.array([one.value for one in judged])
-    everybody = float(values.mean())
-    votes = Counter(one.person for one in judged)
-    sums = {person: 0.0 for person in votes}
-    for one in judged:
-        sums[one.person] += one.value
-    mean = {p: (sums[p] + _PRIOR_VOTES * everybody) / (votes[p] + _PRIOR_VOTES) for p in votes}
-    residual = values - np.array([mean[one.person] for one in judged])
-    weight = np.array([votes[one.person] ** -0.5 for one in judged])
-    spread = 0.5 * float((weight * residual**2).sum())
-    if spread <= 0:
+    said, z = np.asarray(values, np.float64), np.asarray(latents, np.float64)
+    votes = np.bincount(person)
+    mean = (np.bincount(person, said) + _PRIOR_VOTES * said.mean()) / (votes + _PRIOR_VOTES)
+    residual = said - mean[person]
+    weighted = residual * votes[person] ** -0.5
+    spread = 0.5 * float(weighted @ residual)
+    if spread <= _ROUNDING**2 * float(said @ said):
         return None
-    parts = (
-        (weight * residual)[:, None] * (z - z.mean(axis=0)) / spread
-    )  # (N, Z); their sum is the difference
-    clusters = list(range(len(judged))) if own else _numbers([one.person for one in judged])
-    by_cluster = np.zeros((max(clusters) + 1, z.shape[1]))
-    np.add.at(by_cluster, clusters, parts)
+    parts = weighted[:, None] * (z - z.mean(axis=0)) / spread  # (N, Z); their sum is the difference
+    each = parts
+    if not own:
+        each = np.zeros((len(names), z.shape[1]))
+        np.add.at(each, person, parts)
     difference = parts.sum(axis=0)
     length = float((difference**2).sum())
-    alone = float((by_cluster**2).sum())
+    alone = float((each**2).sum())
     # of pure chance both are alike, and their ratio scatters the more the fewer dimensions there are
     margin = 1 + 2 * math.sqrt(2 / z.shape[1])
     share = max(0.0, 1 - margin * alone / length) if length > 0 else 0.0
-    if share == 0:
+    if share < _ROUNDING:
         return None
     lean: Numbers = share * difference
     limit = MOST * math.sqrt(z.shape[1])
     lean = lean * min(1.0, limit / float(np.linalg.norm(lean)))
-    return Taste(tuple(round(float(x), 6) for x in lean), len(judged), people)
-
-
-def _numbers(names: Sequence[str]) -> list[int]:
-    """Each name as the number of its first appearance."""
-    known: dict[str, int] = {}
-    return [known.setdefault(name, len(known)) for name in names]
+    return Taste(tuple(round(float(x), 6) for x in lean), len(person), len(names))

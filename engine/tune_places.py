@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine import decoding_choice, tuned
-from engine.decoding_choice import Choices, JudgedArms, Learnt, arms_of, choices_of
+from engine import decoding_learning, tuned
+from engine.decoding_choice import Choices, arms_of
+from engine.decoding_judged import JudgedArms
+from engine.decoding_learning import Learnt, choices_of
 from engine.errors import JournalUnreadable, MoyouError
 from engine.journal import Journal
 from engine.journal_personal import learn_tastes
@@ -65,7 +67,7 @@ def tune_places(
         raise JournalUnreadable(file=journal, reason="no such file")
     with Journal(journal) as opened:
         arms = {name: arms_of(task) for name, task in tasks.items()}
-        learnt = decoding_choice.learn(JudgedArms(opened), arms)
+        learnt = decoding_learning.learn(JudgedArms(opened), arms)
         tastes = learn_tastes(opened, dry_run=dry_run or not promote)
     report = PlacesReport(learnt, tastes)
     in_force = _in_force(models)
@@ -92,7 +94,7 @@ def _write(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> 
     """A new version of the choices."""
     with tuned.draft_of(models, DECODING) as draft:
         choices_of(learnt).save(draft)
-        (draft / tuned.CARD).write_text(decoding_choice.card(learnt), "utf-8")
+        (draft / tuned.CARD).write_text(decoding_learning.card(learnt), "utf-8")
         version = tuned.hash_of(draft, DECODING)
         found = {"parent": tuned.current(models, DECODING), **report.to_dict()["decoding"]}
         tuned.write_report(draft, found | {"model": version})

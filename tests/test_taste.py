@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine import Engine, Request
 from engine.belongings import belongings, forget_old, kept_of
@@ -16,6 +22,7 @@ from engine.decode import latents
 from engine.journal import Fact, Journal, Place
 from engine.journal_guilds import forget_guild
 from engine.journal_personal import (
+    NEWEST,
     Manner,
     learn_tastes,
     manner_of,
@@ -25,13 +32,28 @@ from engine.journal_personal import (
     wished,
 )
 from engine.journal_union import merge
-from engine.taste import MIN_JUDGEMENTS, MOST, JudgedLatent, learn
+from engine.taste import MIN_JUDGEMENTS, MOST, Taste
+from engine.taste import learn as learn_columns
 from engine.values import Reply
 from tests import tiny
 from tests.replies import draft, reply
 
 SIZE = 32
 MODEL = "talk@0123456789ab"
+
+
+@dataclass(frozen=True)
+class JudgedLatent:
+    """One judgement."""
+
+    person: str
+    value: float
+    latent: tuple[float, ...]
+
+
+def learn(judged: Sequence[JudgedLatent], *, own: bool = False) -> Taste | None:
+    people, values, latents = zip(*((one.person, one.value, one.latent) for one in judged), strict=True)
+    return learn_columns(people, values, latents, own=own)
 
 
 def judged(
@@ -107,6 +129,70 @@ def test_the_shift_has_a_limit() -> None:
     assert float(np.linalg.norm(taste.lean)) <= MOST * math.sqrt(SIZE) * 1.0001
 
 
+def test_where_all_say_the_same_of_all_replies_nothing_is_agreed_on() -> None:
+    draw = np.random.default_rng(0)
+    for value in (0.1, 0.3, 0.7, 0.9, -0.6):
+        for _ in range(200):
+            number = int(draw.integers(12, 60))
+            latents = draw.normal(size=(number, 8))
+            people = draw.integers(5, size=number).tolist()
+            assert learn_columns(people, [value] * number, latents) is None
+
+
+def test_what_is_agreed_on_as_far_as_chance_is_is_nothing_in_any_order() -> None:
+    # of four replies one lies far off; of twelve people those three who judge it bring just what chance does
+    latents = np.repeat([[0.0], [0.0], [0.0], [1e9]], 3, axis=0) * np.ones(32)
+    draw = np.random.default_rng(0)
+    values = np.array([1, 1, 1, 1, 1, 1, 1, -1, -1, 1, -1, -1])
+    for _ in range(50):
+        order = draw.permutation(12)
+        assert learn_columns(list(range(12)), values[order], latents[order]) is None
+
+
+def plainly(judged: Sequence[JudgedLatent], *, own: bool = False) -> Taste | None:
+    """The same, one judgement after the other."""
+    votes = Counter(one.person for one in judged)
+    if len(judged) < 12 or (len(votes) < 3 and not own):
+        return None
+    everybody = math.fsum(one.value for one in judged) / len(judged)
+    sums: dict[str, float] = defaultdict(float)
+    for one in judged:
+        sums[one.person] += one.value
+    middle = np.mean([one.latent for one in judged], axis=0)
+    spread, brought = 0.0, defaultdict[object, Any](float)
+    for number, one in enumerate(judged):
+        mean = (sums[one.person] + 2 * everybody) / (votes[one.person] + 2)
+        weight, against = votes[one.person] ** -0.5, one.value - mean
+        spread += 0.5 * weight * against**2
+        brought[number if own else one.person] += weight * against * (np.array(one.latent) - middle)
+    if spread < 1e-12:
+        return None
+    difference = sum(brought.values())
+    alone = sum(part @ part for part in brought.values())
+    size = len(middle)
+    share = 1 - (1 + 2 * math.sqrt(2 / size)) * alone / (difference @ difference)
+    if share <= 0:
+        return None
+    lean = share * difference / spread
+    lean = lean * min(1.0, MOST * math.sqrt(size) / np.linalg.norm(lean))
+    return Taste(tuple(lean.tolist()), len(judged), len(votes))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 2**32), st.integers(1, 300), st.integers(1, 30), st.sampled_from([0.5, 3.0]), st.booleans()
+)
+def test_it_is_what_comes_of_it_judgement_by_judgement(
+    seed: int, number: int, people: int, pull: float, own: bool
+) -> None:
+    rows = judged(seed, number, people, pull, size=8)
+    found, plain = learn(rows, own=own), plainly(rows, own=own)
+    assert (found is None) == (plain is None)
+    if found is not None and plain is not None:
+        assert found.lean == pytest.approx(plain.lean, abs=1e-6)
+        assert (found.judgements, found.people) == (plain.judgements, plain.people)
+
+
 # --- in the journal
 
 HERE = Place("discord", guild="900001", channel="800002")
@@ -137,6 +223,26 @@ def test_it_is_learnt_shown_and_given_to_requests(tmp_path: Path) -> None:
         assert asked.channel == journal._hash("channel", HERE.channel)
         assert Request.from_json(asked.to_json()) == asked
         assert wished(journal, "1", "").of(Request("chat")) == Request("chat")
+
+
+def test_a_channels_newest_judgements_are_what_it_learns_from(tmp_path: Path) -> None:
+    now = 1000.0
+    with Journal(tmp_path / "j.db", clock=lambda: now) as journal:
+        rows = []
+        for turn, pull in enumerate((-4.0, 4.0, 4.0, 4.0, 4.0)):
+            now = 1000.0 * (5 - turn)  # written later, of an earlier time
+            fill(journal, pull=pull)
+            rows += judged(7, 600, 12, pull, size=8)
+        [taste] = learn_tastes(journal).values()
+        assert NEWEST == 2000 < len(rows)
+        newest = [row for start in (0, 600, 1200) for row in reversed(rows[start : start + 600])] + rows[
+            2200:2400
+        ]
+        kept = [dataclasses.replace(row, latent=tuple(np.float32(row.latent).tolist())) for row in newest]
+        plain = plainly(kept)
+        assert plain is not None
+        assert taste.lean == pytest.approx(plain.lean, abs=1e-6)
+        assert (taste.judgements, taste.people) == (2000, 12)
 
 
 def test_a_reset_makes_earlier_judgements_count_no_more(tmp_path: Path) -> None:
