@@ -1,4 +1,4 @@
-"""Every sentence people see, in zh-CN and en; zh-TW is derived from zh-CN by OpenCC.
+"""Every sentence people see, in zh-CN and en; zh-TW is derived from zh-CN.
 
 Knows: keys, their words in both languages, which locale gets which, and the words for every error
 code of the engine. Does not know: Discord, the console, or when a sentence is said.
@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import functools
 
-import opencc
-
 from bot import wording_commands, wording_console, wording_discord, wording_guilds, wording_moderators
-from engine import simplify, whole_characters
+from engine import simplify, to_traditional, whole_characters
 
 DEFAULT_LOCALE = "zh-CN"
 READ = 2000
@@ -371,12 +369,12 @@ def language_of(text: str, otherwise: str = "en") -> str:
 @functools.lru_cache(maxsize=4096)
 def traditional(text: str) -> str:
     """`text` in the characters used in Taiwan. For words of our own: they are remembered."""
-    return str(_converter().convert(text))
+    return to_traditional(text)
 
 
 def in_characters_of(text: str, locale: str) -> str:
     """Words that are not ours (a reply, a verse) in the characters of a locale; nothing is remembered."""
-    return str(_converter().convert(whole_characters(text))) if language(locale) == "zh-TW" else text
+    return to_traditional(whole_characters(text)) if language(locale) == "zh-TW" else text
 
 
 def load() -> None:
@@ -386,11 +384,6 @@ def load() -> None:
 
 def _changed(before: str, after: str) -> int:
     return 0 if before == after else sum(a != b for a, b in zip(before, after, strict=False))
-
-
-@functools.cache
-def _converter() -> opencc.OpenCC:
-    return opencc.OpenCC("s2tw")
 
 
 def _pick(words: tuple[str, str], locale: str) -> str:

@@ -140,6 +140,7 @@ from engine.reviewing import (
 from engine.task import Choice, Decoding, Option, Task
 from engine.text import locale_of, mask, sentences, simplify, token_count, whole_characters
 from engine.ticket import on_behalf_of
+from engine.traditional import to_traditional
 from engine.trial import settle_trial
 from engine.values import (
     Draft,
@@ -320,6 +321,7 @@ __all__ = [
     "switches",
     "tastes_in",
     "text_in",
+    "to_traditional",
     "token_count",
     "told",
     "tuned_models",

@@ -73,19 +73,21 @@ class Batch:
         for other in beside:
             seats.append(Seat(other, seat.width))
             writing += [Written(own.row, seats[-1], own.number, sampling, partner=own) for own in drawing]
-        states = [self._cell.begin(each.encoded.summary.expand(len(z), -1), z) for each in seats]
-        return Asked(writing, seats, [torch.cat(parts) for parts in zip(*states, strict=True)])
+        return Asked(writing, seats, z)
 
     @torch.inference_mode()
     def join(self, asked: Asked) -> None:
-        """From the next step on."""
+        """From the next step on. The rows' state, 25 KB each, is made only now: many may wait."""
+        states = []
         for seat in asked._seats:
+            assert seat.encoded is not None  # noqa: S101  a request joins once
+            states.append(self._cell.begin(seat.encoded.summary.expand(len(asked._z), -1), asked._z))
             shelf = self._shelves.setdefault(seat.size, Shelf(seat.size, self._cell))
             rows = len(asked.rows)
             shelf.add(seat, -(-rows // seat.width))
         self._asked.append(asked)
-        self._arrange(self._rows + asked._writing, asked._state)
-        asked._state = []
+        fresh = [torch.cat(parts) for parts in zip(*states, strict=True)]
+        self._arrange(self._rows + asked._writing, fresh)
 
     @torch.inference_mode()
     def leave(self, asked: Asked) -> None:
@@ -175,6 +177,8 @@ class Batch:
         if done:
             self._asked = [asked for asked in self._asked if not asked.done]
         self._arrange(self._rows, [])
+        for asked in done:
+            asked.let_go()
         return done
 
     def _arrange(self, rows: Sequence[Written], joining: Sequence[Tensor]) -> None:

@@ -57,10 +57,10 @@ def search(decoder: Decoder, condition: Sequence[int], z: Tensor, beam: Beam) ->
 
     Ties go to the token with the smaller id, so the same weights give the same texts.
     """
-    encoded = decoder.encode(condition, 1)
+    encoded, floats = decoder.encode(condition, 1), decoder.floats()
     # Only tokens of the source itself count for coverage: neither tags nor marks.
     counted = torch.tensor([token > LINE for token in condition])
-    state, step = decoder.step(encoded, decoder.begin(encoded, z[None]), torch.tensor([BEGIN]))
+    state, step = floats.step(encoded, floats.begin(encoded, z[None]), torch.tensor([BEGIN]))
     live: list[tuple[int, ...]] = [()]
     sums, attended = torch.zeros(1), step.attention
     done: list[Hypothesis] = []
@@ -90,7 +90,7 @@ def search(decoder: Decoder, condition: Sequence[int], z: Tensor, beam: Beam) ->
         rows, ids, sums = rows[chosen], ids[chosen], best.values[chosen]
         live = [(*live[row], token) for row, token in zip(rows.tolist(), ids.tolist(), strict=True)]
         state = type(state)(*(part[rows] for part in state))
-        state, step = decoder.step(_rows(encoded, len(live)), state, ids)
+        state, step = floats.step(_rows(encoded, len(live)), state, ids)
         attended = attended[rows] + step.attention
     if not done:
         done = [

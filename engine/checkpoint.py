@@ -19,6 +19,7 @@ import safetensors.torch
 
 from engine import meaning
 from engine.errors import ModelBroken, ModelMissing
+from engine.mapped import MappedModel
 from engine.model import ConditionalVAE, ModelConfig
 from engine.vocabulary import Vocabulary
 from engine.weights import folder_of, hash_of
@@ -28,7 +29,10 @@ WEIGHTS = "model.safetensors"
 
 @dataclass
 class Checkpoint:
-    """A loaded model. `name`@`hash` names it in replies; `corpus` is how examples were cut."""
+    """A loaded model. `name`@`hash` names it in replies; `corpus` is how examples were cut.
+
+    `mapped`: where `model` is only the part that reads, what the rest is made from.
+    """
 
     name: str
     hash: str
@@ -36,6 +40,7 @@ class Checkpoint:
     vocabulary: Vocabulary
     corpus: dict[str, Any]
     folder: Path
+    mapped: MappedModel | None = None
 
     @property
     def identity(self) -> str:
@@ -75,14 +80,19 @@ def save(
             os.replace(file, folder / file.name)
 
 
-def load(folder: Path, *, device: str = "cpu") -> Checkpoint:
-    """Raises ModelMissing or ModelBroken."""
+def load(folder: Path, *, device: str = "cpu", lean: bool = False) -> Checkpoint:
+    """Raises ModelMissing or ModelBroken. `lean`: to write only; the model is the part that reads."""
     folder = folder_of(str(folder)) if not folder.is_dir() else folder
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
-        model = ConditionalVAE(ModelConfig(**config["model"]))
-        # The file is mapped, and its halves become floats where the model has them: nothing lies in between.
-        model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS, device=device))
+        sizes = ModelConfig(**config["model"])
+        mapped = MappedModel(folder / WEIGHTS, sizes) if lean else None
+        if mapped is not None:
+            model = mapped.reader()
+        else:
+            model = ConditionalVAE(sizes)
+            # The file is mapped, and its halves become floats where the model has them.
+            model.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS, device=device))
         vocabulary = Vocabulary.load(folder)
     except FileNotFoundError as error:
         raise ModelMissing(model=folder.name, folder=str(folder.parent)) from error
@@ -95,4 +105,4 @@ def load(folder: Path, *, device: str = "cpu") -> Checkpoint:
     model.to(device).eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    return Checkpoint(config["name"], hash_of(folder), model, vocabulary, config["corpus"], folder)
+    return Checkpoint(config["name"], hash_of(folder), model, vocabulary, config["corpus"], folder, mapped)

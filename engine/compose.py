@@ -107,7 +107,7 @@ class Composer:
     def _untuned(self, name: str) -> Decoder:
         with self._lock:
             if name not in self._decoders:
-                found = checkpoint.load(folder_of(name, self._models))
+                found = checkpoint.load(folder_of(name, self._models), lean=True)
                 self._decoders[name] = Decoder(found, self._pool)
             return self._decoders[name]
 
@@ -127,6 +127,7 @@ class Composer:
         decoder = self.decoder(name)
         if name == "translate":
             self._translator(decoder)
+            decoder.floats()
         else:
             decoder.warm()  # a translator's beam takes no part in the batch
         if name == "verse":

@@ -27,6 +27,7 @@ from engine import meaning
 from engine.danger_reading import Folded, fold, parts
 from engine.danger_rules import BLANK, asks_nothing, blanked, by_rules, grams_of, only_answers
 from engine.likeness import plain
+from engine.traditional import to_traditional
 
 __all__ = [
     "BUCKETS",
@@ -265,14 +266,6 @@ def _crisis_answers() -> frozenset[str]:
     return frozenset(answer(name, locale) for name in names for locale in locales)
 
 
-@cache
-def _traditional(text: str) -> str:
-    import opencc
-
-    converted: str = opencc.OpenCC("s2tw").convert(text)
-    return converted
-
-
 def answer(intent: str, locale: str) -> str:
     """The fixed text for `intent` (from `recognise`) in the nearest locale; KeyError for another name."""
     texts = _sentences()[intent]
@@ -282,5 +275,5 @@ def answer(intent: str, locale: str) -> str:
         traditional = locale in ("zh-TW", "zh-HK", "zh-Hant")
         if traditional and "zh-TW" in texts:
             return texts["zh-TW"]
-        return _traditional(texts["zh-CN"]) if traditional else texts["zh-CN"]
+        return to_traditional(texts["zh-CN"]) if traditional else texts["zh-CN"]
     return texts["en"]

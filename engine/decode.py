@@ -10,12 +10,10 @@ does not depend on how many rows are decoded beside it.
 
 from __future__ import annotations
 
-import functools
 import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +24,8 @@ from engine.batching import Asked, Batch, Plan, Row, Sampling, Words
 from engine.checkpoint import Checkpoint
 from engine.condition_meaning import meant_by
 from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
-from engine.model import Encoded
+from engine.float_steps import FloatSteps
+from engine.model import ConditionalVAE, Encoded
 from engine.pool import Pool
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 
@@ -48,25 +47,6 @@ class Wanted:
     plans: Sequence[Plan] | None = None
     pulls: Sequence[Words] | None = None
     beside: Sequence[Sequence[int]] = ()
-
-
-class State(NamedTuple):
-    """Where each of N rows stands: z (N, Z), its and the condition's share of the gates (N, 4H), hidden
-    and cell (N, H)."""
-
-    z: Tensor
-    extra: Tensor
-    hidden: Tensor
-    cell: Tensor
-
-
-class Step(NamedTuple):
-    """What may come next in each of N rows: log p of every token (N, V), logits as the sampler wants
-    them (N, V), attention over the condition (N, X)."""
-
-    log_p: Tensor
-    logits: Tensor
-    attention: Tensor
 
 
 def latents(seed: int, rows: int, size: int) -> Tensor:
@@ -93,6 +73,7 @@ class Decoder:
         self._pool = pool or Pool()
         self._lock = threading.Lock()
         self._batch: Batch | None = None
+        self._floats: FloatSteps | None = None
         model = checkpoint.model
         self.model, self.vocabulary = model, checkpoint.vocabulary
         self._meant = meant_by(model.config, checkpoint.vocabulary)
@@ -115,16 +96,20 @@ class Decoder:
     def latent_size(self) -> int:
         return self.model.config.latent
 
-    @functools.cached_property
-    def _decoding(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Weights as `begin` and `step` multiply them: of inputs (E, 4H), of condition and latent (., 4H),
-        recurrent (H, 4H), and biases. Twice the memory of a decoder, so made where they are wanted."""
-        # A table of every token's share of the gates would save a small product a step and cost 60 to
-        # 90 MB a model.
-        inputs, recurrent, *biases = (weight.detach() for weight in self.model.decoder.parameters())
-        e = self.model.config.embedding
-        extra = inputs[:, e:].T.contiguous()
-        return inputs[:, :e].T.contiguous(), extra, recurrent.T.contiguous(), biases[0] + biases[1]
+    def floats(self) -> FloatSteps:
+        """Steps in float32, which stay in memory from the first on: for a model that writes by beams."""
+        mapped = self.checkpoint.mapped
+        with self._lock:
+            if self._floats is None:
+                own = mapped is not None
+                self._floats = FloatSteps(mapped.own_writer() if mapped else self.model, own=own)
+            return self._floats
+
+    def writer(self) -> ConditionalVAE:
+        """The weights that write, in float32. Where only what reads is held they are made here, in 4 ms, and
+        last as long as somebody holds them."""
+        mapped = self.checkpoint.mapped
+        return mapped.writer() if mapped is not None else self.model
 
     @property
     def edits(self) -> bool:
@@ -151,34 +136,12 @@ class Decoder:
         one = self.model.encode(torch.tensor([list(condition)]), torch.tensor([len(condition)]), meaning)
         return Encoded(*(part.expand(rows, *part.shape[1:]) for part in one))
 
-    def begin(self, encoded: Encoded, z: Tensor) -> State:
-        """Before the first token; z (N, Z)."""
-        _, weight, _, biases = self._decoding
-        extra = torch.cat([encoded.summary, z], dim=1) @ weight + biases
-        return State(z, extra, *self.model.first_state(encoded, z))
-
-    def step(self, encoded: Encoded, state: State, token: Tensor) -> tuple[State, Step]:
-        """After one more token in each row; token (N,)."""
-        inputs, _, recurrent, _ = self._decoding
-        gates = self.model.embed.weight[token] @ inputs + state.extra + state.hidden @ recurrent
-        entry, forget, update, output = gates.chunk(4, dim=1)
-        cell = torch.sigmoid(forget) * state.cell + torch.sigmoid(entry) * torch.tanh(update)
-        hidden = torch.sigmoid(output) * torch.tanh(cell)
-        steps = self.model.attend(encoded, state.z[:, None], hidden[:, None])
-        features, attention = steps.features[:, 0], steps.attention[:, 0]
-        logits = self.model.logits(features)
-        log_p = logits.log_softmax(dim=1)
-        if self.model.config.copy:
-            log_p = self.model.copy_gate.of_vocabulary(log_p, features, attention, encoded.tokens)
-            logits = log_p
-        return State(state.z, state.extra, hidden, cell), Step(log_p, logits, attention)
-
     @property
     def batch(self) -> Batch:
         """The rows in flight. Made when first wanted."""
         with self._lock:
             if self._batch is None:
-                self._batch = Batch(self.model, self.banned, products.able())
+                self._batch = Batch(self.writer(), self.banned, products.able())
             return self._batch
 
     def sample(
@@ -236,13 +199,14 @@ class Decoder:
         encoded = self.encode(condition, count)
         draws = [np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * r + 1])) for r in range(count)]
         uniform = np.stack([draw.random(sampling.max_tokens) for draw in draws])
-        state = self.begin(encoded, z)
+        floats = FloatSteps(self.writer()) if self.checkpoint.mapped is not None else self.floats()
+        state = floats.begin(encoded, z)
         token = torch.full((count,), BEGIN)
         rows = [Row() for _ in range(count)]
         attention = torch.zeros(count, encoded.memory.shape[1])
         live = list(range(count))
         for step in range(sampling.max_tokens):
-            state, (log_p, logits, weight) = self.step(encoded, state, token)
+            state, (log_p, logits, weight) = floats.step(encoded, state, token)
             attention += weight
             chosen: list[int] = []
             for r in range(count):
@@ -305,7 +269,8 @@ class Decoder:
         target = torch.tensor([[*t, *[PAD] * (width - len(t))] for t in targets])
         inputs = torch.cat([torch.full((len(z), 1), BEGIN), target[:, :-1]], dim=1)
         real = target != PAD
-        loss = self.model.negative_log_likelihood(self.model.decode(encoded, z, inputs), encoded, target)
+        model = self.writer()
+        loss = model.negative_log_likelihood(model.decode(encoded, z, inputs), encoded, target)
         return torch.zeros(target.shape).masked_scatter(real, -loss).sum(dim=1)
 
 

@@ -86,6 +86,7 @@ class Dials:
     ) -> None:
         self.decoder, self.sampling, self.seed = decoder, sampling, seed
         self.form, self.rules, self._tags = form, rules, tuple(tags)
+        self._held = decoder.writer()  # every text's likelihood is asked for
 
     def parts(self, words: str, option: str, *, whole: bool = False) -> list[Part]:
         """A text as the model takes it: verse at once, prose sentence by sentence where it is long.

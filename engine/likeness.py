@@ -88,10 +88,10 @@ class Index:
         self.codes, heads = np.unique(codes[order], return_index=True)
         self.heads = np.append(heads, len(codes))
         self.rarity = np.log((1 + self.size) / np.diff(self.heads)).astype(np.float32) + np.float32(0.1)
-        self.rows = rows[order].astype(np.int32)
+        self.rows = rows[order].astype(np.uint16 if self.size <= 1 << 16 else np.int32)
         weights = np.repeat(self.rarity, np.diff(self.heads))
         norms = np.sqrt(np.bincount(self.rows, weights**2, minlength=self.size)).astype(np.float32)
-        self.weights = (weights / np.maximum(norms[self.rows], 1e-9)).astype(np.float32)
+        self.norms = np.maximum(norms, np.float32(1e-9))
         self.unseen = np.float32(np.log(1 + self.size) + 0.1)
 
     def likeness(self, text: str) -> Numbers:
@@ -106,5 +106,6 @@ class Index:
         scores = np.zeros(self.size, np.float32)
         for place in places[known]:
             span = slice(self.heads[place], self.heads[place + 1])
-            scores[self.rows[span]] += self.weights[span] * (self.rarity[place] / norm)
+            rows = self.rows[span]
+            scores[rows] += self.rarity[place] / self.norms[rows] * (self.rarity[place] / norm)
         return scores

@@ -169,10 +169,11 @@ class Asked:
     `error`: what a plan or a pull of one of them raised; nothing more is written then.
     """
 
-    def __init__(self, writing: Sequence[Written], seats: Sequence[Seat], state: Sequence[Tensor]) -> None:
+    def __init__(self, writing: Sequence[Written], seats: Sequence[Seat], z: Tensor) -> None:
+        """z (N, Z): the latents of each seat's rows."""
         self.rows = [one.row for one in writing if one.partner is None]
         self.error: Exception | None = None
-        self._writing, self._seats, self._state = list(writing), list(seats), list(state)
+        self._writing, self._seats, self._z = list(writing), list(seats), z
         for one in writing:
             one.asked = self
 
@@ -182,6 +183,11 @@ class Asked:
 
     def __len__(self) -> int:
         return len(self._writing)
+
+    def let_go(self) -> None:
+        """Only `rows` are wanted any more. Rows and requests know one another: without this they would lie
+        about with their conditions until Python looks for circles."""
+        self._writing, self._seats = [], []
 
     def give_up(self, error: Exception | None = None) -> None:
         """The batch takes its rows out after the step that is under way."""

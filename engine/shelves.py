@@ -21,15 +21,23 @@ _PLACES = 32  # memories are padded to a multiple of this, so that few sizes are
 
 @dataclass(slots=True, eq=False)
 class Seat:
-    """A condition's memory and the rows that look at it, on a shelf with others of its size."""
+    """A condition's memory and the rows that look at it, on a shelf with others of its size.
 
-    encoded: Encoded
+    `encoded`: what the shelf takes over; None once it has.
+    """
+
+    encoded: Encoded | None
     width: int
     slots: list[int] = field(default_factory=list)
+    tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if self.encoded is not None:
+            self.tokens = self.encoded.tokens.shape[1]
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.width, -(-self.encoded.tokens.shape[1] // _PLACES) * _PLACES
+        return self.width, -(-self.tokens // _PLACES) * _PLACES
 
 
 class Shelf:
@@ -51,7 +59,8 @@ class Shelf:
         return [tensor[: len(self.owners)] for tensor in self._tensors]
 
     def add(self, seat: Seat, slots: int) -> None:
-        encoded, used = seat.encoded, seat.encoded.tokens.shape[1]
+        encoded, used = seat.encoded, seat.tokens
+        assert encoded is not None  # noqa: S101  a seat is added once
         for part in range(slots):
             index = len(self.owners)
             if not self._tensors or index == len(self._tensors[0]):
@@ -69,6 +78,7 @@ class Shelf:
             copyable[:used] = encoded.tokens[0] > LINE
             self.owners.append((seat, part))
             seat.slots.append(index)
+        seat.encoded = None
 
     def remove(self, seat: Seat) -> None:
         for slot in sorted(seat.slots, reverse=True):
@@ -84,7 +94,7 @@ class Shelf:
     def attention(self, seat: Seat, number: int) -> Tensor:
         """(X,) the sum over all steps so far of a row's attention."""
         slot = seat.slots[number // self.width]
-        return self._tensors[5][slot, number % self.width, : seat.encoded.tokens.shape[1]]
+        return self._tensors[5][slot, number % self.width, : seat.tokens]
 
     def _grow(self) -> None:
         room = max(4, 2 * len(self.owners))

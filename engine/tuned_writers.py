@@ -57,7 +57,7 @@ class Writers:
 
     def _load(self, folder: Path) -> Decoder:
         """Raises ModelMissing, and ModelBroken also when its files are not those its name promises."""
-        found = checkpoint.load(folder)
+        found = checkpoint.load(folder, lean=True)
         if found.hash != folder.name:
             raise ModelBroken(folder=folder, reason=f"its files make {found.hash}")
         decoder = Decoder(found, self._pool)

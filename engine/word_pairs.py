@@ -33,10 +33,13 @@ class WordPairs:
 
     def __init__(self, pairs: Ids, size: int, triples: Ids | None = None) -> None:
         wide = np.zeros((0, 3), np.int64) if triples is None else triples.astype(np.int64)
-        # One sorted number a triple: those that begin alike lie side by side.
-        self._triples = np.sort((wide[:, 0] * size + wide[:, 1]) * size + wide[:, 2])
+        # One sorted number a triple: those that begin alike lie side by side. Its first word is told by
+        # the place, so that the rest fits in 32 bits.
+        whole = np.sort((wide[:, 0] * size + wide[:, 1]) * size + wide[:, 2])
+        self._laters = np.searchsorted(whole, np.arange(size + 1) * size * size)
+        self._triples = (whole % (size * size)).astype(np.uint32)
         order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-        self._before = pairs[order, 1].astype(np.int64)
+        self._before = pairs[order, 1].astype(np.uint16)
         self._starts = np.searchsorted(pairs[order, 0], np.arange(size + 1))
         self._size = size
         self.begins: Flags = np.zeros(size, np.bool_)  # words that a line may begin with
@@ -50,10 +53,12 @@ class WordPairs:
 
     def before_both(self, token: int, later: int) -> Flags:
         """(V,) the tokens that were seen right before `token` where `later` came right after it."""
-        first = (later * self._size + token) * self._size
-        low, high = np.searchsorted(self._triples, (first, first + self._size))
+        near = self._triples[self._laters[later] : self._laters[later + 1]]
+        first = token * self._size
+        low = np.searchsorted(near, np.uint32(first))
+        high = np.searchsorted(near, np.uint32(first + self._size - 1), side="right")
         flags = np.zeros(self._size, np.bool_)
-        flags[self._triples[low:high] - first] = True
+        flags[near[low:high] - np.uint32(first)] = True
         return flags
 
     def reach(self, syllables: Whole, fits: npt.NDArray[np.bool_], longest: int) -> npt.NDArray[np.bool_]:

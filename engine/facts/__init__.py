@@ -9,7 +9,12 @@ import gzip
 from importlib.resources import files
 
 
-def read_text(name: str) -> str:
-    """The text of a fact file by its name; one that ends in .gz is unpacked. Raises FileNotFoundError."""
+def read_bytes(name: str) -> bytes:
+    """A fact file by its name; one that ends in .gz is unpacked. Raises FileNotFoundError."""
     content = (files(__name__) / name).read_bytes()
-    return (gzip.decompress(content) if name.endswith(".gz") else content).decode("utf-8")
+    return gzip.decompress(content) if name.endswith(".gz") else content
+
+
+def read_text(name: str) -> str:
+    """The same as text."""
+    return read_bytes(name).decode("utf-8")

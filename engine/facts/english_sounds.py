@@ -11,7 +11,8 @@ import functools
 import re
 from dataclasses import dataclass
 
-from engine.facts import read_text
+from engine.facts import read_bytes
+from engine.lines import Lines
 
 _VOWELS = re.compile(r"[aeiouy]+")
 
@@ -31,21 +32,26 @@ class Sound:
 
 
 @functools.cache
-def _table() -> dict[str, tuple[str, bool]]:
-    rows = (line.split("\t") for line in read_text("english_sounds.tsv.gz").splitlines())
-    return {row[0]: (row[1], len(row) > 2) for row in rows}
+def _table() -> Lines:
+    return Lines(read_bytes("english_sounds.tsv.gz"))
+
+
+def _row(word: str) -> list[str]:
+    """What the table says of a word beside the word itself; nothing where it lacks it."""
+    found = _table().beginning(word)
+    return found.split("\t")[1:] if found else []
 
 
 @functools.lru_cache(maxsize=50_000)
 def sounds(word: str) -> tuple[Sound, ...]:
     """The readings of a word in lower case, the usual one first; () when the table lacks it."""
-    found = _table().get(word)
+    found = _row(word)
     return tuple(Sound(*reading.split("/")) for reading in found[0].split(" ")) if found else ()
 
 
 def is_name(word: str) -> bool:
     """Whether prose nearly always writes the word with a capital inside a sentence."""
-    return _table().get(word, ("", False))[1]
+    return len(_row(word)) > 1
 
 
 def syllables(word: str) -> tuple[frozenset[int], bool]:
