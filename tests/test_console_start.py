@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from bot import wording
+from engine import traditional
 from tests.console_fakes import Visitor, served, visiting
 
 
@@ -30,9 +30,9 @@ async def test_what_is_asked_before_the_models_are_loaded_waits_for_them(tmp_pat
 async def test_nothing_slow_is_left_for_the_first_visitor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wording._converter.cache_clear()
+    traditional._shipped.cache_clear()
     async with served(tmp_path) as place, visiting(place.address, "zh-TW") as visitor:
-        assert wording._converter.cache_info().currsize == 1
+        assert traditional._shipped.cache_info().currsize == 1
 
         def compiled(*_: object, **__: object) -> None:
             raise AssertionError("a template is compiled while somebody waits")
