@@ -416,6 +416,7 @@ NEAR = {
     "can you drive": "您会开车吗？",
     "advice": "It was sensible of you to follow her advice.",
     "an address": "I don't know his address.",
+    "a bed": "my feet hang over the edge of the bed, how tall are beds",
     "ready": "we're ready to go home now",
     "a number": "His estate is still earning over $18,000,000 each year!",
 }
@@ -432,6 +433,7 @@ def test_what_was_taken_for_danger_once_is_left_alone(text: str) -> None:
         "i want to follow him, he died in march",
         "i'm ready to go now",
         "follow my ex home",
+        "my legs are hanging over the edge",
         "someone is watching my house",
     ],
 )
