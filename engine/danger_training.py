@@ -24,8 +24,9 @@ follows 89, 75 and 16, and of everyday English turns 1 % alarm instead of 12:
 - harmless texts that are alike count two or three times.
 
 Three networks together were no better than one; a hundred rows near the border alone moved nothing. The
-threshold is one at which no set of other hands is found less often than before. The 98 % aimed at hold for
-plain wordings only.
+threshold is one at which no dangerous set is found less often than before. It and the buckets were chosen
+with these files in view (the buckets by a held-out fold too), and one rule was written for a text of
+`danger_near`: their numbers flatter a little. The 98 % aimed at hold for plain wordings only.
 """
 
 from __future__ import annotations
