@@ -26,7 +26,7 @@ import numpy as np
 
 from engine import danger, held_out
 from engine.book import Book, Entry
-from engine.danger_training import is_dangerous, lines
+from engine.danger_texts import is_dangerous, lines
 from engine.likeness import plain
 from engine.written_later import facts, less, more_askings, more_intents
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from engine import english, parallel, text, verse_rows
-from engine.danger_training import is_dangerous
+from engine.danger_texts import is_dangerous
 from engine.errors import BadFile
 from engine.held_out import training_part
 from engine.lexicon import Lexicon

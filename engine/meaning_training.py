@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine import book_making, corpus, held_out
-from engine.danger_training import is_dangerous
+from engine.danger_texts import is_dangerous
 from engine.likeness import plain
 from engine.meaning import BUCKETS, FILE, Meaning, Numbers, Vectors, buckets_of, words_of
 from engine.written_later import more_askings, more_intents

@@ -33,7 +33,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine import book_making, corpus, held_out, meaning
-from engine.danger_training import is_dangerous
+from engine.danger_texts import is_dangerous
 from engine.likeness import plain
 from engine.meaning import Meaning, Numbers, Table
 from engine.meaning_training import SHARP, THINNED, Texts, descend, encoder_of, parser_of

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine import held_out, safety
-from engine.danger_training import is_dangerous
+from engine.danger_texts import is_dangerous
 from engine.facts import read_text
 from engine.text import sentences
 

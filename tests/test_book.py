@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine import book_making, danger, held_out, written_later
 from engine.book import Book, Entry
-from engine.danger_training import is_dangerous
+from engine.danger_texts import is_dangerous
 from engine.likeness import Index, grams, plain
 
 WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"

@@ -27,7 +27,7 @@ from engine import corpus, held_out
 from engine.book import Book
 from engine.book_making import to_measure_with
 from engine.compose import Composer
-from engine.danger_training import is_dangerous
+from engine.danger_texts import is_dangerous
 from engine.errors import NothingGood
 from engine.prompt import load_tasks
 from engine.text import locale_of
