@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import danger, held_out
+from engine import danger, held_out, reading
 from engine.book import Book, Entry
-from engine.danger_texts import is_dangerous, lines
+from engine.danger_texts import is_dangerous
 from engine.likeness import plain
 from engine.written_later import facts, less, more_askings, more_intents
 
@@ -60,7 +60,7 @@ def kept_aside(written: Path) -> frozenset[str]:
     return frozenset(
         plain(ask)
         for path in sorted(written.glob("intent-*.jsonl"))
-        for row in lines(path)
+        for row in reading.rows(path)
         for ask in (held_out.held_out_part(path.stem, row) or {}).get("asks", ())
     )
 
@@ -75,7 +75,7 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
     more = more_askings(kept_aside(written) if without_held_out else ())
     for path in sorted(written.glob("*.jsonl")):
         kind, locale = path.stem.split("-")[:2]
-        for number, record in enumerate(lines(path)):
+        for number, record in enumerate(reading.rows(path)):
             row = held_out.training_part(path.stem, record) if without_held_out else record
             if row is None:
                 continue
@@ -120,7 +120,7 @@ def training_rows(written: Path) -> Iterable[dict[str, Any]]:
     more = more_askings(aside)
     for path in sorted(written.glob("intent-*.jsonl")):
         locale = path.stem.split("-")[1]
-        for row in lines(path):
+        for row in reading.rows(path):
             asks = more.get((locale, row["intent"]), [])
             if asks and not is_dangerous(row["intent"]) and held_out.training_part(path.stem, row):
                 yield {"intent": f"{locale} {row['intent']}", "asks": asks, "replies": row["replies"]}
@@ -166,7 +166,7 @@ def measure(written: Path) -> dict[str, Any]:
     right, known, unknown = [], [], []
     for path in sorted(written.glob("intent-*.jsonl")):
         locale = path.stem.split("-")[1]
-        for row in lines(path):
+        for row in reading.rows(path):
             part = held_out.held_out_part(path.stem, row)
             if part is None or is_dangerous(row["intent"]):
                 continue

@@ -8,15 +8,15 @@ Does not know: how a classifier learns (`engine.danger_training`), how a text is
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine import danger
+from engine.reading import rows
 from engine.written_later import more_askings, more_intents
 
 ASIDE = 5  # of a corpus without a train split the first of so many records is left to measure with
@@ -57,13 +57,6 @@ def is_dangerous(intent: str) -> bool:
     return intent in RENAMED or intent.startswith(("crisis", "unsafe"))
 
 
-def lines(path: Path) -> Iterable[dict[str, Any]]:
-    """The records of a file of JSON lines, gzipped or not."""
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    for line in raw.decode("utf-8").splitlines():
-        yield json.loads(line)
-
-
 def _named(intent: str) -> str:
     if not is_dangerous(intent):
         return ""
@@ -74,30 +67,30 @@ def _named(intent: str) -> str:
 def gather(data: Path, broad: Mapping[str, int] = HARMLESS) -> list[Row]:
     """All askings below the folder `data`: ours, and of each corpus of `broad` so many records at most."""
     written = data / "written"
-    rows: list[Row] = []
+    found: list[Row] = []
     examples = resources.files("engine.facts") / "danger-examples.jsonl"
     for number, line in enumerate(examples.read_text("utf-8").splitlines()):
         record = json.loads(line)
         source = "near" if record.get("kind") == "near" else "examples"
-        rows += [Row(f"example {number}", record["intent"], text, source) for text in record["asks"]]
+        found += [Row(f"example {number}", record["intent"], text, source) for text in record["asks"]]
     for path in sorted(written.glob("intent-*.jsonl")):
-        for record in lines(path):
+        for record in rows(path):
             intent = _named(record["intent"])
-            rows += [Row(record["intent"], intent, text, "intents") for text in record["asks"]]
-    askings = {row.text for row in rows if row.intent}
+            found += [Row(record["intent"], intent, text, "intents") for text in record["asks"]]
+    askings = {row.text for row in found if row.intent}
     for path in sorted(written.glob("*.jsonl")):
         kind = path.name.split("-")[0]
         if kind not in ("talk", "continue", "ask", "post", "ad", "story"):
             continue
-        for number, record in enumerate(lines(path)):
+        for number, record in enumerate(rows(path)):
             texts = record["turns"][::2] if kind == "talk" else [record["src"]]
             group = f"{path.stem} {number}"
-            rows += [Row(group, "", text, kind) for text in texts if text not in askings]
+            found += [Row(group, "", text, kind) for text in texts if text not in askings]
     for (_, intent), asks in more_askings().items():
-        rows += [Row(intent, "", text, "more") for text in asks if text not in askings]
+        found += [Row(intent, "", text, "more") for text in asks if text not in askings]
     for _, record in more_intents():
-        rows += [Row(record["intent"], "", text, "more") for text in record["asks"] if text not in askings]
-    return rows + list(_broad(data, broad))
+        found += [Row(record["intent"], "", text, "more") for text in record["asks"] if text not in askings]
+    return found + list(_broad(data, broad))
 
 
 def aside(path: Path) -> list[dict[str, Any]]:
@@ -107,7 +100,7 @@ def aside(path: Path) -> list[dict[str, Any]]:
 
 def _parted(path: Path) -> Iterator[tuple[dict[str, Any], bool]]:
     """Each record of a corpus and whether it is learnt from: those of its train split, if it has one."""
-    records = list(lines(path))
+    records = list(rows(path))
     splits = any(record.get("split") == "train" for record in records)
     for number, record in enumerate(records):
         yield record, record["split"] == "train" if splits else number % ASIDE > 0

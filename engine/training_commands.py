@@ -43,7 +43,10 @@ def prepare(
     init: str | None,
     as_json: bool,
 ) -> None:
-    """Read a corpus once, to train on it later or elsewhere: the folder holds numbers and a vocabulary, none of the texts."""
+    """Read a corpus once, to train on it later or elsewhere.
+
+    The folder holds numbers and a vocabulary, none of the texts.
+    """
     from engine import prepared
     from engine.train import read_config, vocabulary_of
     from engine.training_data import load_data

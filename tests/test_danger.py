@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import danger, danger_reading, danger_rules, danger_texts, meaning
+from engine import danger, danger_reading, danger_rules, danger_texts, meaning, reading
 
 WRITTEN = Path(__file__).resolve().parents[2] / "shared" / "data" / "written"
 TATOEBA = WRITTEN.parent / "pair-en_zh-tatoeba.jsonl.gz"
@@ -366,7 +366,7 @@ def test_written_askings_are_caught_and_the_rest_is_left_alone() -> None:
 def _found(path: Path, kinds: str = "") -> tuple[list[bool], list[bool]]:
     """Which dangerous askings of a file, of `kinds` (crisis, unsafe), are recognised; which harmless ones."""
     caught, alarms = [], []
-    for record in danger_texts.lines(path):
+    for record in reading.rows(path):
         found = [danger.recognise(ask) is not None for ask in record["asks"]]
         if not record["intent"]:
             alarms += found
@@ -480,10 +480,7 @@ def test_no_crisis_that_is_known_is_missed_because_it_asks_for_writing() -> None
     facts, tests = Path(danger.__file__).parent / "facts", Path(__file__).parent
     for path in (facts / "danger-examples.jsonl", *sorted(tests.glob("danger_*.jsonl"))):
         asks = [
-            ask
-            for row in danger_texts.lines(path)
-            if row["intent"].startswith("crisis")
-            for ask in row["asks"]
+            ask for row in reading.rows(path) if row["intent"].startswith("crisis") for ask in row["asks"]
         ]
         assert asks
         for ask in asks:

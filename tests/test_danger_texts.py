@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import danger_texts
+from engine import danger_texts, reading
 
 
 def _corpus(path: Path, records: list[dict[str, object]]) -> Path:
@@ -44,9 +44,9 @@ def test_broad_texts_are_those_not_aside_without_what_rules_hear(tmp_path: Path)
 
 def test_what_is_kept_aside_is_not_learnt_from_but_for_a_few_common_words() -> None:
     folder = Path(danger_texts.__file__).parent / "facts"
-    learnt = {ask for row in danger_texts.lines(folder / "danger-examples.jsonl") for ask in row["asks"]}
+    learnt = {ask for row in reading.rows(folder / "danger-examples.jsonl") for ask in row["asks"]}
     for path in sorted(Path(__file__).parent.glob("danger_*.jsonl")):
-        kept = {ask for row in danger_texts.lines(path) for ask in row["asks"]}
+        kept = {ask for row in reading.rows(path) for ask in row["asks"]}
         assert len(kept) > 50
         assert len(kept & learnt) < 0.07 * len(kept), path.name
 

@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from engine import danger
-from engine.danger_texts import aside, lines
+from engine.danger_texts import aside
+from engine.reading import rows
 
 TESTS = Path(__file__).resolve().parents[1]
 ASIDE = {
@@ -37,7 +38,7 @@ def sets(data: Path) -> Iterator[tuple[str, list[str]]]:
     """Each set's name and its texts; what is not below `data` is left out."""
     for hand, file in ASIDE.items():
         kinds: dict[str, list[str]] = {"crisis": [], "unsafe": [], "harmless": []}
-        for record in lines(TESTS / file):
+        for record in rows(TESTS / file):
             kinds[record["intent"].split("_")[0] or "harmless"] += record["asks"]
         yield from ((f"{hand}: {kind}", texts) for kind, texts in kinds.items() if texts)
     tatoeba = data / "pair-en_zh-tatoeba.jsonl.gz"
@@ -45,10 +46,10 @@ def sets(data: Path) -> Iterator[tuple[str, list[str]]]:
         for side, language in (("src", "en"), ("tgt", "zh")):
             yield f"Tatoeba {language}", list(dict.fromkeys(row[side] for row in aside(tatoeba)))
     for path in sorted((data / "written").glob("theme-*.jsonl")):
-        yield path.stem, list(dict.fromkeys(row["theme"] for row in lines(path)))
+        yield path.stem, list(dict.fromkeys(row["theme"] for row in rows(path)))
     lccc = data / "evaluate" / "dialogue-zh-lccc-base-valtest.valid.jsonl.gz"
     topical = data / "dialogue-en-topicalchat.jsonl.gz"
-    for name, path, records in (("LCCC", lccc, lines), ("Topical-Chat", topical, aside)):
+    for name, path, records in (("LCCC", lccc, rows), ("Topical-Chat", topical, aside)):
         if path.exists():
             yield name, list(dict.fromkeys(turn for row in records(path) for turn in row["turns"]))[:TURNS]
 
