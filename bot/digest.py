@@ -37,6 +37,8 @@ LONGEST = 14 * 86_400
 """Seconds that a digest tells of, at most: what was missed longer ago is news no more."""
 AT_ONCE = 4
 """Digests that are written at the same time: many servers choose the same hour."""
+TOGETHER = 50
+"""Servers that are looked at without letting others go on."""
 LOOK_BACK = 20
 """Newest messages among which a digest, or a sentence in its place, is looked for."""
 
@@ -63,8 +65,21 @@ class Digests:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def look(self) -> None:
-        """Writes every digest that is due now and was not written yet."""
-        await asyncio.gather(*(self._look_at(guild) for guild in list(self._client.guilds)))
+        """Writes every digest that is due now and was not written yet.
+
+        A few servers at a time: a look at thousands at once would hold up everybody's replies.
+        """
+        looking = []
+        try:
+            for number, guild in enumerate(list(self._client.guilds)):
+                if number % TOGETHER == 0:
+                    await asyncio.sleep(0)
+                looking.append(asyncio.ensure_future(self._look_at(guild)))
+            await asyncio.gather(*looking)
+        except asyncio.CancelledError:
+            for each in looking:
+                each.cancel()
+            raise
 
     async def _look_at(self, guild: discord.Guild) -> None:
         settings = await self._guilds.of(guild.id)

@@ -1,11 +1,12 @@
-"""The C library's heap: one for all threads.
+"""The C library's heap: one for all threads; and what Python's collector need not look through.
 
-Knows: glibc's `mallopt` and `malloc_trim`. Does not know: who allocates what.
+Knows: glibc's `mallopt` and `malloc_trim`, Python's `gc`. Does not know: who allocates what.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 
 _ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # of malloc.h
 _LARGE = 4 << 20
@@ -32,3 +33,15 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError, TypeError):
         return
+
+
+def settle() -> None:
+    """What is there stays there: the collector looks through it no more, until this is called again.
+
+    To look through models, books and tables for cycles holds every thread up for a tenth of a second, and it
+    looks again and again while a thousand people speak.
+    """
+    gc.unfreeze()  # what was replaced since goes
+    gc.collect()
+    gc.freeze()
+    give_back()

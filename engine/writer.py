@@ -214,7 +214,7 @@ class Engine:
         composer = self._load()
         for name in self.model_names:
             composer.warm(name)
-        heap.give_back()
+        heap.settle()
 
     def model_hashes(self) -> dict[str, str]:
         """Hashes of the checkpoints that would be loaded, read from their files. Raises ModelMissing."""
