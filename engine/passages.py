@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -194,8 +195,10 @@ class Passages:
         for one in self._filters:
             header = np.array([_MAGIC, one.size, one.probes, one.items], "<u8")
             parts += [header.view(np.uint8), one.bits]
-        with path.open("wb") as file:
+        fresh = path.with_suffix(".new")
+        with fresh.open("wb") as file:
             np.save(file, np.concatenate(parts), allow_pickle=False)
+        os.replace(fresh, path)  # a process may have the old one mapped
 
     @classmethod
     def load(cls, path: Path) -> Passages:
@@ -232,6 +235,20 @@ def of_corpus(files: Sequence[Path], config: CorpusConfig) -> Iterator[str]:
             if least <= (example.longest or config.longest) and (key := hash(text)) not in seen:
                 seen.add(key)
                 yield text
+
+
+def keep(before: Path, folder: Path) -> None:
+    """What the checkpoint in `before` must not repeat, `folder`'s must not either."""
+    if not ((before / FILE).exists() and (folder / FILE).exists()):
+        return
+    known, here = Passages.load(before / FILE), Passages.load(folder / FILE)
+    lacking = [one for one in known._filters if not any(_same(one, other) for other in here._filters)]
+    if lacking:
+        (here | Passages(lacking)).save(folder / FILE)
+
+
+def _same(one: _Filter, other: _Filter) -> bool:
+    return one.size == other.size and np.array_equal(one.bits, other.bits)
 
 
 def build(files: Sequence[Path], config: CorpusConfig, folder: Path, *, before: Path | None = None) -> int:

@@ -86,8 +86,12 @@ class Pool:
                 joining = self._admitted()
             self._end(gone, GivenUp())
             for work in joining:
-                self._flying.append(work)
-                work.batch.join(work.asked)
+                try:
+                    work.batch.join(work.asked)
+                except Exception as error:  # noqa: BLE001  it is this one's own, whoever leads
+                    self._end([work], error)
+                else:
+                    self._flying.append(work)
             given_up = [work for work in self._flying if work.ticket.over]
             for work in given_up:
                 work.batch.leave(work.asked)

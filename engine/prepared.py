@@ -2,7 +2,8 @@
 
 Knows: the folder's files: the examples as ids, how often each counts, the vocabulary, the dictionary of
 glosses, the [corpus] table they were made by, and the filters of what may not be written again.
-Does not know: texts (none travels with the folder), models, the schedule.
+Does not know: texts as letters (they are there as ids: keep the folder as you keep the corpus), models, the
+schedule.
 
 A corpus is often read where it lies and learnt from where the GPU is. Several trainings of one corpus read
 it once, too.
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +69,7 @@ def load(folder: Path, config: CorpusConfig) -> Data:
             )
             weights = arrays["weights"]
         vocabulary = Vocabulary.load(folder)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         reason = f"it is no folder that `engine prepare` has finished ({type(error).__name__})"
         raise BadFile(file=str(folder), reason=reason) from error
     if not same:
@@ -74,6 +77,12 @@ def load(folder: Path, config: CorpusConfig) -> Data:
         raise BadOption(option="prepared", reason=reason)
     dictionary = Lexicon.load(folder) if (folder / lexicon.FILE).exists() else None
     return Data(train, weights, list(validation), vocabulary, dictionary)
+
+
+def clear(folder: Path) -> None:
+    """What an earlier corpus left there counts no more, also if this one is never finished."""
+    for name in (SETTINGS, DATA, lexicon.FILE, *_KNOWN):
+        (folder / name).unlink(missing_ok=True)
 
 
 def keep_known(
@@ -95,7 +104,9 @@ def copy_known(folder: Path, out: Path) -> None:
     """Copy the filters to a checkpoint; those that did not travel with the folder are left to be brought."""
     for name in _KNOWN:
         if (folder / name).exists():
-            shutil.copyfile(folder / name, out / name)
+            fresh = out / f"{name}.new"
+            shutil.copyfile(folder / name, fresh)
+            os.replace(fresh, out / name)  # a process may have the old one mapped
 
 
 def _parts(example: Encoded) -> Sequence[Any]:

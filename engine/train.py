@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from engine import checkpoint, corpus, prepared
+from engine import checkpoint, corpus, passages, prepared
 from engine.condition_meaning import meant_by
 from engine.corpus import CorpusConfig, Encoded, Meant
 from engine.distributed import ALONE, World, device_of
@@ -459,6 +459,8 @@ def train(
         store()
         if folder is not None:
             prepared.copy_known(folder, out)
+            if init is not None:
+                passages.keep(init, out)
         else:
             prepared.keep_known(files, config.corpus, data.vocabulary, out, init)
     bar.close()

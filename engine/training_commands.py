@@ -45,7 +45,7 @@ def prepare(
 ) -> None:
     """Read a corpus once, to train on it later or elsewhere.
 
-    The folder holds numbers and a vocabulary, none of the texts.
+    The folder holds the texts as numbers, with their vocabulary: keep it as you keep the corpus.
     """
     from engine import prepared
     from engine.train import read_config, vocabulary_of
@@ -56,6 +56,7 @@ def prepare(
     start = folder_of(init) if init else None
     out.mkdir(parents=True, exist_ok=True)
     read = load_data(data, settings, exclude=exclude, vocabulary=vocabulary_of(settings, start), scratch=out)
+    prepared.clear(out)
     prepared.keep_known(data, settings, read.vocabulary, out, start)
     prepared.save(read, settings, out)
     show(

@@ -1,5 +1,7 @@
-"""A corpus read once: training on the folder is training on the files, and the folder holds no text."""
+"""A corpus read once: training on the folder is training on the files, and the folder holds no letters."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from engine import prepared, train
 from engine.__main__ import main
 from engine.errors import BadFile, BadOption
+from engine.passages import Passages
 from engine.train import RunConfig
 from tests import tiny
 
@@ -70,7 +73,37 @@ def test_a_glosses_dictionary_travels_with_the_folder(tmp_path: Path) -> None:
     assert read.lexicon.translations("red") == data.lexicon.translations("red") != []
 
 
-def test_a_text_does_not_travel(tmp_path: Path) -> None:
+def test_what_the_start_must_not_repeat_stays_forbidden(tmp_path: Path) -> None:
+    run, folder = made(tmp_path, "talk")
+    (tmp_path / "other").mkdir()
+    file = tmp_path / "other" / "dialogue-other.jsonl"
+    said = "从前有一座山山上住着一位不爱说话的老人"
+    rows = [{"turns": [f"今天第{n}次见面，你好吗？", f"我很好，谢谢你第{n}次问我。"]} for n in range(40)]
+    rows.append({"turns": ["讲个故事吧", said]})
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    start = tmp_path / "start"
+    vocabulary = prepared.load(folder, run.corpus).vocabulary
+    data = train.load_data([file], run.corpus, vocabulary=vocabulary)
+    train.train(run, [file], start, device="cpu", quiet=True, data=data)
+    for out in ("once", "again"):
+        train.train(run, [], tmp_path / out, device="cpu", quiet=True, folder=folder, init=start)
+        assert Passages.load(tmp_path / out / "passages.npy").copies(said)
+        folder = folder if out == "again" else tmp_path / "p2"
+        if out == "once":
+            shutil.copytree(tmp_path / "p", folder)
+            shutil.copyfile(tmp_path / out / "passages.npy", folder / "passages.npy")
+    sizes = {(tmp_path / out / "passages.npy").stat().st_size for out in ("once", "again")}
+    assert len(sizes) == 1  # what is there already is not added once more
+
+
+def test_a_corpus_that_is_prepared_again_and_never_finished_is_none(tmp_path: Path) -> None:
+    run, folder = made(tmp_path, "talk")
+    prepared.clear(folder)
+    with pytest.raises(BadFile, match="engine prepare"):
+        prepared.load(folder, run.corpus)
+
+
+def test_letters_do_not_travel(tmp_path: Path) -> None:
     _, folder = made(tmp_path, "talk")
     with np.load(folder / prepared.DATA) as arrays:
         assert all(arrays[name].dtype.kind in "uif" for name in arrays.files)
