@@ -190,6 +190,23 @@ def test_a_step_that_fails_fails_all_of_its_batch_and_nobody_after() -> None:
     assert asked.done
 
 
+class Picky(Steps):
+    def join(self, asked: Asked) -> None:
+        if len(asked) == 2:
+            raise RuntimeError("of another shape")
+        super().join(asked)
+
+
+def test_what_cannot_join_fails_alone_whoever_leads() -> None:
+    batch = Picky()
+    pool = Pool()
+    with ThreadPoolExecutor(8) as threads:
+        asked = [threads.submit(write, pool, batch, Needs(20, rows=1 + (n % 4 == 1))) for n in range(8)]
+        failed = [n for n, each in enumerate(asked) if each.exception(20) is not None]
+    assert failed == [1, 5]
+    assert not batch.flying
+
+
 def test_others_compute_while_one_waits_for_its_rows() -> None:
     turn = threading.Semaphore()
     pool, batch = Pool(), Steps()
