@@ -96,7 +96,15 @@ def load(folder: Path, *, device: str = "cpu", lean: bool = False) -> Checkpoint
         vocabulary = Vocabulary.load(folder)
     except FileNotFoundError as error:
         raise ModelMissing(model=folder.name, folder=str(folder.parent)) from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, safetensors.SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        safetensors.SafetensorError,
+    ) as error:
         raise ModelBroken(folder=str(folder), reason=type(error).__name__) from error
     if model.config.meaning and config.get("meaning") != meaning.digest():
         raise ModelBroken(folder=str(folder), reason=f"it learnt from another {meaning.FILE} than is here")
