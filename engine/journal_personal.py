@@ -140,7 +140,7 @@ def learn_tastes(
     What is erased or reset meanwhile by somebody else is not kept: then all is worked out anew.
     """
     while True:
-        before = _erasures(journal)
+        before = erasures(journal)
         learnt = {
             (here, model): taste
             for here, model, own, judged in _judged(journal, channel)
@@ -149,7 +149,7 @@ def learn_tastes(
         if dry_run:
             return learnt
         with journal._writing():
-            if _erasures(journal) != before:
+            if erasures(journal) != before:
                 continue
             journal._db.execute(
                 "DELETE FROM tastes WHERE :channel IS NULL OR channel = :channel", {"channel": channel}
@@ -168,7 +168,7 @@ def learn_tastes(
         return learnt
 
 
-def _erasures(journal: Journal) -> tuple[object, ...] | None:
+def erasures(journal: Journal) -> tuple[object, ...] | None:
     """Changes whenever something was erased or reset."""
     return journal._row(
         "SELECT (SELECT count(*) FROM erased), (SELECT max(id) FROM deletions), "

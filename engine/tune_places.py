@@ -12,7 +12,7 @@ Knows: what is read, learnt, written and put in force. Does not know: the estima
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from engine.decoding_judged import JudgedArms
 from engine.decoding_learning import Learnt, choices_of
 from engine.errors import JournalUnreadable, MoyouError
 from engine.journal import Journal
-from engine.journal_personal import learn_tastes
+from engine.journal_personal import erasures, learn_tastes
 from engine.task import Task
 from engine.taste import Taste
 from engine.tuned import DECODING
@@ -67,7 +67,7 @@ def tune_places(
         raise JournalUnreadable(file=journal, reason="no such file")
     with Journal(journal) as opened:
         arms = {name: arms_of(task) for name, task in tasks.items()}
-        learnt = decoding_learning.learn(JudgedArms(opened), arms)
+        learnt = learn_settings(opened, arms)
         tastes = learn_tastes(opened, dry_run=dry_run or not promote)
     report = PlacesReport(learnt, tastes)
     in_force = _in_force(models)
@@ -78,6 +78,19 @@ def tune_places(
     if promote:
         tuned.promote(models, DECODING, version)
     return PlacesReport(learnt, tastes, version, promote)
+
+
+def learn_settings(journal: Journal, arms: Mapping[str, Sequence[str]]) -> dict[str, Learnt]:
+    """How settings are liked in each task. `arms`: the settings of each.
+
+    Where something is erased meanwhile all is read anew: whoever is forgotten teaches nothing, and their
+    number, which somebody else may have now, does not make two people one.
+    """
+    while True:
+        before = erasures(journal)
+        learnt = decoding_learning.learn(JudgedArms(journal), arms)
+        if erasures(journal) == before:
+            return learnt
 
 
 def _in_force(models: Path) -> Choices | None:

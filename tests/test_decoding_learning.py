@@ -20,7 +20,7 @@ from engine.decoding_judged import JudgedArm, JudgedArms
 from engine.decoding_learning import MIN_JUDGEMENTS, MIN_PEOPLE, best, choices_of, learn
 from engine.journal import Fact, Journal, Place
 from engine.prompt import load_tasks
-from engine.tune_places import tune_places
+from engine.tune_places import learn_settings, tune_places
 from tests.replies import reply
 
 TASKS = load_tasks()
@@ -309,3 +309,34 @@ def test_tuning_reads_the_journal_and_forgetting_ends_it(tmp_path: Path) -> None
             journal.forget(person)
         after = tune_places(journal.path, tmp_path / "models", TASKS)
         assert Choices.load(tmp_path / "models" / "decoding" / after.version).tasks == {}
+
+
+def test_who_is_forgotten_while_settings_are_learnt_teaches_nothing(tmp_path: Path) -> None:
+    """Their number goes to somebody new at once, who would count as the same person."""
+    [journal] = judged_journal(tmp_path / "j.db", {OWN: 0.4, "warmer": 0.85}, 300)
+    with Journal(journal.path) as journal:
+        decoding = {"choice": {"arm": OWN, "control": False, "propensity": 0.2}}
+        for name, channel in (("here", "2"), ("there", "3")):
+            place = Place("d", "1", channel)
+            journal.record(Request("chat"), reply(name, decoding=decoding), "asker", place)
+            journal.react(Fact(name, "leaving", "button", 1.0))
+        number = journal._row("SELECT max(number) FROM persons", ())
+        read: list[str] = []
+
+        def meanwhile(sql: str) -> None:
+            if "CROSS JOIN kinds" not in sql:
+                return
+            read.append(sql)
+            if len(read) == 2:  # of two channels
+                with Journal(journal.path) as other:
+                    other.forget("leaving")
+                    for name in ("here", "there"):
+                        other.react(Fact(name, "new", "button", -1.0))
+
+        journal._db.conn.set_trace_callback(meanwhile)
+        arms = {"chat": [OWN, "warmer"]}
+        learnt = learn_settings(journal, arms)
+        journal._db.conn.set_trace_callback(None)
+        assert journal._row("SELECT max(number) FROM persons", ()) == number
+        assert len(read) == 4
+        assert learnt == learn(JudgedArms(journal), arms)
