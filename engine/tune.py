@@ -161,13 +161,14 @@ def tune(
 
 
 def with_rechosen(report: TuneReport, found: Rechosen | None) -> TuneReport:
-    """The report with what the model would have sent; it refuses where that would be surely worse."""
+    """The report with what the model would have sent; it refuses where that would be surely worse, which each
+    of the two estimates is enough to say: they err in different ways."""
     refusal = report.refusal
     if refusal is None and found is not None:
         if found.fallen:
             refusal = QualityFell(measures=", ".join(found.fallen))
-        elif found.doubly_robust.high < 0 and found.snips.high < 0:
-            gain = found.doubly_robust
+        elif losses := [gain for gain in (found.doubly_robust, found.snips) if gain.high < 0]:
+            gain = losses[0]
             refusal = GainNotShown(
                 against="what was sent",
                 gain=f"{gain.value:+.3f}",
@@ -355,6 +356,11 @@ def card(report: TuneReport, config: RewardConfig, seed: int) -> str:
         return "-" if found is None else f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
 
     anew = report.rechosen
+    changes = {} if anew is None else anew.changes
+    changed = "".join(
+        f"| {name} of what it would send less that of what was sent | {said(change)} |\n"
+        for name, change in changes.items()
+    )
     return f"""# Reward model
 
 How well people will like a draft: {config.folds} networks (embedding {config.embedding}, {config.layers} LSTM
@@ -375,4 +381,5 @@ on judgements of one journal: the bot's own words less passages copied from requ
 | value of a reply as sent | {said(None if anew is None else anew.sent)} |
 | gain by SNIPS | {said(None if anew is None else anew.snips)} |
 | gain by the doubly robust estimate | {said(None if anew is None else anew.doubly_robust)} |
-"""
+| share of what it would send that the safety check stops | {0.0 if anew is None else anew.flagged:.4f} |
+{changed}"""
