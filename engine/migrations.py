@@ -15,7 +15,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine import journal_tables, tallies, tallies_first
+from engine import disputes, journal_tables, tallies, tallies_first
 
 MIGRATIONS = Migrations("moyou-journal")
 
@@ -235,6 +235,14 @@ def numbers(db: Database) -> None:
     tallies.count_anew(db)
     tallies.create_triggers(db)
     journal_tables.create_triggers(db)
+
+
+@MIGRATIONS(name="0011_disputes")
+def disputes_found(db: Database) -> None:
+    """How many like and dislike each reply, so that a disputed one is found however old it is."""
+    disputes.create(db)
+    disputes.count_anew(db)
+    disputes.create_triggers(db)
 
 
 def known() -> tuple[str, ...]:
