@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "liked.by_task": ("任务", "Task"),
     "liked.by_model": ("模型", "Model"),
     "liked.by_channel": ("频道", "Channel"),
+    "liked.channel": ("频道 {label}", "channel {label}"),
     "liked.by_week": ("每周（从周一起，UTC）", "Week (from Monday, UTC)"),
     "liked.by_origin": ("怎么写出来的", "How it was made"),
     "liked.by_reward": ("由哪个打分模型挑选", "Chosen by which reward model"),

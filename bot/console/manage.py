@@ -71,7 +71,15 @@ async def report_picture(request: web.Request) -> web.Response:
 async def _told(console: Console, visitor: Visitor) -> liking.Told:
     report = await console.journal(feedback_report)
     changes = await asyncio.to_thread(switches, console.settings.tuned)
-    return liking.told(report, changes, console.engine.tasks, visitor.locale)
+    locale = visitor.locale
+    # the journal knows no channel's name, and this page no server: a label that stays the same must do
+    return liking.told(
+        report,
+        changes,
+        console.engine.tasks,
+        locale,
+        lambda label: say("liked.channel", locale, label=label),
+    )
 
 
 async def export_file(request: web.Request) -> web.Response:
