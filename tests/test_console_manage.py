@@ -138,6 +138,26 @@ async def test_models_are_listed_compared_promoted_and_rolled_back(
     assert running.hash == first
 
 
+async def test_a_live_test_is_begun_and_shown_and_one_runs_at_a_time(
+    tmp_path: Path, place: Served, visitor: Visitor
+) -> None:
+    models = tmp_path / "models"
+    first, second, third = (make(models, seed) for seed in range(3))
+    tuned.promote(models, "reward", first)
+    await visitor.get("/models")
+    assert "对 reward/" not in visitor.page
+    assert visitor.page.count('action="/models/trial"') == 2, "not against itself"
+    await visitor.post("/models/trial", {"version": f"reward/{second}"})
+    assert f"reward/{second} 对 reward/{first}" in visitor.page
+    assert 'action="/models/trial"' not in visitor.page
+    assert (await visitor.post("/models/trial", {"version": f"reward/{third}"})).status == 409
+    assert f"reward/{second} 正在现场比试" in visitor.page
+    assert (await visitor.post("/models/trial", {"version": "decoding/x"})).status == 404
+    await visitor.post("/models/promote", {"version": f"reward/{second}"})
+    assert "对 reward/" not in visitor.page
+    assert visitor.page.count('action="/models/trial"') == 2
+
+
 async def test_a_prompt_is_tried_and_nothing_is_recorded(place: Served, visitor: Visitor) -> None:
     before = (await place.journal(Journal.counts)).generations
     await visitor.get("/prompts/post")
