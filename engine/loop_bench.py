@@ -42,6 +42,7 @@ _REQUESTS = 400  # for which the truth is looked at
 _LOGS, _LOG = 12, 500  # of estimates: logs a seed, replies each
 _PAIRS = 10  # of truly worse scorers a seed
 _TRIALS = 5
+_NOTHING = 5  # servers a seed whose judgements say nothing
 
 
 def loop(
@@ -135,13 +136,16 @@ def _gated(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
 
 
 def _promoted_by_chance(seed: int, config: RewardConfig) -> float:
-    """1 where the gate lets a model pass that learnt from judgements without regard to the texts."""
-    world = World(seed + 20_000, _people(260), nothing=True)
-    try:
-        _, report = tune.learn(judgements(world.log(260), 260), config=config, seed=seed)
-    except TuneError:
-        return 0.0
-    return float(report.refusal is None)
+    """How often the gate lets a model pass that learnt from judgements without regard to the texts."""
+    passed = 0
+    for server in range(_NOTHING):
+        world = World(20_000 + _NOTHING * seed + server, _people(260), nothing=True)
+        try:
+            _, report = tune.learn(judgements(world.log(260), 260), config=config, seed=seed)
+        except TuneError:
+            continue
+        passed += report.refusal is None
+    return passed / _NOTHING
 
 
 def _worse(seed: int) -> float:
