@@ -127,8 +127,9 @@ def main(
         for language, some in chosen(data, known(exclude), limit, seed).items():
             other = "zh" if language == "en" else "en"
             for sentence in tqdm(some, desc=f"{language} from {other}"):
-                [best, *_] = translator.translate(sentence, other, drafts=1, memory=False, width=WIDTH)
-                if best.confidence >= least and language_of(best.text) == other:
+                found = translator.translate(sentence, other, drafts=1, memory=False, width=WIDTH)
+                best = found[0] if found else None  # nothing but marks
+                if best and best.confidence >= least and language_of(best.text) == other:
                     row = {language: sentence, other: best.text, "into": language}
                     file.write(json.dumps(row, ensure_ascii=False) + "\n")
                     written += 1
