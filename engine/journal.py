@@ -167,6 +167,10 @@ class Journal:
             (message_key(message_id), generation),
         )
 
+    def detach(self, message_id: int | str) -> bool:
+        """This message is gone; its reply was sent as the others. False: no reply is known by it."""
+        return self._write("DELETE FROM sent WHERE id = ?", (message_key(message_id),))
+
     def generation_of(self, message_id: int | str) -> str | None:
         row = self._row(
             "SELECT replies.id FROM sent JOIN replies ON number = generation WHERE sent.id = ?",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from engine import (
     guild_settings,
     note_guilds,
     react_once,
+    sent_as,
     sent_in,
     set_guild_settings,
     set_told,
@@ -200,8 +203,49 @@ def test_a_reaction_that_stands_is_not_written_twice(journal: Journal) -> None:
     assert react_once(journal, up)
     assert not react_once(journal, up)
     assert not react_once(journal, dataclasses.replace(up, person="r", withdrawn=True))
-    facts = journal._db.execute("SELECT count(*) FROM facts").fetchone()
-    assert facts == (3,)
+    assert react_once(journal, dataclasses.replace(up, withdrawn=True))
+    assert not react_once(journal, dataclasses.replace(up, withdrawn=True))
+    assert count_facts(journal) == 4
+
+
+def count_facts(journal: Journal) -> int:
+    return int(journal._db.execute("SELECT count(*) FROM facts").fetchone()[0])
+
+
+def test_two_processes_that_are_told_of_one_reaction_write_it_once(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    down = Fact("a", "q", "reaction", -1.0, "👎")
+
+    with ThreadPoolExecutor(1) as other_process:
+        other = other_process.submit(Journal, journal.path).result(30)
+        with journal._writing():
+            journal.react(down)
+            told = other_process.submit(react_once, other, down)
+            time.sleep(0.2)  # it looks, or waits to look
+        assert not told.result(30)
+        other_process.submit(other.close).result(30)
+    assert count_facts(journal) == 2
+
+
+def test_a_reply_is_known_by_the_messages_that_are_there(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    for message in (3 * 10**18, 10**18, 2 * 10**18):
+        journal.attach("a", message)
+    assert sent_as(journal, "a") == (10**18, 2 * 10**18, 3 * 10**18)
+    assert journal.detach(2 * 10**18)
+    assert not journal.detach(str(2 * 10**18))
+    assert sent_as(journal, "a") == (10**18, 3 * 10**18)
+    assert journal.generation_of(2 * 10**18) is None
+    assert sent_as(journal, "unknown") == ()
+
+
+def test_who_wants_nothing_more_kept_keeps_what_they_judged_before(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    journal.set_keep("q", False)
+    assert settle_reactions(journal, "a", {"👍": ["q"], "👎": ["q"]}, VALUES) == 0
+    assert [signal.value for signal in journal.signals()] == [1.0]
+    assert settle_reactions(journal, "a", {}, VALUES) == 1
+    assert list(journal.signals()) == []
 
 
 def test_what_discord_was_told_is_remembered(journal: Journal) -> None:
