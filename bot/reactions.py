@@ -22,7 +22,7 @@ from bot.answering import Answering, trace_of
 from bot.feedback import generation_in
 from bot.guilds import Guilds
 from bot.recount import UNREAD, Recount, Where, label_of
-from engine import Fact, Journal, react_once, sent_as, standing_reactions
+from engine import Fact, Journal, message_gone, react_once, sent_as, standing_reactions
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,7 @@ class Reactions:
             if generation is None:
                 return
             async with self._in_order(generation):
-                await journal(Journal.detach, message_id)
-                if not await journal(sent_as, generation):
-                    await journal(Journal.clear_all, generation, at)
-                else:
+                if await journal(message_gone, message_id, at):
                     await self._recounted(generation, where)
 
     async def settle(self, message: discord.Message) -> None:

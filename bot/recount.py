@@ -22,7 +22,7 @@ import discord
 
 from bot.answering import Answering
 from bot.guilds import Guilds
-from engine import Journal, emoji_label, sent_as, settle_reactions, standing_reactions
+from engine import emoji_label, message_gone, sent_as, settle_reactions, standing_reactions
 
 AT_ONCE = 4
 """Replies that are read at the same time; what else is due waits, and Discord's limits are the library's."""
@@ -119,9 +119,7 @@ class Recount:
 
     async def reply(self, generation: str, where: Where) -> None:
         """Makes what stands about a reply what its messages show now; those that are gone it loses, and
-        with the last of them all that people thought of it.
-
-        Raises UNREAD, having changed no judgement.
+        with the last of them all that people thought of it. Raises UNREAD: nothing was taken back.
         """
         journal, session = self._answering.journal, self._session_of(where)
         ids = await journal(sent_as, generation)
@@ -132,8 +130,6 @@ class Recount:
             shown = await self._shown(found, standing | values.keys())
         if found:
             await journal(settle_reactions, generation, shown, values)
-        elif ids:
-            await journal(Journal.clear_all, generation)
         self._note(generation, session)
 
     async def stands(
@@ -160,7 +156,7 @@ class Recount:
         except discord.NotFound as error:
             if error.code != UNKNOWN_MESSAGE:
                 raise
-            await self._answering.journal(Journal.detach, message_id)
+            await self._answering.journal(message_gone, message_id)
             return None
 
     async def _shown(self, messages: Sequence[discord.Message], labels: Set[str]) -> dict[str, set[str]]:

@@ -167,6 +167,19 @@ def sent_as(journal: Journal, generation: str) -> tuple[int, ...]:
     return tuple(row[0] for row in rows)
 
 
+def message_gone(journal: Journal, message_id: int, at: float | None = None) -> bool:
+    """A message of a reply was deleted: the reply was sent as the others, and with the last of them all that
+    people thought of it is withdrawn. Whether others are left."""
+    generation = journal.generation_of(message_id)
+    if generation is None:
+        return False
+    left = set(sent_as(journal, generation)) - {message_id}
+    if not left:  # first, so that what is cut off here is found again
+        journal.clear_all(generation, at)
+    journal._write("DELETE FROM sent WHERE id = ?", (message_id,))
+    return bool(left)
+
+
 def react_once(journal: Journal, fact: Fact) -> bool:
     """As Journal.react, but what stands already is not written again, nor is what is taken back taken back
     again: Discord may tell of a reaction twice, by an event and by what a message shows after a gap."""

@@ -21,6 +21,7 @@ from engine import (
     forget_guild,
     forget_left_guilds,
     guild_settings,
+    message_gone,
     note_guilds,
     react_once,
     sent_as,
@@ -227,16 +228,26 @@ def test_two_processes_that_are_told_of_one_reaction_write_it_once(journal: Jour
     assert count_facts(journal) == 2
 
 
-def test_a_reply_is_known_by_the_messages_that_are_there(journal: Journal) -> None:
-    fill(journal, HOME, "a")
+def test_a_reply_loses_its_messages_one_by_one_and_with_the_last_what_people_thought_of_it(
+    journal: Journal,
+) -> None:
+    journal.record(Request("chat", "words"), reply("a"), "p", HOME)
+    assert sent_as(journal, "a") == ()
     for message in (3 * 10**18, 10**18, 2 * 10**18):
         journal.attach("a", message)
+    for person, kind in (("q", "reaction"), ("r", "button"), ("s", "review")):
+        assert journal.react(Fact("a", person, kind, 1.0, "👍"))
     assert sent_as(journal, "a") == (10**18, 2 * 10**18, 3 * 10**18)
-    assert journal.detach(2 * 10**18)
-    assert not journal.detach(str(2 * 10**18))
-    assert sent_as(journal, "a") == (10**18, 3 * 10**18)
-    assert journal.generation_of(2 * 10**18) is None
-    assert sent_as(journal, "unknown") == ()
+    assert not message_gone(journal, 4 * 10**18)
+    assert message_gone(journal, 2 * 10**18)
+    assert not message_gone(journal, 2 * 10**18), "of no reply any more"
+    assert message_gone(journal, 10**18)
+    assert sent_as(journal, "a") == (3 * 10**18,)
+    assert len(list(journal.signals())) == 3
+    assert not message_gone(journal, 3 * 10**18)
+    assert list(journal.signals()) == []
+    assert journal.generation_of(3 * 10**18) is None
+    assert journal.reply("a") is not None
 
 
 def test_who_wants_nothing_more_kept_keeps_what_they_judged_before(journal: Journal) -> None:
