@@ -117,21 +117,28 @@ class Answering:
         self._closing = False
 
     async def write(
-        self, request: Request, asker: Asker, *, others: Collection[str] = (), repeats: str = ""
+        self,
+        request: Request,
+        asker: Asker,
+        *,
+        others: Collection[str] = (),
+        holds: Collection[str] = (),
+        repeats: str = "",
     ) -> Answer:
         """The engine's reply, in the journal before anyone sees it.
 
         A fixed answer (danger) is not recorded: nothing is kept of such a moment or learnt from it.
         Nor is that of a person who asked for nothing to be kept. `others`: people whose words stand in
-        the request as well; `repeats`: the reply whose request is given once more (see Journal.record).
+        the request as well; `holds`: replies whose requests' words do; `repeats`: the reply whose request
+        is given once more (see Journal.record).
         """
         reply = await self._admitted(request, asker, self.engine.write)
-        return await self._keep(request, reply, asker, others, repeats)
+        return await self._keep(request, reply, asker, others=others, holds=holds, repeats=repeats)
 
     async def vary(self, request: Request, reply: Reply, asker: Asker) -> Answer:
         """A reply near `reply`, which answered the same request; kept as `write` keeps a repeat."""
         near = await self._admitted(request, asker, lambda asked: self.engine.vary(asked, reply))
-        return await self._keep(request, near, asker, (), reply.generation)
+        return await self._keep(request, near, asker, repeats=reply.generation)
 
     async def may_summarize(self, asker: Asker) -> None:
         """Raises NotHere or TooOften where this person gets no summary now."""
@@ -169,10 +176,24 @@ class Answering:
             return await self._admission.write(request, asker.person, asker.place, write)
 
     async def _keep(
-        self, request: Request, reply: Reply, asker: Asker, others: Collection[str], repeats: str
+        self,
+        request: Request,
+        reply: Reply,
+        asker: Asker,
+        *,
+        others: Collection[str] = (),
+        holds: Collection[str] = (),
+        repeats: str = "",
     ) -> Answer:
         kept = reply.origin != "fixed" and await self.journal(
-            Journal.record, request, reply, asker.person, asker.place, others=others, repeats=repeats
+            Journal.record,
+            request,
+            reply,
+            asker.person,
+            asker.place,
+            others=others,
+            holds=holds,
+            repeats=repeats,
         )
         return Answer(request, reply, kept)
 

@@ -5,7 +5,8 @@ a message shows its reactions and when it was edited, that what is not there was
 who is answered, or what an edit means (`bot.chat`), what a reaction is worth.
 
 A RESUME brings everything; this is for a new session. Direct messages have no list of channels to read,
-so what was sent there meanwhile is found only when its person writes again.
+so what was sent there meanwhile is found only when its person writes again. Judgements of what is older,
+or lies elsewhere, are made up for when something comes of its reply (`bot.recount`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import discord
 
 from bot.answering import Answering, trace_of
 from bot.reactions import Reactions
+from bot.recount import UNREAD, Where
 from engine import sent_in, spoke_in
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ KINDS = (discord.TextChannel, discord.VoiceChannel, discord.StageChannel)
 class Read:
     """A channel's messages between two times, newest first: all there are."""
 
-    channel_id: int
+    where: Where
     messages: list[discord.Message]
     since: datetime.datetime
     until: datetime.datetime
@@ -90,7 +92,7 @@ class CatchingUp:
         try:
             async with self._room:
                 messages = await self._recent(channel, since)
-        except (discord.HTTPException, OSError) as error:
+        except UNREAD as error:
             log.error("a channel could not be read again\n%s", trace_of(error))
             return None
         for message in self._unanswered(messages, since):
@@ -100,26 +102,26 @@ class CatchingUp:
         # where a whole page came there may be more before it
         whole = len(messages) >= PAGE
         earliest = messages[-1].created_at if whole else began - datetime.timedelta(seconds=SPOKEN)
-        return Read(channel.id, messages, earliest, began)
+        return Read(Where(channel.id, channel.guild.id), messages, earliest, began)
 
     async def _judgements(self, read: Read) -> None:
         """Makes what stands about our messages what they show, and nothing where they are gone."""
         sent = await self._answering.journal(
             sent_in,
-            str(read.channel_id),
+            str(read.where.channel_id),
             discord.utils.time_snowflake(read.since, high=True),
             discord.utils.time_snowflake(read.until),
         )
         there = {message.id for message in read.messages}
         for message_id in sent:
             if message_id not in there:
-                await self._reactions.deleted(message_id)
+                await self._reactions.deleted(message_id, read.where)
         try:
             async with self._room:
                 for message in read.messages:
                     if self._is_mine(message):
                         await self._reactions.settle(message)
-        except (discord.HTTPException, OSError) as error:
+        except UNREAD as error:
             log.error("reactions could not be read again\n%s", trace_of(error))
 
     async def _recent(self, channel: Channel, since: datetime.datetime) -> list[discord.Message]:

@@ -35,11 +35,13 @@ TOLD = 1024
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a message asks for, by whom, whose words stand in it as well, and what to say of it."""
+    """What a message asks for, by whom, whose words stand in it as well (people, and those whose words
+    stand in the requests of replies), and what to say of it."""
 
     request: Request
     who: Asker
     others: frozenset[str]
+    holds: frozenset[str]
     notes: tuple[str, ...] = ()
 
 
@@ -170,7 +172,9 @@ class Chat:
                 if asking != "chat.cannot_read" or self._may_tell(message):
                     await self._tell(message, prompt, say(asking, locale), locale)
                 return
-            answer = await self._answering.write(asking.request, asking.who, others=asking.others)
+            answer = await self._answering.write(
+                asking.request, asking.who, others=asking.others, holds=asking.holds
+            )
         prompt.work = None  # what is being sent is sent
         await self._reply(message, prompt, answer, asking.notes)
 
@@ -204,7 +208,7 @@ class Chat:
         who = asker(message.author, guild_id, message.channel.id)
         notes = (say("chat.cut", locale, count=len(context)),) if cut or earlier.cut else ()
         request = Request("chat", text, locale=locale, context=context)
-        return Asking(request, who, earlier.people - {who.person}, notes)
+        return Asking(request, who, earlier.people - {who.person}, earlier.replies, notes)
 
     def _may_tell(self, message: discord.Message) -> bool:
         """Once a channel where every message would be unreadable, always where somebody spoke to me."""

@@ -31,6 +31,7 @@ from bot.membership import Membership
 from bot.metrics import Metrics
 from bot.privacy import PrivacyButton
 from bot.reactions import Reactions
+from bot.recount import Where
 from bot.review import ReviewButton
 from bot.settings import Settings
 from bot.style import StyleMenu
@@ -139,6 +140,9 @@ class MoyouClient(discord.AutoShardedClient):
     async def on_disconnect(self) -> None:
         self.answering.metrics.connected(None)
 
+    async def on_shard_connect(self, shard_id: int) -> None:
+        self.reactions.session(shard_id)  # a session that is resumed says so elsewhere, and missed nothing
+
     async def on_shard_ready(self, shard_id: int) -> None:
         await self.catching_up.shard(shard_id)
 
@@ -162,19 +166,19 @@ class MoyouClient(discord.AutoShardedClient):
         await self.reactions.removed(event)
 
     async def on_raw_reaction_clear(self, event: discord.RawReactionClearEvent) -> None:
-        await self.reactions.cleared(event.message_id)
+        await self.reactions.cleared(event)
 
     async def on_raw_reaction_clear_emoji(self, event: discord.RawReactionClearEmojiEvent) -> None:
-        await self.reactions.cleared(event.message_id, event.emoji)
+        await self.reactions.cleared(event)
 
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
         self.chat.deleted(event.message_id)
-        await self.reactions.deleted(event.message_id)
+        await self.reactions.deleted(event.message_id, Where.of(event))
 
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
         for message_id in event.message_ids:
             self.chat.deleted(message_id)
-            await self.reactions.deleted(message_id)
+            await self.reactions.deleted(message_id, Where.of(event))
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         error = sys.exception()

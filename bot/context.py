@@ -47,10 +47,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The turns before a message, who else spoke in them, and whether older ones were left out."""
+    """The turns before a message, who else spoke in them, the replies whose requests' words stand in them,
+    and whether older turns were left out."""
 
     turns: tuple[Turn, ...] = ()
     people: frozenset[str] = frozenset()
+    replies: frozenset[str] = frozenset()
     cut: bool = False
 
 
@@ -69,9 +71,10 @@ class Context:
             found, cut = await self._chain(message)
         turns: list[Turn] = []
         people: set[str] = set()
+        replies: set[str] = set()
         for each in found:
-            turns += await self._turns(each, people)
-        return Earlier(tuple(merged(turns)), frozenset(people), cut)
+            turns += await self._turns(each, people, replies)
+        return Earlier(tuple(merged(turns)), frozenset(people), frozenset(replies), cut)
 
     async def _chain(self, message: discord.Message) -> tuple[list[discord.Message], bool]:
         found: list[discord.Message] = []
@@ -120,7 +123,7 @@ class Context:
         except discord.HTTPException:
             return None  # deleted, or not ours to read: the chain ends here
 
-    async def _turns(self, message: discord.Message, people: set[str]) -> list[Turn]:
+    async def _turns(self, message: discord.Message, people: set[str], replies: set[str]) -> list[Turn]:
         """A message as a turn; our own as the reply it was, without quotation or form check.
 
         The answer to a command comes with what was asked, which no message holds.
@@ -132,6 +135,8 @@ class Context:
         generation = await self._answering.journal(Journal.generation_of, message.id)
         reply = await self._answering.journal(Journal.reply, generation) if generation else None
         if generation is None or reply is None:
+            if message.interaction_metadata is not None:  # what was asked may stand above the answer
+                people.add(str(message.interaction_metadata.user.id))
             return [
                 Turn(True, _SMALL_PRINT.sub("", self.words(message, language_of(message.content))).strip())
             ]
@@ -141,6 +146,8 @@ class Context:
             if request is not None:
                 people.add(str(message.interaction_metadata.user.id))
                 asked = [Turn(False, request.text)]
+        if asked or reply.copies:
+            replies.add(generation)
         return [*asked, Turn(True, reply.text)]
 
     def words(self, message: discord.Message, locale: str | None) -> str:

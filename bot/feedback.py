@@ -237,7 +237,9 @@ class EditedButton(
             if isinstance(asking, str):
                 await interaction.edit_original_response(content=say(asking, str(interaction.locale)))
                 return
-            answer = await answering.write(asking.request, asking.who, others=asking.others)
+            answer = await answering.write(
+                asking.request, asking.who, others=asking.others, holds=asking.holds
+            )
             await deliver(interaction, answering, answer, notes=asking.notes)
 
 

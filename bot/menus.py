@@ -32,10 +32,11 @@ def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
         async with guarded(answering, interaction, f"menu {task.name}"):
             await interaction.response.defer(thinking=True, ephemeral=True)
             main = task.main
-            text = await _text(interaction, answering, message)
-            others = {str(message.author.id)} - {str(interaction.user.id)}
+            text, others, holds = await _text(interaction, answering, message)
             given = {main.name: text} if main is not None and text else {}
-            await write(interaction, answering, task, given, private=True, others=others, quoted=False)
+            await write(
+                interaction, answering, task, given, private=True, others=others, holds=holds, quoted=False
+            )
 
     menu = app_commands.ContextMenu(name=by_locale(task.menu), callback=run)
     anywhere(menu)
@@ -127,11 +128,18 @@ async def _generation(
     return known or generation_in(message) or ""
 
 
-async def _text(interaction: discord.Interaction[Any], answering: Answering, message: discord.Message) -> str:
-    """A message's words, names masked; of a reply of ours what was written, without what stands around it."""
+async def _text(
+    interaction: discord.Interaction[Any], answering: Answering, message: discord.Message
+) -> tuple[str, set[str], set[str]]:
+    """A message's words, names masked; of a reply of ours what was written, without what stands around it.
+    Beside them who else said them, and the reply whose request's words they hold."""
     generation = await _generation(interaction, answering, message)
     reply = await answering.journal(Journal.reply, generation) if generation else None
     if reply is not None:
-        return reply.text
+        return reply.text, set(), {generation} if reply.copies else set()
+    people = {message.author.id}
+    if message.interaction_metadata is not None:  # what was asked may stand above the answer
+        people.add(message.interaction_metadata.user.id)
+    others = {str(each) for each in people - {interaction.user.id, interaction.client.user.id}}
     said = masked(message.content, language_of(message.content, str(interaction.locale)))
-    return f"{said}\n{await texts_of(message.attachments)}".strip()
+    return f"{said}\n{await texts_of(message.attachments)}".strip(), others, set()

@@ -71,7 +71,8 @@ def belongings(journal: Journal, person: str) -> str:
     """Everything of this person as JSON: a list of rows for each table, with words while they are kept.
 
     Hashes of the person are left out; those of servers and channels stay, they tell rows apart. So are the
-    earlier turns of what was asked in a server: other people said them, and nothing says who said which.
+    earlier turns of what was asked in a server: other people said them, and nothing says who said which. For
+    the same reason `voices` names others' requests that hold words of theirs, and does not tell these.
     Reading it all takes long where there is much: call it by `JournalThread.beside`.
     """
     who = journal._hash("person", person)

@@ -30,6 +30,7 @@ from engine import meaning
 from engine.likeness import Index, Numbers, plain
 from engine.lines import Lines
 from engine.meaning import Meaning
+from engine.openings import FINISHED, break_of
 
 _CONTEXT = 0.3  # share of the score of a reply to a certain turn that hangs on that turn
 _ALIKE = 0.35  # cosine of two turns from which they count as the same turn
@@ -38,7 +39,10 @@ _WIDTH = 0.1  # cosines of meaning this far apart differ by a factor of e when a
 # nobody learnt from, tests/bench/relevance.py): what likeness means to everyone else.
 _NEARNESS = (0.6, 0.7, 0.775, 0.825, 0.875, 0.925, 0.97, 1.0)
 _FITS = (0.0, 0.1, 0.3, 0.47, 0.68, 0.8, 0.94, 1.0)
-_CHAT = "chat"
+_CHAT, _CONTINUE = "chat", "continue"
+# Of the likeness of an opening that breaks off otherwise, and of one that does not break off where this does,
+# or the other way about: what follows it seldom joins, and hardly ever.
+_BROKEN, _UNBROKEN = 0.75, 0.55
 _LETTERS = 0.4  # share of letters in the likeness of what is not said in a chat
 _PLENTY = 0.8  # from where likeness is bent, so that many near askings never add up to the same one
 
@@ -47,7 +51,8 @@ _PLENTY = 0.8  # from where likeness is bent, so that many near askings never ad
 class Entry:
     """One meaning: askings, replies that each fit every asking, and the turns they answer, if any.
 
-    `asks` and `before` are as `plain` leaves them: nothing of them is shown.
+    `asks` and `before` are as `plain` leaves them: nothing of them is shown. `breaks`: how openings that
+    are gone on with break off (`engine.openings`).
     """
 
     task: str
@@ -55,18 +60,26 @@ class Entry:
     asks: tuple[str, ...]
     replies: tuple[str, ...]
     before: tuple[str, ...] = ()
+    breaks: str = ""
 
     @classmethod
     def from_json(cls, line: str) -> Self:
         values = json.loads(line)
         return cls(
-            values["t"], values["i"], tuple(values["a"]), tuple(values["r"]), tuple(values.get("b", ()))
+            values["t"],
+            values["i"],
+            tuple(values["a"]),
+            tuple(values["r"]),
+            tuple(values.get("b", ())),
+            values.get("e", ""),
         )
 
     def to_json(self) -> str:
         values: dict[str, object] = {"t": self.task, "i": self.name, "a": self.asks, "r": self.replies}
         if self.before:
             values["b"] = self.before
+        if self.breaks:
+            values["e"] = self.breaks
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -114,10 +127,12 @@ class Book:
         letters: list[str] = []
         befores: list[str] = []
         tasks: list[str] = []
+        breaks: list[str] = []
         for number, entry in enumerate(self.entries):
             asks += entry.asks
             owners.extend([number] * len(entry.asks))
             tasks.append(sys.intern(entry.task))
+            breaks.append(sys.intern(entry.breaks))
             if entry.task != _CHAT:
                 letters += entry.asks
                 others.extend([number] * len(entry.asks))
@@ -132,6 +147,7 @@ class Book:
         sums = np.array([_sum(ask) for ask in asks], np.uint32)
         order = np.argsort(sums, kind="stable")
         self._sums, self._summed = sums[order], self._entry[order]
+        self._breaks = np.array(breaks)
         self._tasks = {task: np.array([one == task for one in tasks]) for task in set(tasks)}
 
     @classmethod
@@ -157,6 +173,11 @@ class Book:
             alike = np.zeros(len(self.entries), np.float32)
             np.maximum.at(alike, self._others, self._letters.likeness(words))
             found = np.where(found < 1, (1 - _LETTERS) * found + _LETTERS * np.minimum(alike, 1), 1)
+        if task == _CONTINUE:
+            own = break_of(text)
+            same_end = (self._breaks == FINISHED) == (own == FINISHED)
+            joins = np.where(self._breaks == own, 1, np.where(same_end, _BROKEN, _UNBROKEN))
+            found = np.where(found < 1, joins * found, 1)
         return np.where(self._tasks[task], found, 0).astype(np.float32)
 
     def _near(self, words: str) -> Numbers:

@@ -3,7 +3,8 @@
 Knows: the written files (`talk-*`, `intent-*`, `continue-*`, `post-*`, `ad-*`, `ask-*`, `story-*`), which
 statements about the bot are not true (`facts/book-corrections.jsonl` replaces them, a filter drops the
 rest), what was added later (`facts/more-askings.jsonl`: other words for the intents of the rows, written by
-hands that saw neither what is kept aside nor each other; `facts/more-intents-*.jsonl` by the same hands;
+hands that saw neither what is kept aside nor each other; `facts/more-intents-*.jsonl`,
+`facts/more-openings-*.jsonl` and `facts/more-questions-*.jsonl` by such hands too;
 `facts/book-additions.jsonl`), which rows are kept aside for development.
 Does not know: how likeness is computed (`engine.likeness`, `engine.meaning`).
 
@@ -28,7 +29,8 @@ from engine import danger, held_out, reading
 from engine.book import Book, Entry
 from engine.danger_texts import is_dangerous
 from engine.likeness import plain
-from engine.written_later import facts, less, more_askings, more_intents
+from engine.openings import break_of
+from engine.written_later import facts, less, more_askings, more_entries, more_intents
 
 COMMANDS = (
     "chat", "continue", "poem", "summary", "privacy", "ask", "post", "ad", "story",
@@ -86,11 +88,14 @@ def entries(written: Path, *, without_held_out: bool = False) -> list[Entry]:
             elif kind == "talk":
                 found += _of_dialogue(row["turns"], f"{path.stem} {number}")
             elif kind in ("continue", "post", "ad", "ask", "story"):
-                # an answer to a question is one more thing to say in a conversation
-                tasks = (kind, "chat") if kind == "ask" else (kind,)
-                for task in tasks:
+                for task in tasks_of(kind):
                     found += _kept(Entry(task, f"{path.stem} {number}", (row["src"],), (row["tgt"],)))
     return found
+
+
+def tasks_of(kind: str) -> tuple[str, ...]:
+    """An answer to a question is one more thing to say in a conversation."""
+    return (kind, "chat") if kind == "ask" else (kind,)
 
 
 def additions(without: Collection[str] = ()) -> Iterable[Entry]:
@@ -98,6 +103,10 @@ def additions(without: Collection[str] = ()) -> Iterable[Entry]:
     for row in facts("book-additions.jsonl"):
         asks = less(row["asks"], without)
         yield from _kept(Entry(row["task"], row["name"], tuple(asks), tuple(row["replies"])))
+    for locale, task, row in more_entries():
+        name, asks = f"more {task} {row['name']} {locale}", less(row["asks"], without)
+        for one in tasks_of(task):
+            yield from _kept(Entry(one, name, tuple(asks), tuple(row["replies"])))
     for locale, row in more_intents(without):
         yield from _kept(
             Entry("chat", f"{locale} {row['intent']}", tuple(row["asks"]), tuple(row["replies"]))
@@ -147,7 +156,9 @@ def _kept(entry: Entry) -> Iterable[Entry]:
     safe = [ask for ask in entry.asks if not any(map(danger.by_rules, danger.pieces(ask)))]
     asks = tuple(dict.fromkeys(text for text in map(plain, safe) if text))
     if asks and replies:
-        yield Entry(entry.task, entry.name, asks, replies, tuple(map(plain, entry.before)))
+        kinds = [break_of(ask) for ask in safe] if entry.task == "continue" else [""]
+        breaks = max(dict.fromkeys(kinds), key=kinds.count)
+        yield Entry(entry.task, entry.name, asks, replies, tuple(map(plain, entry.before)), breaks)
 
 
 def write(found: Sequence[Entry], path: Path) -> None:

@@ -178,9 +178,11 @@ def _rhyme(made: english.Made) -> Example:
 
 
 def _translations(row: dict[str, Any]) -> Iterator[Example]:
-    """Both directions of each pair; the source is never dropped."""
+    """Both directions of each pair, or the one that the row asks for; the source is never dropped."""
+    into = row.get("into", "")
     for en, zh in parallel.pairs(row):
-        for source, target in ((zh, en), (en, zh)):
+        ways = {"en": (zh, en), "zh": (en, zh)}
+        for source, target in [ways[into]] if into else ways.values():
             tags = (parallel.direction(source),)
             yield Example(tags, (source,), target, droppable=False, group=en)
 

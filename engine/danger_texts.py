@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from engine import danger
 from engine.reading import rows
-from engine.written_later import more_askings, more_intents
+from engine.written_later import more_askings, more_entries, more_intents
 
 ASIDE = 5  # of a corpus without a train split the first of so many records is left to measure with
 BROAD = "broad"  # the source of harmless text that was written for other ends
@@ -90,6 +90,9 @@ def gather(data: Path, broad: Mapping[str, int] = HARMLESS) -> list[Row]:
         found += [Row(intent, "", text, "more") for text in asks if text not in askings]
     for _, record in more_intents():
         found += [Row(record["intent"], "", text, "more") for text in record["asks"] if text not in askings]
+    for locale, task, record in more_entries():
+        group = f"{task} {record['name']} {locale}"
+        found += [Row(group, "", text, "more") for text in record["asks"] if text not in askings]
     return found + list(_broad(data, broad))
 
 

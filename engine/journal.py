@@ -49,6 +49,7 @@ from engine.journal_rows import (
     without_copies,
 )
 from engine.journal_tables import ID_BYTES, message_key
+from engine.journal_words import HELD, all_let_keep, note_voices, voices_of
 from engine.values import Reply, Request, Signal
 
 __all__ = ["REASON_LIMIT", "Counts", "Fact", "Forgotten", "Journal", "JudgedText", "Place", "TaskCounts"]
@@ -108,14 +109,16 @@ class Journal:
         place: Place,
         *,
         others: Collection[str] = (),
+        holds: Collection[str] = (),
         repeats: str = "",
     ) -> bool:
         """Keep a reply. False: nothing was kept, because this person asked for that.
 
         The request's words go to their own table, less the turns that a fixed sentence answered; or
-        nowhere, with `keep_words_hours` 0 or when one of the `others` whose words stand in it asked for
-        nothing to be kept. `repeats`: the reply whose request is given once more. Its words stay no
-        longer than there, and nowhere once they are gone or the person who said them wants none kept.
+        nowhere, with `keep_words_hours` 0 or when one of those whose words stand in it asked for nothing
+        to be kept: the `others`, and whoever's stand in the requests of replies that it `holds` (quotes,
+        with what they copied). `repeats`: the reply whose request is given once more. Its words stay no
+        longer than there, and nowhere once they are gone.
         """
         now = self._clock()
         if now - self._last_expiry >= EXPIRY_SECONDS:
@@ -149,7 +152,9 @@ class Journal:
             expires = now + self._keep_seconds
             if repeats:
                 expires = min(expires, self._words_end(repeats))
-            if expires > now and all(self.may_keep(other) for other in others):
+            voices = {self._hash("person", other) for other in others}
+            voices |= voices_of(self._db, {*holds, repeats} - {""})
+            if expires > now and all_let_keep(self._db, voices):
                 self._db.table("words").insert(
                     {
                         "generation": reply.generation,
@@ -158,6 +163,7 @@ class Journal:
                         "expires": expires,
                     }
                 )
+                note_voices(self._db, reply.generation, voices - {row["person"]})
         return True
 
     def attach(self, generation: str, message_id: int | str) -> bool:
@@ -225,12 +231,8 @@ class Journal:
         return self._db.execute("UPDATE words SET expires = ? WHERE expires > ?", (latest, latest)).rowcount
 
     def _words_end(self, generation: str) -> float:
-        """When the words of this reply's request expire; -inf: they are gone, or their person wants that."""
-        row = self._row(
-            "SELECT expires FROM words JOIN generations AS g ON g.id = generation WHERE generation = ? "
-            "AND NOT EXISTS (SELECT 1 FROM people WHERE people.person = g.person AND keep = 0)",
-            (generation,),
-        )
+        """When the words of this reply's request expire; -inf: they are gone."""
+        row = self._row("SELECT expires FROM words WHERE generation = ?", (generation,))
         return -math.inf if row is None else float(row[0])
 
     # Judgements
@@ -350,19 +352,14 @@ class Journal:
 
     def forget(self, person: str) -> Forgotten:
         """Erase everything of this person: the replies written for them with all that hangs on these,
-        their judgements of any reply, and words of others' requests made in the channels where they
-        asked (their own may stand in the context). Only a refusal (`set_keep`) is remembered.
+        their judgements of any reply, and words of others' requests that hold theirs, or may (`HELD`).
+        Only a refusal (`set_keep`) is remembered.
         """
         mine = "(SELECT number FROM persons WHERE person = :who)"
         theirs = f"(SELECT number FROM replies WHERE who = {mine})"
         values = {"who": self._hash("person", person)}
         with self._writing():
-            self._db.execute(
-                "DELETE FROM words WHERE generation IN (SELECT id FROM generations WHERE channel IN "
-                "(SELECT channel FROM generations WHERE person = :who) AND "
-                "(channel <> '' OR person = :who))",
-                values,
-            )
+            self._db.execute(f"DELETE FROM words WHERE generation IN ({HELD})", values)
             self._db.execute(
                 f"INSERT OR IGNORE INTO erased SELECT id FROM replies WHERE who = {mine} "
                 f"UNION SELECT id FROM judgements WHERE who = {mine} OR generation IN {theirs}",

@@ -156,16 +156,41 @@ def sent_in(journal: Journal, channel: str, after: int, before: int) -> tuple[in
     return tuple(row[0] for row in rows)
 
 
-def react_once(journal: Journal, fact: Fact) -> bool:
-    """As Journal.react, but what stands already is not written again: Discord may tell of a reaction
-    twice, by an event and by what a message shows after a gap."""
-    row = journal._row(
-        "SELECT withdrawn FROM facts WHERE generation = ? AND person = ? AND kind = ? AND label = ? "
-        "ORDER BY sequence DESC LIMIT 1",
-        (fact.generation, journal._hash("person", fact.person), fact.kind, fact.label),
+def sent_as(journal: Journal, generation: str) -> tuple[int, ...]:
+    """Ids of the messages that a reply was sent as, oldest first; those that are no numbers are not
+    Discord's."""
+    rows = journal._db.execute(
+        "SELECT sent.id FROM replies JOIN sent ON generation = number WHERE replies.id = ? "
+        "AND typeof(sent.id) = 'integer' ORDER BY sent.id",
+        (generation,),
     )
-    stands = row is not None and not row[0]
-    return journal.react(fact) if fact.withdrawn or not stands else False
+    return tuple(row[0] for row in rows)
+
+
+def message_gone(journal: Journal, message_id: int, at: float | None = None) -> bool:
+    """A message of a reply was deleted: the reply was sent as the others, and with the last of them all that
+    people thought of it is withdrawn. Whether others are left."""
+    generation = journal.generation_of(message_id)
+    if generation is None:
+        return False
+    left = set(sent_as(journal, generation)) - {message_id}
+    if not left:  # first, so that what is cut off here is found again
+        journal.clear_all(generation, at)
+    journal._write("DELETE FROM sent WHERE id = ?", (message_id,))
+    return bool(left)
+
+
+def react_once(journal: Journal, fact: Fact) -> bool:
+    """As Journal.react, but what stands already is not written again, nor is what is taken back taken back
+    again: Discord may tell of a reaction twice, by an event and by what a message shows after a gap."""
+    with journal._writing():  # another process may have been told as well
+        row = journal._row(
+            "SELECT withdrawn FROM facts WHERE generation = ? AND person = ? AND kind = ? AND label = ? "
+            "ORDER BY sequence DESC LIMIT 1",
+            (fact.generation, journal._hash("person", fact.person), fact.kind, fact.label),
+        )
+        stands = row is not None and not row[0]
+        return journal.react(fact) if fact.withdrawn == stands else False
 
 
 def standing_reactions(journal: Journal, generation: str) -> frozenset[str]:
@@ -181,18 +206,18 @@ def standing_reactions(journal: Journal, generation: str) -> frozenset[str]:
 def settle_reactions(
     journal: Journal, generation: str, shown: Mapping[str, Collection[str]], values: Mapping[str, float]
 ) -> int:
-    """Make the reactions that stand what a message shows; how many facts that took.
+    """Make the reactions that stand what a reply's messages show; how many facts that took.
 
-    `shown`: for each emoji the people under it; `values`: what each emoji is worth now. What stands
-    already keeps its value, and an emoji that is worth nothing now counts no more people. Somebody who
-    wants nothing kept is passed over.
+    `shown`: for each emoji the people under it, under any of the messages: a part of a reply that was not
+    read would take back what stands there. `values`: what each emoji is worth now. What stands already
+    keeps its value, and an emoji that is worth nothing now counts no more people. Of somebody who wants
+    nothing kept nothing is added, and what stands from before stays while it is shown.
     """
     at = journal._clock()
-    wanted = {
-        (journal._hash("person", person), emoji)
+    there = {
+        (journal._hash("person", person), emoji): person
         for emoji, people in shown.items()
         for person in people
-        if journal.may_keep(person)
     }
     with journal._writing():
         if journal._row("SELECT 1 FROM generations WHERE id = ?", (generation,)) is None:
@@ -203,8 +228,9 @@ def settle_reactions(
             (generation,),
         )
         standing = {(person, label) for person, label in rows}
-        changes = [(*each, False) for each in sorted(wanted - standing) if each[1] in values]
-        changes += [(*each, True) for each in sorted(standing - wanted)]
+        came = sorted(each for each in there.keys() - standing if each[1] in values)
+        changes = [(*each, False) for each in came if journal.may_keep(there[each])]
+        changes += [(*each, True) for each in sorted(standing - there.keys())]
         for person, label, withdrawn in changes:
             value = 0.0 if withdrawn else values[label]
             journal._append(generation, person, "reaction", label, value, at, withdrawn=withdrawn)

@@ -44,6 +44,7 @@ _REQUESTS = 400  # for which the truth is looked at
 _LOGS, _LOG = 12, 500  # of estimates: logs a seed, replies each
 _PAIRS = 10  # of truly worse scorers a seed
 _TRIALS = 5
+_NOTHING = 5  # servers a seed whose judgements say nothing
 
 
 def loop(
@@ -75,15 +76,9 @@ def one_seed(seed: int, config: RewardConfig, sizes: Sequence[int]) -> dict[str,
         gains = _gains(world, RewardModel.fit(tune.examples(judged), config, seed))
         found |= {f"{name} {size}": value for name, value in gains.items()}
     middle = sizes[min(1, len(sizes) - 1)]
-    spoilt = World(seed, _people(middle), TROLLS)
-    judged = judgements(spoilt.log(middle), middle)
-    model = RewardModel.fit(tune.examples(judged), config, seed)
-    found["trolls"] = _gains(spoilt, model)["best"]
-    others = [one for one in judged if spoilt.kind(one.person) not in ("against", "random")]
-    found["trolls out"] = _gains(spoilt, RewardModel.fit(tune.examples(others), config, seed))["best"]
-    found["troll votes"] = np.mean([spoilt.kind(one.person) in ("against", "random") for one in judged])
     for size in sorted({middle, sizes[-1]}):
-        found |= {f"{name} {size}": value for name, value in _gated(seed, size, config).items()}
+        for ways in (_spoilt, _gated):
+            found |= {f"{name} {size}": value for name, value in ways(seed, size, config).items()}
     found["A/A"] = _promoted_by_chance(seed, config)
     found["worse"] = _worse(seed)
     found |= _estimated(seed)
@@ -111,6 +106,19 @@ def _gains(world: World, model: RewardModel) -> dict[str, float]:
         found["unlearnt"].append(float(propensities(usual) @ asked.worth))
         found["oracle"].append(float(asked.worth.max()))
     return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _spoilt(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
+    """A server with trolls: what its judgements bring, and what they do when the trolls' are taken out."""
+    world = World(seed, _people(size), TROLLS)
+    judged = judgements(world.log(size), size)
+    others = [one for one in judged if world.kind(one.person) not in ("against", "random")]
+    learnt, honest = (RewardModel.fit(tune.examples(some), config, seed) for some in (judged, others))
+    return {
+        "trolls": _gains(world, learnt)["best"],
+        "trolls out": _gains(world, honest)["best"],
+        "troll votes": 1 - len(others) / len(judged),
+    }
 
 
 def _gated(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
@@ -152,13 +160,16 @@ def _tuned(
 
 
 def _promoted_by_chance(seed: int, config: RewardConfig) -> float:
-    """1 where the gate lets a model pass that learnt from judgements without regard to the texts."""
-    world = World(seed + 20_000, _people(260), nothing=True)
-    try:
-        _, report = _tuned(world.log(260), 260, config, seed)
-    except TuneError:
-        return 0.0
-    return float(report.refusal is None)
+    """How often the gate lets a model pass that learnt from judgements without regard to the texts."""
+    passed = 0
+    for server in range(_NOTHING):
+        world = World(20_000 + _NOTHING * seed + server, _people(260), nothing=True)
+        try:
+            _, report = _tuned(world.log(260), 260, config, seed)
+        except TuneError:
+            continue
+        passed += report.refusal is None
+    return passed / _NOTHING
 
 
 def _worse(seed: int) -> float:
@@ -287,12 +298,8 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
         )
         yield Measurement(name, regret, "SD")
     middle = sizes[min(1, len(sizes) - 1)]
-    clean = over("", lambda row: row[f"best {middle}"])[1]
-    without = over("", lambda row: row["trolls out"])[1]
-    name, spoilt = over(f"best-of-8 with 20 % trolls, {middle} judgements", lambda row: row["trolls"])
-    for peer, gained in (("without trolls, as many", clean), ("theirs taken out by name", without)):
-        yield Measurement(name, spoilt, "SD", peer, gained, None, ">= 80 %", spoilt >= 0.8 * gained)
-    yield Measurement(*over("share of judgements that are trolls'", lambda row: row["troll votes"]), "share")
+    for size in sorted({middle, sizes[-1]}):
+        yield from _beside_trolls(rows, size)
     for size in sorted({middle, sizes[-1]}):
         for said, name, unit in (
             ("gate passes", "passed", "share"),
@@ -317,3 +324,17 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
     )
     yield Measurement(*over("live test: replies until then", lambda row: row["trial replies"]), "replies")
     yield from loop_levels.measurements(rows)
+
+
+def _beside_trolls(rows: Sequence[dict[str, Any]], size: int) -> Iterator[Measurement]:
+    """The gain with trolls beside that without them: of as many judgements, of what is left of the same."""
+
+    def over(said: str, name: str) -> tuple[str, float]:
+        return loop_levels.over(rows, said, lambda row: row[f"{name} {size}"])
+
+    name, spoilt = over(f"best-of-8 with 20 % trolls, {size} judgements", "trolls")
+    for peer, of in (("without trolls, as many", "best"), ("theirs taken out by name", "trolls out")):
+        gained = over("", of)[1]
+        yield Measurement(name, spoilt, "SD", peer, gained, None, ">= 80 %", spoilt >= 0.8 * gained)
+    title = f"share of judgements that are trolls', {size} judgements"
+    yield Measurement(*over(title, "troll votes"), "share")

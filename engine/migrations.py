@@ -15,7 +15,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine import disputes, journal_tables, tallies, tallies_first
+from engine import disputes, journal_tables, journal_words, tallies, tallies_first
 
 MIGRATIONS = Migrations("moyou-journal")
 
@@ -235,6 +235,13 @@ def numbers(db: Database) -> None:
     tallies.count_anew(db)
     tallies.create_triggers(db)
     journal_tables.create_triggers(db)
+
+
+@MIGRATIONS(name="0010_voices")
+def voices(db: Database) -> None:
+    """Whose words a kept request holds besides its person's own."""
+    for sql in journal_words.TABLES:
+        db.execute(sql)
 
 
 @MIGRATIONS(name="0011_disputes")

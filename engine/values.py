@@ -142,6 +142,13 @@ class Reply:
         return self.drafts[self.chosen]
 
     @property
+    def copies(self) -> bool:
+        """Whether passages of its request stand in its text: words of people."""
+        if self.origin == "extract":
+            return bool(self.text)
+        return bool(self.drafts) and self.draft.own_text != self.text
+
+    @property
     def latent(self) -> tuple[float, ...]:
         return self.draft.latent
 

@@ -1,7 +1,8 @@
-"""What was written after our rows, and ships with them: other words for known intents, and more intents.
+"""What was written after our rows, and ships with them: other words for known intents, more intents, openings
+that are gone on with, questions that are answered.
 
-Knows: `facts/more-askings.jsonl` and `facts/more-intents-*.jsonl`, written by hands that saw neither what
-is kept aside nor each other.
+Knows: `facts/more-askings.jsonl`, `facts/more-intents-*.jsonl`, `facts/more-openings-*.jsonl` and
+`facts/more-questions-*.jsonl`, written by hands that saw neither what is kept aside nor each other.
 Does not know: the rows they belong to, who learns from them (the book, meaning, the recogniser of danger).
 """
 
@@ -32,6 +33,14 @@ def more_intents(without: Collection[str] = ()) -> Iterable[tuple[str, dict[str,
     for locale in ("zh", "en"):
         for row in facts(f"more-intents-{locale}.jsonl"):
             yield locale, {**row, "asks": less(row["asks"], without)}
+
+
+def more_entries() -> Iterable[tuple[str, str, dict[str, Any]]]:
+    """Locale, task ("continue" or "ask") and row ("name", "asks", "replies")."""
+    for locale in ("zh", "en"):
+        for task, name in (("continue", "openings"), ("ask", "questions")):
+            for row in facts(f"more-{name}-{locale}.jsonl"):
+                yield locale, task, row
 
 
 def less(asks: Iterable[str], without: Collection[str]) -> list[str]:

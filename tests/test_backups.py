@@ -31,6 +31,7 @@ def test_a_copy_is_whole_but_for_requests_words_while_the_journal_is_in_use(tmp_
         before = list(journal.signals())
         file = back_up(journal.path, tmp_path / "backups", NOW)
         assert journal.request("mine") is not None, "the journal keeps them"
+        assert len(list(journal._db.execute("SELECT * FROM voices"))) == 1
     assert file.name == "journal-20270115T080000Z.db"
     assert [each.name for each in file.parent.iterdir()] == [file.name]
     assert file.stat().st_mode & 0o077 == 0
@@ -38,6 +39,7 @@ def test_a_copy_is_whole_but_for_requests_words_while_the_journal_is_in_use(tmp_
     with Journal(file) as copy:
         assert list(copy.signals()) == before
         assert copy.request("mine") is None
+        assert list(copy._db.execute("SELECT * FROM voices")) == [], "nor whose words they were"
         kept = copy.reply("mine")
         assert kept is not None
         assert kept.text == f"{REPLY}□"

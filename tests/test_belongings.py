@@ -26,11 +26,13 @@ from tests.replies import WORDS, draft, reply
 
 PERSON, OTHER = "123456789012345678", "222222222222222222"
 REPLY, DRAFT, REWRITE = "只写给那个人的一句回答", "没有送出的另一份草稿", "那个人自己的改写"
-GUILD, CHANNEL, DIRECT = "900001", "800002", "700003"
+QUOTED, OWN = "那个人在别处说的秘密", "别人自己的一句话"
+GUILD, CHANNEL, DIRECT, QUIET = "900001", "800002", "700003", "800004"
 
 
 def live(journal: Journal) -> None:
-    """A person asks, judges, reports, reviews and decides; another one does too."""
+    """A person asks, judges, reports, reviews and decides; another one does too, and quotes the first one
+    in a channel where that one never asked."""
     for name, who, place in (
         ("mine", PERSON, Place("discord", GUILD, CHANNEL)),
         ("direct", PERSON, Place("discord", "", DIRECT)),
@@ -43,6 +45,10 @@ def live(journal: Journal) -> None:
         journal.attach(name, f"55500{len(name)}")
         journal.react(Fact(name, PERSON, "reaction", 1.0, "👍"))
         journal.react(Fact(name, OTHER, "button", -1.0, "down", f"dull\n{REWRITE if who == PERSON else ''}"))
+    quoting = reply("quoting", QUOTED, task="translate", drafts=(draft(QUOTED, "□"),))
+    quiet = Place("discord", GUILD, QUIET)
+    journal.record(Request("translate", text=QUOTED), quoting, OTHER, quiet, others=[PERSON])
+    journal.record(Request("chat", text=OWN, context=("嗯",)), reply("alone"), OTHER, quiet)
     journal.react(Fact("theirs", PERSON, "button", -1.0, "report", f"spam\n{REWRITE}"))
     review(journal, "theirs", PERSON, "bad", f"dull\n{REWRITE}", GUILD)
     leave_out(journal, GUILD, [PERSON], True)
@@ -57,6 +63,8 @@ def everywhere(folder: Path, secrets: set[bytes]) -> set[bytes]:
         if file.is_file():
             held = file.read_bytes()
             found |= {secret for secret in secrets if secret in held}
+    if not (folder / "journal.db").exists():
+        return found
     with sqlite3.connect(folder / "journal.db") as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in db.execute(f'SELECT * FROM "{table}"'):
@@ -82,30 +90,57 @@ def packed_bodies(journal: Journal, person: str) -> set[bytes]:
     return {body[len(body) // 2 :][:40] for body in bodies if isinstance(body, bytes)}
 
 
+def tuned_with(path: Path, models: Path) -> None:
+    """A model tuned on judgements of the person and eight others."""
+    rows = judgements(3, number=260, people=9, taste=1.0)
+    with Journal(path) as journal:
+        for number, one in enumerate(rows):
+            who = PERSON if one.person == rows[0].person else one.person
+            journal.record(
+                Request(one.task), reply(f"g{number}", one.own_text, task=one.task), "asker", Place("console")
+            )
+            reason = f"dull\n{REWRITE}" if who == PERSON and one.value < 0 else ""
+            journal.react(Fact(f"g{number}", who, "button", one.value, "up", reason, at=float(number)))
+    assert tune(path, models).model
+
+
 def test_after_forget_me_no_table_and_no_file_has_anything_of_the_person(tmp_path: Path) -> None:
-    (tmp_path / "models" / "reward").mkdir(parents=True)
+    models = tmp_path / "models"
+    tuned_with(tmp_path / "journal.db", models)
+    assert sum(file.stat().st_size for file in models.rglob("*") if file.is_file()) > 1000
     with Journal(tmp_path / "journal.db") as journal:
         live(journal)
+        judged = kept_of(journal, PERSON).judgements
         hashes = {journal._hash("person", PERSON), journal._hash("channel", DIRECT)}
-        texts = {PERSON, WORDS, REPLY, DRAFT, REWRITE, *hashes}
+        texts = {PERSON, WORDS, REPLY, DRAFT, REWRITE, QUOTED, *hashes}
         # JSON that SQLite holds may spell them as escapes
         secrets = {form for text in texts for form in (text.encode(), json.dumps(text)[1:-1].encode())}
         mine = "SELECT body FROM generations WHERE person = ?"
         # replies are packed: their bytes are looked for, drafts that were not sent stand nowhere else
         packed = {row[0] for row in journal._db.execute(mine, [journal._hash("person", PERSON)])}
         secrets |= packed
-        plain = {text.encode() for text in (WORDS, REPLY, REWRITE, *hashes)} | packed
+        plain = {text.encode() for text in (WORDS, REPLY, REWRITE, QUOTED, *hashes)} | packed
         assert plain <= everywhere(tmp_path, secrets), "the search finds what is there"
         packed = packed_bodies(journal, PERSON)
         assert packed == everywhere(tmp_path, packed), "and what is packed"
         secrets |= packed
+        planted = models / "planted"
+        planted.write_text(REWRITE)
+        assert everywhere(models, secrets) == {REWRITE.encode()}, "models are looked into, and hold nothing"
+        planted.unlink()
         journal.forget(PERSON)
         assert everywhere(tmp_path, secrets) == set(), "while it is open"
+        assert journal.request("quoting") is None
+        assert journal.reply("quoting") is not None
+        assert journal.request("alone") == Request("chat", text=OWN, context=("嗯",)), (
+            "nothing says it is theirs"
+        )
         assert journal.reply("theirs") is not None
-        assert [signal.person for signal in journal.signals()] == [journal._hash("person", OTHER)]
+        here = [signal.person for signal in journal.signals() if signal.generation == "theirs"]
+        assert here == [journal._hash("person", OTHER)]
         assert kept_of(journal, PERSON).nothing
         assert agreement(journal).reviews == 0
-        assert deletions(journal)[0][1:] == ("person", 2, 7)
+        assert deletions(journal)[0][1:] == ("person", 2, judged + 2)
         [(number, *rest)] = journal._db.execute("SELECT * FROM deletions").fetchall()
         assert number == 1
         assert len(rest) == 4, "when, how many, why: no identity"
@@ -142,6 +177,10 @@ def test_everything_of_a_person_comes_as_a_file_and_nothing_of_others(tmp_path: 
         assert before == {"mine": None, "direct": [WORDS, "嗯"]}
         assert {row["kind"] for row in found["facts"]} == {"reaction", "button", "review"}
         assert len(found["left_out"]) == 1
+        # others' requests that hold words of theirs are named; whose words are which in them, nothing says
+        assert found["voices"] == [{"generation": "quoting"}]
+        assert kept.others["voices"] == 1
+        assert QUOTED not in text
         assert journal._hash("person", PERSON) not in text
         assert journal._hash("person", OTHER) not in text
         assert "别人的回答" not in text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,10 @@ from engine import (
     forget_guild,
     forget_left_guilds,
     guild_settings,
+    message_gone,
     note_guilds,
     react_once,
+    sent_as,
     sent_in,
     set_guild_settings,
     set_told,
@@ -200,8 +204,59 @@ def test_a_reaction_that_stands_is_not_written_twice(journal: Journal) -> None:
     assert react_once(journal, up)
     assert not react_once(journal, up)
     assert not react_once(journal, dataclasses.replace(up, person="r", withdrawn=True))
-    facts = journal._db.execute("SELECT count(*) FROM facts").fetchone()
-    assert facts == (3,)
+    assert react_once(journal, dataclasses.replace(up, withdrawn=True))
+    assert not react_once(journal, dataclasses.replace(up, withdrawn=True))
+    assert count_facts(journal) == 4
+
+
+def count_facts(journal: Journal) -> int:
+    return int(journal._db.execute("SELECT count(*) FROM facts").fetchone()[0])
+
+
+def test_two_processes_that_are_told_of_one_reaction_write_it_once(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    down = Fact("a", "q", "reaction", -1.0, "👎")
+
+    with ThreadPoolExecutor(1) as other_process:
+        other = other_process.submit(Journal, journal.path).result(30)
+        with journal._writing():
+            journal.react(down)
+            told = other_process.submit(react_once, other, down)
+            time.sleep(0.2)  # it looks, or waits to look
+        assert not told.result(30)
+        other_process.submit(other.close).result(30)
+    assert count_facts(journal) == 2
+
+
+def test_a_reply_loses_its_messages_one_by_one_and_with_the_last_what_people_thought_of_it(
+    journal: Journal,
+) -> None:
+    journal.record(Request("chat", "words"), reply("a"), "p", HOME)
+    assert sent_as(journal, "a") == ()
+    for message in (3 * 10**18, 10**18, 2 * 10**18):
+        journal.attach("a", message)
+    for person, kind in (("q", "reaction"), ("r", "button"), ("s", "review")):
+        assert journal.react(Fact("a", person, kind, 1.0, "👍"))
+    assert sent_as(journal, "a") == (10**18, 2 * 10**18, 3 * 10**18)
+    assert not message_gone(journal, 4 * 10**18)
+    assert message_gone(journal, 2 * 10**18)
+    assert not message_gone(journal, 2 * 10**18), "of no reply any more"
+    assert message_gone(journal, 10**18)
+    assert sent_as(journal, "a") == (3 * 10**18,)
+    assert len(list(journal.signals())) == 3
+    assert not message_gone(journal, 3 * 10**18)
+    assert list(journal.signals()) == []
+    assert journal.generation_of(3 * 10**18) is None
+    assert journal.reply("a") is not None
+
+
+def test_who_wants_nothing_more_kept_keeps_what_they_judged_before(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    journal.set_keep("q", False)
+    assert settle_reactions(journal, "a", {"👍": ["q"], "👎": ["q"]}, VALUES) == 0
+    assert [signal.value for signal in journal.signals()] == [1.0]
+    assert settle_reactions(journal, "a", {}, VALUES) == 1
+    assert list(journal.signals()) == []
 
 
 def test_what_discord_was_told_is_remembered(journal: Journal) -> None:

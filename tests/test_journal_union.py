@@ -120,6 +120,27 @@ def test_a_stale_copy_does_not_erase_a_server_that_another_machine_is_in(
         assert forget_left_guilds(journal, 30).generations == 1
 
 
+def voices(path: Path) -> list[tuple[str, ...]]:
+    with Journal(path) as journal:
+        words = "SELECT generation, EXISTS (SELECT 1 FROM words WHERE words.generation = v.generation)"
+        return journal._db.execute(f"{words} FROM voices AS v ORDER BY generation").fetchall()
+
+
+def test_whose_words_a_request_holds_stays_where_the_words_are(shards: tuple[Path, Path]) -> None:
+    one, two = shards
+    for path, name, place in ((one, "a", A), (two, "b", B)):
+        with Journal(path) as journal:
+            journal.record(Request("translate", "what q said"), reply(name), "p", place, others=["q"])
+    merge(one, two)
+    assert voices(one) == [("a", 1)]
+    with Journal(one) as journal:
+        journal.forget("p")  # who asked: the replies go, and in a union on the other side as well
+    merge(two, one)
+    assert voices(two) == []
+    with Journal(two) as journal:
+        assert journal.request("b") is None
+
+
 def test_a_later_decision_counts(shards: tuple[Path, Path]) -> None:
     one, two = shards
     for number, (path, keep) in enumerate(((one, False), (two, True))):

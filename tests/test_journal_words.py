@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine import danger
-from engine.journal import Journal
+from engine.journal import Journal, Place
 from engine.values import Request
 from tests.replies import HERE, WORDS, draft, reply
 from tests.test_journal import Clock, everything_in
@@ -77,6 +81,117 @@ def test_words_are_not_repeated_once_the_person_who_said_them_wants_none_kept(jo
     journal.set_keep("1", True)
     journal.record(asked, reply("g4"), "2", HERE, repeats="g1")
     assert journal.request("g4") == asked
+
+
+def kept_for(journal: Journal) -> dict[str, set[str]]:
+    """Whose words each kept request holds, the person's own left out; people are looked for among 1 to 9."""
+    people = {journal._hash("person", str(number)): str(number) for number in range(1, 10)}
+    found: dict[str, set[str]] = {
+        row[0]: set() for row in journal._db.execute("SELECT generation FROM words")
+    }
+    for generation, person in journal._db.execute("SELECT generation, person FROM voices"):
+        found[generation].add(people[person])  # a KeyError: a row without words
+    return found
+
+
+def test_words_on_somebodys_message_go_with_either_of_both(journal: Journal, clock: Clock) -> None:
+    """The one who said them never asked anything there."""
+    for number, (person, others) in enumerate([("2", ["1"]), ("1", ["3"]), ("2", ["3", "2"]), ("2", [])]):
+        place = replace(HERE, channel=f"{number}")
+        journal.record(Request("translate", WORDS), reply(f"g{number}"), person, place, others=others)
+    assert kept_for(journal) == {"g0": {"1"}, "g1": {"3"}, "g2": {"3"}, "g3": set()}
+    journal.forget("1")
+    assert kept_for(journal) == {"g2": {"3"}, "g3": set()}
+    assert journal.reply("g0") is not None
+    journal.forget("3")
+    assert kept_for(journal) == {"g3": set()}
+    journal.record(Request("chat", WORDS), reply("g4"), "2", HERE, others=["4"])
+    clock.now += 24 * 3600
+    journal.expire_words()
+    assert kept_for(journal) == {}
+
+
+def test_what_is_asked_once_more_or_quoted_is_held_for_the_same_people(journal: Journal) -> None:
+    asked = Request("translate", WORDS)
+    more: dict[str, Any]
+    for name, person, more in (
+        ("g1", "2", {"others": ["1"]}),
+        ("g2", "3", {"repeats": "g1"}),
+        ("g3", "4", {"holds": ["g2", "unknown"], "others": ["5"]}),
+        ("g4", "6", {}),
+    ):
+        journal.record(asked, reply(name), person, replace(HERE, channel=f"only {name}"), **more)
+    assert kept_for(journal) == {
+        "g1": {"1"},
+        "g2": {"1", "2"},
+        "g3": {"1", "2", "3", "5"},
+        "g4": set(),
+    }
+    journal.forget("1")
+    assert kept_for(journal) == {"g4": set()}
+
+
+def test_a_reply_knows_whether_it_copied_while_the_journal_keeps_what_it_copied(
+    journal: Journal, clock: Clock
+) -> None:
+    for name, own, origin in (("g1", "□", "generated"), ("g2", WORDS, "extract"), ("g3", WORDS, "generated")):
+        written = reply(name, WORDS, drafts=(draft(WORDS, own, origin=origin),), origin=origin)
+        journal.record(Request("chat", WORDS), written, "1", HERE)
+    names = ("g1", "g2", "g3")
+    for expected in ([True, True, False], [False, False, False]):
+        kept = [journal.reply(name) for name in names]
+        assert [each is not None and each.copies for each in kept] == expected
+        clock.now += 24 * 3600
+
+
+@pytest.mark.parametrize("refuses", ["1", "2", "3"])
+def test_a_refusal_of_whoever_is_quoted_holds_for_those_who_quote(journal: Journal, refuses: str) -> None:
+    asked = Request("translate", WORDS)
+    journal.record(asked, reply("g1"), "2", HERE, others=["1"])
+    journal.record(asked, reply("g2"), "3", HERE, repeats="g1")
+    journal.set_keep(refuses, False)
+    journal.record(asked, reply("g3"), "4", HERE, holds=["g2"])
+    journal.record(asked, reply("g4"), "4", HERE, repeats="g2")
+    assert journal.request("g3") is None
+    assert journal.request("g4") is None
+    assert journal.reply("g3") is not None
+
+
+PEOPLE = ("1", "2", "3", "4")
+REQUESTS = st.lists(
+    st.tuples(
+        st.sampled_from(PEOPLE),
+        st.sampled_from(("", "a", "b", "c")),
+        st.sets(st.sampled_from(PEOPLE)),
+        st.sets(st.integers(0, 8)),
+        st.one_of(st.none(), st.integers(0, 8)),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(REQUESTS, st.sampled_from(PEOPLE))
+def test_nothing_that_may_hold_words_of_who_is_forgotten_is_kept_and_all_else_is(
+    requests: list[tuple[str, str, set[str], set[int], int | None]], forgotten: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "j.db") as journal:
+        held: list[set[str]] = []  # of each request: everybody whose words stand in it
+        for number, (person, channel, others, holds, repeats) in enumerate(requests):
+            quoted = {each for each in (*holds, repeats) if each is not None and each < number}
+            names = {f"g{each}" for each in holds if each < number}
+            again = f"g{repeats}" if repeats is not None and repeats < number else ""
+            held.append({person, *others}.union(*(held[each] for each in quoted)))
+            place = Place("discord", "9" if channel else "", channel)
+            asked, written = Request("chat", WORDS), reply(f"g{number}")
+            journal.record(asked, written, person, place, others=others, holds=names, repeats=again)
+        there = {channel for person, channel, *_ in requests if person == forgotten} - {""}
+        journal.forget(forgotten)
+        assert kept_for(journal).keys() == {
+            f"g{number}"
+            for number, (_, channel, *_) in enumerate(requests)
+            if forgotten not in held[number] and channel not in there
+        }
 
 
 def test_a_shorter_time_shortens_that_of_words_already_there(tmp_path: Path, clock: Clock) -> None:

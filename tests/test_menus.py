@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import discord
 import pytest
 
 from bot.guild_choices import NothingChosen
-from engine import REPORT, Fact, Journal, Place, Request
+from engine import REPORT, Fact, Journal, Place, Reply, Request
 from tests.discord_world import world
+from tests.fakes import FakeEngine
 from tests.replies import reply
 
 MENUS = {"接着写": "continue", "翻译这条": "translate"}
@@ -62,6 +64,47 @@ async def test_words_of_who_wants_nothing_kept_are_not_kept_by_a_menu(tmp_path: 
         await w.alice.context_menu(w.channel, "翻译这条", said)
         assert await w.journal(Journal.reply, "fake-0001") is not None
         assert await w.journal(Journal.request, "fake-0001") is None
+
+
+async def test_a_message_whose_person_is_forgotten_goes_from_what_others_asked_on_it(tmp_path: Path) -> None:
+    """Who wrote it never asked anything anywhere."""
+    async with world(tmp_path) as w:
+        said = await w.bob.send(w.channel, "我的秘密")
+        first = await w.alice.context_menu(w.channel, "翻译这条", said)
+        await w.alice.click(first.response, custom_id="moyou:again:fake-0001")
+        own = await w.alice.send(w.channel, "没有秘密")
+        await w.alice.context_menu(w.channel, "翻译这条", own)
+        assert [r.text for r in w.engine.asked] == ["我的秘密", "我的秘密", "没有秘密"]
+        await w.journal(Journal.forget, str(w.bob.id))
+        kept = [await w.journal(Journal.request, f"fake-000{number}") for number in (1, 2, 3)]
+        assert [each and each.text for each in kept] == [None, None, "没有秘密"]
+
+
+class Copying(FakeEngine):
+    """What it writes is copied from what was asked."""
+
+    async def write(self, request: Request) -> Reply:
+        reply = await super().write(request)
+        return dataclasses.replace(reply, drafts=(dataclasses.replace(reply.draft, own_text="□"),))
+
+
+async def test_what_a_reply_copied_goes_from_what_others_asked_on_the_reply(tmp_path: Path) -> None:
+    async with world(tmp_path, Copying()) as w:
+        elsewhere = w.guild.create_text_channel("别处")
+        await w.bob.send(elsewhere, f"{w.me} 我的秘密")
+        await w.alice.context_menu(elsewhere, "翻译这条", w.sent(elsewhere)[-1])
+        said = await w.bob.send(w.channel, "另一个")
+        answer = await w.alice.send(w.channel, f"{w.me} 怎么看", reply_to=said)
+        for message in (said, answer):  # so nothing but the reply itself leads to them
+            mine = await w.bot.get_channel(w.channel.id).fetch_message(message.id)  # type: ignore[union-attr]
+            await mine.delete()
+        carol = w.guild.add_member(w.env.create_user("carol"))
+        await carol.send(w.channel, "说下去", reply_to=w.sent()[-1])
+        assert len(w.engine.asked) == 4
+        await w.journal(Journal.forget, str(w.bob.id))
+        for number in range(1, 5):
+            assert await w.journal(Journal.request, f"fake-000{number}") is None, number
+        assert await w.journal(Journal.reply, "fake-0004") is not None
 
 
 async def test_why_explains_a_reply_of_ours_and_nothing_else(tmp_path: Path) -> None:

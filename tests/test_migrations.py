@@ -62,6 +62,30 @@ def test_a_journal_of_any_earlier_version_opens(tmp_path: Path, version: int) ->
             assert db.execute("PRAGMA user_version").fetchone() == (len(migrations.known()),)
 
 
+@pytest.mark.parametrize("version", [1, 8, 9, 10])
+def test_words_kept_before_anybody_noted_whose_they_are_go_with_whoever_asked_in_their_channel(
+    tmp_path: Path, version: int
+) -> None:
+    at_version(tmp_path / "j.db", version)
+    with Database(tmp_path / "j.db") as db:
+        insert(db, "words", {"generation": "old", "request": Request("chat").to_json(), "expires": 1e12})
+        db.conn.commit()
+    with Journal(tmp_path / "j.db") as journal:
+        journal.record(Request("chat"), reply("there"), "1", HERE)
+        old = journal._db.execute("SELECT channel FROM generations WHERE id = 'old'").fetchone()
+        assert old == ("x",)
+        journal.forget("2")
+        journal.forget("1")
+        assert journal.request("old") == Request("chat"), "asked elsewhere"
+        # somebody who asks where that was asked: a channel that has the same hash
+        journal.record(Request("chat"), reply("beside"), "1", HERE)
+        there = "SELECT place FROM replies WHERE id = 'old'"
+        journal._db.execute(f"UPDATE replies SET place = ({there}) WHERE id = 'beside'")
+        journal.forget("1")
+        assert journal.request("old") is None
+        assert journal.reply("old") is not None
+
+
 def test_a_journal_of_a_newer_moyou_is_left_alone(tmp_path: Path) -> None:
     Journal(tmp_path / "j.db").close()
     with Database(tmp_path / "j.db") as db:

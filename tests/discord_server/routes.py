@@ -202,7 +202,9 @@ class Routes:
 
     async def _get_reactions(self, call: Call, channel: str, message: str, emoji: str) -> web.Response:
         under = self.reacted.get(message, {}).get(unquote(emoji), {})
-        people = sorted(under.values(), key=lambda each: int(each["id"]))
+        burst = call.query.get("type") == "1"
+        people = [each for each in under.values() if each.get("burst", False) is burst]
+        people.sort(key=lambda each: int(each["id"]))
         after = int(call.query.get("after", 0))
         limit = int(call.query.get("limit", 25))
         return json_response([each for each in people if int(each["id"]) > after][:limit])
@@ -219,12 +221,13 @@ class Routes:
             {
                 "emoji": payloads.emoji(emoji),
                 "count": len(people),
-                "count_details": {"burst": 0, "normal": len(people)},
+                "count_details": {"burst": len(bursts), "normal": len(people) - len(bursts)},
                 "burst_colors": [],
                 "me": False,
                 "me_burst": False,
             }
             for emoji, people in self.reacted.get(message["id"], {}).items()
+            for bursts in [[each for each in people.values() if each.get("burst")]]
             if people
         ]
         shown = {**message, "reactions": reactions} if reactions else message

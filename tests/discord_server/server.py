@@ -145,25 +145,62 @@ class DiscordServer(Routes):
         await self._dispatch("MESSAGE_UPDATE", message)
 
     async def react(
-        self, person: Mapping[str, Any], message: Mapping[str, Any], emoji: str, *, removed: bool = False
+        self,
+        person: Mapping[str, Any],
+        message: Mapping[str, Any],
+        emoji: str,
+        *,
+        removed: bool = False,
+        burst: bool = False,
     ) -> None:
-        event = {
+        """A reaction, a super reaction (`burst`), or one that is taken back."""
+        event: dict[str, Any] = {
             "user_id": person["id"],
             "channel_id": message["channel_id"],
             "message_id": message["id"],
-            "guild_id": self.guild["id"],
-            "emoji": {"id": None, "name": emoji},
-            "burst": False,
-            "type": 0,
+            **self._guild_of(message),
+            "emoji": payloads.emoji(emoji),
+            "burst": burst,
+            "type": int(burst),
         }
         under = self.reacted.setdefault(message["id"], {}).setdefault(emoji, {})
         if removed:
             under.pop(person["id"], None)
         else:
-            under[person["id"]] = dict(person)
-            event["member"] = payloads.member(person, with_user=True)
+            under[person["id"]] = {**person, "burst": burst}
+            if "guild_id" in event:
+                event["member"] = payloads.member(person, with_user=True)
             event["message_author_id"] = message["author"]["id"]
         await self._dispatch("MESSAGE_REACTION_REMOVE" if removed else "MESSAGE_REACTION_ADD", event)
+
+    async def clear(self, message: Mapping[str, Any], emoji: str | None = None) -> None:
+        """A moderator takes all reactions (of one emoji) from under a message."""
+        event = {"channel_id": message["channel_id"], "message_id": message["id"], **self._guild_of(message)}
+        under = self.reacted.get(message["id"], {})
+        if emoji is None:
+            under.clear()
+            await self._dispatch("MESSAGE_REACTION_REMOVE_ALL", event)
+        else:
+            under.pop(emoji, None)
+            event["emoji"] = payloads.emoji(emoji)
+            await self._dispatch("MESSAGE_REACTION_REMOVE_EMOJI", event)
+
+    async def delete(self, *messages: Mapping[str, Any]) -> None:
+        """Somebody who may deletes messages of one channel, together where they are several."""
+        for message in messages:
+            self.messages.pop(message["id"])
+            self.reacted.pop(message["id"], None)
+        event = {"channel_id": messages[0]["channel_id"], **self._guild_of(messages[0])}
+        if len(messages) == 1:
+            await self._dispatch("MESSAGE_DELETE", {"id": messages[0]["id"], **event})
+        else:
+            ids = [message["id"] for message in messages]
+            await self._dispatch("MESSAGE_DELETE_BULK", {"ids": ids, **event})
+
+    def _guild_of(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """The field that events of a message have where it is in the server."""
+        direct = {channel["id"] for channel in self._direct.values()}
+        return {} if message["channel_id"] in direct else {"guild_id": self.guild["id"]}
 
     async def interact(
         self, person: Mapping[str, Any], kind: int, data: Mapping[str, Any], **fields: Any
