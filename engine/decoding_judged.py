@@ -124,10 +124,6 @@ class HeldArms:
     def _numbers(self, rows: Sequence[JudgedArm]) -> Rows:
         task, _, person, arm, *rest, since, until = zip(*rows, strict=True)
         arms = self._arms
-        for name, first, last in zip(task, since, until, strict=True):
-            number = self._tasks[name]
-            begun, ended = self.times.get(number, (first, last))
-            self.times[number] = min(begun, first), max(ended, last)
         columns: tuple[Any, ...] = (
             [self._tasks[each] for each in task],
             [self._people.setdefault(each, len(self._people)) for each in person],
@@ -140,6 +136,12 @@ class HeldArms:
         found = np.empty(len(rows), ROW)
         for name, column in zip(ROW.names or (), columns, strict=True):
             found[name] = column
+        first, last = np.array(since), np.array(until)
+        for number in np.unique(found["task"]).tolist():
+            here = found["task"] == number
+            begun, ended = float(first[here].min()), float(last[here].max())
+            before = self.times.get(number, (begun, ended))
+            self.times[number] = min(before[0], begun), max(before[1], ended)
         return found
 
     @property
