@@ -1,4 +1,4 @@
-"""`/model`: the tuned models from within Discord: list, compare, promote, roll back.
+"""`/model`: the tuned models from within Discord: list, compare, try live, promote, roll back.
 
 Knows: the command, who may change what is in force (Moyou's owner; where it is in one server only, whoever
 manages that), how a version is described. Does not know: how a switch happens (the engine; running ones
@@ -8,6 +8,7 @@ take it up by themselves).
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,12 +22,17 @@ from bot.splitting import split
 from bot.translator import words
 from bot.wording import say
 from engine import (
+    Gain,
     ModelMissing,
+    Standing,
     TunedVersion,
+    begin_trial,
     compare_versions,
     promote_version,
     roll_back,
     switches,
+    trial_now,
+    tryable,
     tuned_models,
     tuned_versions,
 )
@@ -54,6 +60,9 @@ def model_command(answering: Answering) -> app_commands.Group:
             found = await asyncio.to_thread(tuned_versions, models)
             changes = await asyncio.to_thread(switches, models)
             rows = [version_text(version, locale) for version in found] or [say("model.none", locale)]
+            standing = await answering.journal(trial_now, models)
+            if standing is not None:
+                rows.append(f"**{say('model.trial', locale)}** {trial_text(standing, locale)}")
             if changes:
                 rows.append(f"**{say('model.history', locale)}**")
                 rows += [
@@ -94,6 +103,26 @@ def model_command(answering: Answering) -> app_commands.Group:
                 text = say("model.rolled_back", locale, model=name_of(model, now, locale))
                 await _tell(interaction, [text])
 
+    async def trial(interaction: discord.Interaction[Any], version: str = "") -> None:
+        async with guarded(answering, interaction, "command model trial"):
+            locale = str(interaction.locale)
+            if not version:
+                standing = await answering.journal(trial_now, models)
+                said = say("model.trial_none", locale) if standing is None else trial_text(standing, locale)
+                await _tell(interaction, [said, say("model.trial_lead", locale)])
+                return
+            if not may_change(interaction, answering):
+                await _tell(interaction, [say("model.owner_only", locale)])
+                return
+            begun = await _done(interaction, begin_trial, models, version)
+            if begun is not None:
+                against = name_of("reward", begun.against, locale)
+                names = {"model": version, "against": against, "most": begun.most}
+                await _tell(interaction, [say("model.trial_begun", locale, **names)])
+
+    async def triable(_: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
+        return _choices(await asyncio.to_thread(tryable, models), typed)
+
     async def versions(_: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
         found = await asyncio.to_thread(tuned_versions, models)
         return _choices([version.name for version in found], typed)
@@ -104,6 +133,7 @@ def model_command(answering: Answering) -> app_commands.Group:
     for name, callback, options in (
         ("list", show, {}),
         ("compare", compare, {"first": versions, "second": versions}),
+        ("trial", trial, {"version": triable}),
         ("promote", promote, {"version": versions}),
         ("rollback", rollback, {"model": names}),
     ):
@@ -173,6 +203,25 @@ def gained_text(version: TunedVersion, locale: str) -> str:
     gain = gain_text(version.gain, locale)
     against = version.against
     return say("model.gain_over", locale, against=against, gain=gain) if against else gain
+
+
+def trial_text(standing: Standing, locale: str) -> str:
+    """How a live test stands. Its bounds hold whenever one looks."""
+    trial, gain = standing.trial, standing.gain
+    known = math.isfinite(gain.low) and math.isfinite(gain.high) and standing.looked_at > 0
+    return say(
+        "model.trial_stands",
+        locale,
+        model=name_of("reward", trial.version, locale),
+        against=name_of("reward", trial.against, locale),
+        since=day(trial.began),
+        new=standing.new,
+        old=standing.old,
+        gain=gain_text(Gain(gain.value, gain.low, gain.high), locale)
+        if known
+        else say("model.unknown", locale),
+        most=trial.most,
+    )
 
 
 def name_of(model: str, version: str, locale: str) -> str:

@@ -217,6 +217,11 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "content obtained through the APIs; fine-tuning learns from Moyou's own outputs, less every one with "
         "a passage of a person's, and from de-identified judgements. To switch it on, add --on.",
     ),
+    "trial_runs": (
+        "{model} 正在现场比试；等它按规则有了结果，或者采用、退回一个版本来结束它，才能开始下一场。",
+        "A live test of {model} runs; another begins when its rule has decided, or when a promotion or a "
+        "rollback ends it.",
+    ),
     "nothing_to_roll_back": (
         "{model} 没有更早的版本可以退回。",
         "{model} has no earlier version to go back to.",

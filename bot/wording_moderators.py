@@ -32,6 +32,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "liked.by_task": ("任务", "Task"),
     "liked.by_model": ("模型", "Model"),
     "liked.by_channel": ("频道", "Channel"),
+    "liked.channel": ("频道 {label}", "channel {label}"),
     "liked.by_week": ("每周（从周一起，UTC）", "Week (from Monday, UTC)"),
     "liked.by_origin": ("怎么写出来的", "How it was made"),
     "liked.by_reward": ("由哪个打分模型挑选", "Chosen by which reward model"),
@@ -107,13 +108,17 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     # --- models
     "model.description": (
-        "调优过的模型：列出、比较、采用、退回",
-        "Tuned models: list, compare, promote, roll back",
+        "调优过的模型：列出、比较、现场比试、采用、退回",
+        "Tuned models: list, compare, try live, promote, roll back",
     ),
     "model.list.description": ("列出调优过的模型", "The tuned models"),
     "model.compare.description": ("两个版本并排看", "Two versions side by side"),
     "model.promote.description": ("采用一个版本，立即生效", "Put a version in force, at once"),
     "model.rollback.description": ("退回上一个版本，立即生效", "Go back to the version before, at once"),
+    "model.trial.description": (
+        "现场比试一个打分模型；不选版本就看进展",
+        "Try a reward model live; without a version, how the test stands",
+    ),
     "model.version": ("版本", "Version"),
     "model.first": ("第一个", "The first"),
     "model.second": ("第二个", "The second"),
@@ -148,6 +153,24 @@ WORDS: dict[str, tuple[str, str]] = {
         "模型归整个墨友用，只有它的主人能换；墨友只在一个服务器里时，那里的管理者也能换。",
         "The model serves all of Moyou, so only its owner changes it, or the managers of its only server.",
     ),
+    "model.trial": ("现场比试", "Live test"),
+    "model.try": ("现场比试", "Try live"),
+    "model.trial_lead": (
+        "一半回复由新的打分模型来排，一半照旧；规则事先定好，有了结果就自己采用或放弃。",
+        "The new reward model ranks one half of all replies; a rule fixed beforehand promotes or drops it.",
+    ),
+    "model.trial_begun": (
+        "开始现场比试 {model}，对手是 {against}，最多 {most} 条回复；有了结果就自己采用或放弃。",
+        "A live test of {model} against {against} begins, over {most} replies at most; its rule promotes or "
+        "drops it by itself.",
+    ),
+    "model.trial_stands": (
+        "{model} 对 {against}，从 {since} 起：满一天的回复，新的 {new} 条，照旧的 {old} 条；收获 {gain}；"
+        "最多 {most} 条。",
+        "{model} against {against} since {since}: of replies a day old, {new} by the new one and {old} as "
+        "before; gain {gain}; {most} replies at most.",
+    ),
+    "model.trial_none": ("现在没有现场比试。", "No live test runs."),
     "model.history": ("换过的记录", "What was changed"),
     "model.promote": ("采用", "Promote"),
     "model.rollback": ("退回上一个", "Roll back"),

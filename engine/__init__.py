@@ -143,7 +143,8 @@ from engine.task import Choice, Decoding, Option, Task
 from engine.text import locale_of, mask, sentences, simplify, token_count, whole_characters
 from engine.ticket import on_behalf_of
 from engine.traditional import to_traditional
-from engine.trial import settle_trial
+from engine.trial import Standing, settle_trial
+from engine.trying import begin_trial, trial_now, tryable
 from engine.values import (
     Draft,
     FormCheck,
@@ -254,6 +255,7 @@ __all__ = [
     "Share",
     "ShuttingDown",
     "Signal",
+    "Standing",
     "Summary",
     "Switch",
     "Task",
@@ -263,6 +265,7 @@ __all__ = [
     "TooOften",
     "TooSlow",
     "Topic",
+    "TrialRuns",
     "TuneError",
     "TunedVersion",
     "TwoLanguages",
@@ -273,6 +276,7 @@ __all__ = [
     "agreement",
     "answers_since",
     "begin_digests",
+    "begin_trial",
     "belongings",
     "blocked_words_in",
     "can_write_chinese",
@@ -328,6 +332,8 @@ __all__ = [
     "to_traditional",
     "token_count",
     "told",
+    "trial_now",
+    "tryable",
     "tuned_models",
     "tuned_versions",
     "unreview",

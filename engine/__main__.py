@@ -37,7 +37,7 @@ from engine.dial_commands import blend, vary
 from engine.errors import AnotherRequest, BadOption, UnknownTask
 from engine.report_command import report
 from engine.training_commands import evaluate, passages, prepare, train
-from engine.trial_commands import trial
+from engine.trial_commands import begun, trial
 
 if TYPE_CHECKING:
     from engine.export import Format
@@ -294,6 +294,9 @@ def summarize(file: Any, points: int | None, characters: int | None, as_json: bo
 @models_option
 @click.option("--dry-run", is_flag=True, help="Say what would come of it, change nothing.")
 @click.option("--no-promote", is_flag=True, help="Keep it, but do not put it in force.")
+@click.option(
+    "--trial", is_flag=True, help="Begin a live test of the reward model, do not promote it at once."
+)
 @click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--prompts", type=FOLDER, help="A folder of tasks, in place of the shipped ones.")
 @as_json
@@ -302,6 +305,7 @@ def tune(
     models: Path,
     dry_run: bool,
     no_promote: bool,
+    trial: bool,
     seed: int,
     prompts: Path | None,
     as_json: bool,
@@ -314,7 +318,8 @@ def tune(
 
     places = tune_places(journal, models, load_tasks(prompts), dry_run=dry_run, promote=not no_promote)
     try:
-        report = run(journal, models, dry_run=dry_run, promote=not no_promote, seed=seed)
+        at_once = not (no_promote or trial)
+        report = run(journal, models, dry_run=dry_run, promote=at_once, seed=seed)
     except TuneError:
         if places.choices or places.tastes:
             show(places.to_dict(), as_json)
@@ -322,6 +327,10 @@ def tune(
     show(report.to_dict() | places.to_dict(), as_json)
     if report.refusal is not None and not dry_run:
         raise report.refusal
+    if trial and report.model:
+        from engine.trying import begin_trial
+
+        show(begun(begin_trial(models, f"reward/{report.model}")), as_json)
 
 
 @main.command("fine-tune")

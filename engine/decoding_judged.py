@@ -44,7 +44,7 @@ class JudgedArm(NamedTuple):
     """What one person in one channel thinks of a task's replies that were drawn with one setting, "" where
     none was drawn: the sum of their judgements, how many there are and how many are likes.
 
-    `person`: whatever tells people apart.
+    `person`: whatever tells people apart. `since` and `until`: of these judgements, seconds since 1970.
     """
 
     task: str
@@ -55,6 +55,8 @@ class JudgedArm(NamedTuple):
     total: float
     judgements: int
     likes: int
+    since: float = 0.0
+    until: float = 0.0
 
 
 _IN_PLACES = """
@@ -63,7 +65,7 @@ WITH kinds AS MATERIALIZED (
     WHERE origin NOT IN ('fixed', 'extract')
 ),
 arms AS MATERIALIZED (SELECT number, control, min(number) OVER (PARTITION BY arm) AS first_draw FROM draws)
-SELECT first_sort, s.who, first_draw, control, sum(value), count(*), sum(value > 0)
+SELECT first_sort, s.who, first_draw, control, sum(value), count(*), sum(value > 0), min(s.at), max(s.at)
 FROM replies AS r CROSS JOIN kinds ON kinds.number = r.sort CROSS JOIN arms ON arms.number = r.draw
 CROSS JOIN standing AS s ON s.generation = r.number
 WHERE r.place IN ({places}) AND value <> 0 GROUP BY first_sort, s.who, first_draw, control
@@ -88,8 +90,8 @@ class JudgedArms:
             # read while the rows are, so of the same state of the file
             tasks = dict(read("SELECT number, task FROM sorts").fetchall())
             arms = dict(read("SELECT number, arm FROM draws").fetchall())
-            for task, who, arm, control, total, judgements, likes in rows:
-                yield JudgedArm(tasks[task], channel, who, arms[arm], bool(control), total, judgements, likes)
+            for task, who, arm, control, *judged in rows:
+                yield JudgedArm(tasks[task], channel, who, arms[arm], bool(control), *judged)
 
 
 class HeldArms:
@@ -97,7 +99,8 @@ class HeldArms:
 
     `tasks`: their settings; rows of others are left out. Of a task its number is the place among them, of a
     setting that among the task's: -1 where none was drawn, their number for one that the task has no more.
-    `people`: how many there are; each has a number below that. Raises ValueError where a channel comes back.
+    `people`: how many there are; each has a number below that. `times`: of each task's judgements, by its
+    number, the first and the last, seconds since 1970. Raises ValueError where a channel comes back.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class HeldArms:
         self._file = file
         self._sizes: dict[str, int] = {}
         self._people: dict[Hashable, int] = {}
+        self.times: dict[int, tuple[float, float]] = {}
         self._tasks = {name: number for number, name in enumerate(tasks)}
         self._arms = {name: {arm: place for place, arm in enumerate(arms)} for name, arms in tasks.items()}
         for channel, here in groupby(rows, itemgetter(1)):
@@ -118,7 +122,7 @@ class HeldArms:
                 file.write(self._numbers(some).tobytes())
 
     def _numbers(self, rows: Sequence[JudgedArm]) -> Rows:
-        task, _, person, arm, *rest = zip(*rows, strict=True)
+        task, _, person, arm, *rest, since, until = zip(*rows, strict=True)
         arms = self._arms
         columns: tuple[Any, ...] = (
             [self._tasks[each] for each in task],
@@ -132,6 +136,12 @@ class HeldArms:
         found = np.empty(len(rows), ROW)
         for name, column in zip(ROW.names or (), columns, strict=True):
             found[name] = column
+        first, last = np.array(since), np.array(until)
+        for number in np.unique(found["task"]).tolist():
+            here = found["task"] == number
+            begun, ended = float(first[here].min()), float(last[here].max())
+            before = self.times.get(number, (begun, ended))
+            self.times[number] = min(before[0], begun), max(before[1], ended)
         return found
 
     @property

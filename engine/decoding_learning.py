@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -62,7 +62,8 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What `tune` found of one task. `probabilities`: by channel, "" for all others."""
+    """What `tune` found of one task. `probabilities`: by channel, "" for all others. `since` and `until`: of
+    the judgements, seconds since 1970. `voters` (P,): which of all people judged this task."""
 
     judgements: int
     people: int
@@ -70,6 +71,9 @@ class Learnt:
     probabilities: Mapping[str, Mapping[str, float]]
     gain: float | None
     error: float | None
+    since: float = 0.0
+    until: float = 0.0
+    voters: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool), repr=False, compare=False)
 
     def values(self) -> dict[str, Any]:
         """For the report: channels are counted, not named."""
@@ -115,8 +119,12 @@ class _Task:
         return int(self._votes.sum())
 
     @property
+    def voters(self) -> NDArray[np.bool_]:
+        return np.asarray(self._votes.sum(axis=0) > 0)
+
+    @property
     def people(self) -> int:
-        return int((self._votes.sum(axis=0) > 0).sum())
+        return int(self.voters.sum())
 
     @property
     def enough(self) -> bool:
@@ -171,7 +179,8 @@ class _Task:
         by_channel = dict(zip(self._channels, here, strict=True))
         for channel in sorted(self._shared):
             probabilities[channel] = self._probabilities(*by_channel[channel])
-        return Learnt(self.judged, self.people, posterior, probabilities, *self._gain())
+        gain, error = self._gain()
+        return Learnt(self.judged, self.people, posterior, probabilities, gain, error, voters=self.voters)
 
     def _probabilities(self, means: Numbers, deviations: Numbers) -> dict[str, float]:
         """How likely each setting is the best one."""
@@ -211,7 +220,11 @@ def learn(rows: Iterable[JudgedArm], tasks: Mapping[str, Sequence[str]]) -> dict
                 if number in enough:
                     enough[number].hear(channel, of_task)
         names = list(tasks)
-        return {names[number]: task.learnt() for number, task in enough.items()}
+        found = {}
+        for number, task in enough.items():
+            since, until = held.times[number]
+            found[names[number]] = replace(task.learnt(), since=since, until=until)
+        return found
 
 
 def _by_task(rows: Rows) -> Iterator[tuple[int, Rows]]:
@@ -238,6 +251,18 @@ def best(means: Numbers, deviations: Numbers) -> Numbers:
     found: Numbers = (density * others).sum(axis=0)
     found /= found.sum()
     return found
+
+
+def learnt_from(learnt: Mapping[str, Learnt]) -> dict[str, float]:
+    """Of all tasks together: judgements, people, and the times of the first and the last judgement."""
+    if not learnt:
+        return {"judgements": 0, "people": 0, "since": 0.0, "until": 0.0}
+    return {
+        "judgements": sum(one.judgements for one in learnt.values()),
+        "people": int(np.logical_or.reduce([one.voters for one in learnt.values()]).sum()),
+        "since": min(one.since for one in learnt.values()),
+        "until": max(one.until for one in learnt.values()),
+    }
 
 
 def choices_of(learnt: Mapping[str, Learnt]) -> Choices:

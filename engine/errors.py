@@ -17,7 +17,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     ├── SetupError           the owner can fix it
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
     └── TuneError            tuning cannot go on
-        ├── TooFewSignals  OneSided  NothingToRollBack
+        ├── TooFewSignals  OneSided  NothingToRollBack  TrialRuns
         ├── NotBetter
         │   ├── GainNotShown
         │   ├── QualityFell
@@ -306,6 +306,14 @@ class GainNotShown(NotBetter):
 class QualityFell(NotBetter):
     code = "quality_fell"
     sentence = "The new model was not promoted: of the replies it would have sent, this is worse: {measures}."
+
+
+class TrialRuns(TuneError):
+    code = "trial_runs"
+    sentence = (
+        "A live test of {model} runs; another begins when its rule has decided, or when a promotion or a "
+        "rollback ends it."
+    )
 
 
 class NothingToRollBack(TuneError):

@@ -1,16 +1,16 @@
 """Replies with all their drafts and the probability of the one sent, for the gate.
 
-A function on a Journal: choices(journal, since, most, tasks). Nothing here holds requests' words: drafts are
-read without passages copied from requests.
+Functions on a Journal: choices(journal, since, most, tasks), values_of(journal, logged). Nothing here holds
+requests' words: drafts are read without passages copied from requests.
 
-Knows: how a logged reply tells what was not sent. Does not know: judgements, models.
+Knows: how a logged reply tells what was not sent, what people said of it. Does not know: models, estimates.
 """
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.journal import Journal
@@ -88,3 +88,19 @@ def _choice(journal: Journal, number: int) -> LoggedChoice | None:
         reply.chosen,
         reply.propensity,
     )
+
+
+def values_of(journal: Journal, logged: Sequence[LoggedChoice]) -> dict[str, float]:
+    """What people think of each judged reply: the mean of every judgement that stands and is not 0.
+
+    All of them, whoever judged and however often the words came before: a reply whose judgements were passed
+    over would count as one that nobody judged.
+    """
+    found = {}
+    for one in logged:
+        (value,) = journal._db.execute(
+            "SELECT avg(value) FROM current_signals WHERE generation = ? AND value <> 0", (one.generation,)
+        ).fetchone()
+        if value is not None:
+            found[one.generation] = float(value)
+    return found

@@ -33,6 +33,9 @@ FEWEST_JUDGEMENTS = 10
 LATEST = 300
 """Judged replies whose drafts are looked into, the latest."""
 ORDER = ("all", "task", "model", "channel", "week", "origin", "reward", "draft")
+LABEL = 8
+"""Digits of a channel's hash that name it where its id is not known."""
+_EVERYWHERE = "(by <> :channel OR guild <> '')"  # a direct message has no server
 MOST = 60
 """Names of one kind that a report lists, the most judged."""
 
@@ -41,8 +44,9 @@ MOST = 60
 class Share:
     """How much was liked of one kind of reply. `by` and `name` say which; `share` in [0, 1].
 
-    `name`: a task, a model, a channel's id (or its hash where the id is not known), the seconds since
-    1970 of a week's Monday, an origin, a reward model's hash, "best" or "other" draft.
+    `name`: a task, a model, a channel's id (or its hash where the id is not known; of all servers together
+    the first digits of the hash, which stay the same and tell nothing), the seconds since 1970 of a week's
+    Monday, an origin, a reward model's hash, "best" or "other" draft.
     """
 
     by: str
@@ -81,15 +85,16 @@ class FeedbackReport:
 def feedback_report(
     journal: Journal, guild: str | None = None, channels: Collection[str] = ()
 ) -> FeedbackReport:
-    """What people liked in one server, or everywhere (None; channels are left out, they have no names).
+    """What people liked in one server, or everywhere (None).
 
-    `channels`: ids of the server's channels; of others the journal knows only hashes.
+    `channels`: ids of the server's channels; of others the journal knows only hashes. Everywhere no channel
+    is listed that fewer than five people judged in, nor are direct messages: it would be one person's taste.
     """
     which = None if guild is None else journal._hash("guild", guild)
     rows = journal._db.execute(
         "SELECT by, name, sum(people), sum(judged), sum(liked), sum(judged2), sum(both), sum(liked2) "
         "FROM cells WHERE judged > 0 AND by <> :sort "
-        f"AND {'by <> :channel' if guild is None else 'guild = :guild'} GROUP BY by, name",
+        f"AND {_EVERYWHERE if guild is None else 'guild = :guild'} GROUP BY by, name",
         {"guild": which, "channel": "channel", "sort": SORT},
     ).fetchall()
     known = {journal._hash("channel", channel): channel for channel in channels}
@@ -98,7 +103,9 @@ def feedback_report(
         if by == "channel":
             if not name:
                 continue
-            name = known.get(name, name)
+            if guild is None and numbers[0] < FEWEST_PEOPLE:
+                continue
+            name = name[:LABEL] if guild is None else known.get(name, name)
         elif by == "week":
             name = str(MONDAY + int(name) * WEEK)
         found[by].append(share_of(by, name, *numbers))

@@ -26,8 +26,10 @@ from engine import estimates, gate, loop_levels, trial, tune
 from engine.choice import blended, propensities
 from engine.errors import TuneError
 from engine.estimates import Replies
+from engine.journal_choices import LoggedChoice
 from engine.journal_rows import JudgedText
 from engine.loop_world import DRAFTS, Asked, Sent, World, judgements
+from engine.rechoosing import rechosen
 from engine.reward import RewardConfig, RewardModel, likings
 from engine.summary_bench import Measurement
 
@@ -120,10 +122,11 @@ def _spoilt(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
 
 
 def _gated(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
-    """The whole of `tune`: a part kept aside, the gate; where it refuses, nothing is gained."""
+    """The whole of `tune`: a part kept aside, the gate, replies chosen anew; where it refuses, nothing is
+    gained."""
     world = World(seed + 10_000, _people(size))
     try:
-        model, report = tune.learn(judgements(world.log(size), size), config=config, seed=seed)
+        model, report = _tuned(world.log(size), size, config, seed)
     except TuneError:  # too few, or all alike
         return {"passed": 0.0, "through the gate": 0.0, "calibration": math.nan}
     gains = _gains(world, model)
@@ -135,13 +138,34 @@ def _gated(seed: int, size: int, config: RewardConfig) -> dict[str, float]:
     }
 
 
+def _tuned(
+    log: Sequence[Sent], size: int, config: RewardConfig, seed: int
+) -> tuple[RewardModel, tune.TuneReport]:
+    """What `tune` makes of a log. Raises TuneError."""
+    judged = judgements(list(log), size)
+    model, report = tune.learn(judged, config=config, seed=seed)
+    since = tune.split(judged).since
+    first = next(place for place, sent in enumerate(log) if sent.judged and sent.judged[-1].at >= since)
+    late, values = [], {}
+    for number, sent in enumerate(log[first:]):
+        name, asked = f"r{number}", sent.asked
+        parts: tuple[dict[str, float], ...] = ({},) * len(asked.texts)
+        scores = tuple(asked.scores.tolist())
+        late.append(
+            LoggedChoice(name, "chat", sent.person, asked.texts, scores, parts, sent.chosen, sent.propensity)
+        )
+        if sent.judged:
+            values[name] = _value(sent.judged)
+    return model, tune.with_rechosen(report, rechosen(model, late, values, {}))
+
+
 def _promoted_by_chance(seed: int, config: RewardConfig) -> float:
     """How often the gate lets a model pass that learnt from judgements without regard to the texts."""
     passed = 0
     for server in range(_NOTHING):
         world = World(20_000 + _NOTHING * seed + server, _people(260), nothing=True)
         try:
-            _, report = tune.learn(judgements(world.log(260), 260), config=config, seed=seed)
+            _, report = _tuned(world.log(260), 260, config, seed)
         except TuneError:
             continue
         passed += report.refusal is None

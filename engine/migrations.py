@@ -15,7 +15,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine import journal_tables, journal_words, tallies, tallies_first
+from engine import disputes, journal_tables, journal_words, tallies, tallies_first
 
 MIGRATIONS = Migrations("moyou-journal")
 
@@ -242,6 +242,14 @@ def voices(db: Database) -> None:
     """Whose words a kept request holds besides its person's own."""
     for sql in journal_words.TABLES:
         db.execute(sql)
+
+
+@MIGRATIONS(name="0011_disputes")
+def disputes_found(db: Database) -> None:
+    """How many like and dislike each reply, so that a disputed one is found however old it is."""
+    disputes.create(db)
+    disputes.count_anew(db)
+    disputes.create_triggers(db)
 
 
 def known() -> tuple[str, ...]:

@@ -1,9 +1,22 @@
 """How a reward model would have chosen among logged drafts, and what that would have changed.
 
 The gain by SNIPS and doubly robust estimates stands beside what was sent (`engine.estimates`); and of the
-texts that would be sent, what must not fall: the judge's own score (which holds repetition, language and
-novelty), the share that keeps its form, novelty, and how varied the texts are. Safety cannot fall: what is
-unsafe is no draft, and what the judge puts below a task's threshold has probability zero.
+texts that would be sent, what must not fall:
+
+    form, novelty, variety, safety
+        against what was sent. A fall is refused that is sure (the whole interval below 0), and one of more
+        than `FALLS` that chance makes less than once in twenty, so that few replies are no excuse. Variety
+        alone may fall by `HARDLY`: to choose what people like is to choose more alike, and of many replies
+        every trifle is sure.
+    score, fluency
+        against a draft at random of those that the judge alone would send, by the same rule. These the way
+        in force seeks by itself, so whatever else is sought falls short of them: in `bench loop` a better
+        model costs 0.03 of the judge's score, surely, and would never pass. Below chance it would seek their
+        opposite.
+
+Safety is measured, with today's check, though what is unsafe was no draft when it was written; and what the
+judge puts below a task's threshold has probability zero. Fluency is the inverse of perplexity a token, of
+replies each of whose drafts was written (a page of the book has none).
 
 Knows: logged choices, the draw, the estimates. Does not know: how a model is trained, what is promoted.
 """
@@ -12,14 +25,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import estimates
+from engine import estimates, safety
 from engine.choice import blended, propensities
 from engine.estimates import Replies
 from engine.gate import Interval, student
@@ -30,9 +44,20 @@ from engine.reward import RewardModel
 Numbers = NDArray[np.float64]
 
 FALLS = 0.02
-"""What must not fall may be lower by so much (of 1) at the interval's upper end, or it fell."""
+"""A fall of more than this (of 1) is refused though it may be chance, if that is unlikely."""
+HARDLY = {"variety": 0.005}
+"""What may fall by so little, however sure that is."""
+_ONE_SIDED = 1.645 / 1.96
+_ROUNDING = 1e-9
+_CHECKED = 1000
+"""Replies at most whose drafts are checked for safety: a check takes a millisecond a draft."""
 _LEAST = 30
 """Replies below which nothing is estimated."""
+
+
+_PARTS = ("form", "novelty", "fluency")
+"""Of what is known of each draft."""
+_SOUGHT = ("score", "fluency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +65,9 @@ class Rechosen:
     """What choosing by the new model would change on `replies` logged ones, of which `judged` were judged.
 
     `sent`: the value of a reply as chosen. `snips` and `doubly_robust`: the gain. `abstained`: share of
-    requests on which the model abstains. `changes`: of each measure that must not fall, the change.
+    requests on which the model abstains. `changes`: of each measure, what would be sent less what was;
+    `over_chance`: of what the way in force seeks by itself, what would be sent less a draft at random.
+    `flagged`: the share of what would be sent that the safety check would not let pass.
     """
 
     replies: int
@@ -50,11 +77,14 @@ class Rechosen:
     doubly_robust: Interval
     abstained: float
     changes: Mapping[str, Interval]
+    over_chance: Mapping[str, Interval] = field(default_factory=dict)
+    flagged: float = 0.0
 
     @property
     def fallen(self) -> list[str]:
-        """The measures that surely fell."""
-        return [name for name, change in self.changes.items() if change.high < -FALLS]
+        """The measures that fell, by the rule at this module's head."""
+        held = {name: change for name, change in self.changes.items() if name not in _SOUGHT}
+        return [name for name, change in {**held, **self.over_chance}.items() if _fell(name, change)]
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "fallen": self.fallen}
@@ -72,14 +102,16 @@ def rechosen(
     """
     if len(logged) < _LEAST:
         return None
-    wanted, expected = [], []
+    wanted, expected, usual = [], [], []
     abstained = 0
     for one in logged:
         least = min(thresholds.get(one.task, 0.0), max(one.scores))
         liked = model.rank(one.texts, one.task)
         abstained += liked is None
         scores = one.scores if liked is None else tuple(map(blended, one.scores, liked))
-        wanted.append(propensities(scores, [score >= least for score in one.scores]))
+        allowed = [score >= least for score in one.scores]
+        wanted.append(propensities(scores, allowed))
+        usual.append(propensities(one.scores, allowed) > 0)
         expected.append(np.full(len(scores), 0.5) if liked is None else np.array(liked))
     replies = Replies(
         np.array([values.get(one.generation, 0.0) for one in logged]),
@@ -89,6 +121,11 @@ def rechosen(
         np.array([one.chosen for one in logged]),
         [one.person for one in logged],
     )
+    there = {name: _logged(name, logged) for name in ("score", *_PARTS)}
+    safe = _safe(logged)
+    changes = {name: _change(rows, places, logged, wanted) for name, (places, rows) in there.items() if rows}
+    changes["variety"] = _change(_variety(logged), range(len(logged)), logged, wanted)
+    changes["safety"] = _change(list(safe.values()), list(safe), logged, wanted)
     return Rechosen(
         replies=len(logged),
         judged=sum(one.generation in values for one in logged),
@@ -96,30 +133,53 @@ def rechosen(
         snips=estimates.snips(replies),
         doubly_robust=estimates.doubly_robust(replies),
         abstained=abstained / len(logged),
-        changes=changes(logged, wanted),
+        changes=changes,
+        over_chance={
+            name: _over_chance(rows, [wanted[place] for place in places], [usual[place] for place in places])
+            for name, (places, rows) in there.items()
+            if rows and name in _SOUGHT
+        },
+        flagged=float(np.mean([wanted[place] @ (1 - row) for place, row in safe.items()])),
     )
 
 
-def changes(logged: Sequence[LoggedChoice], wanted: Sequence[Numbers]) -> dict[str, Interval]:
-    """The judge's score, form, novelty and variety of what would be sent, less those of what was sent."""
-    found = {"score": _change([np.array(one.scores) for one in logged], logged, wanted)}
-    for name in ("form", "novelty"):
-        there = [place for place, one in enumerate(logged) if all(name in parts for parts in one.parts)]
-        if len(there) >= _LEAST:
-            rows = [np.array([parts[name] for parts in logged[place].parts]) for place in there]
-            found[name] = _change(rows, [logged[n] for n in there], [wanted[n] for n in there])
+def _fell(name: str, change: Interval) -> bool:
+    sure = change.high < -_ROUNDING and change.value < -HARDLY.get(name, 0.0)
+    upper = change.value + _ONE_SIDED * (change.high - change.value)  # of a one-sided interval of 95 %
+    return sure or (change.value < -FALLS and upper < 0)
+
+
+def _logged(name: str, logged: Sequence[LoggedChoice]) -> tuple[Sequence[int], list[Numbers]]:
+    """A measure of each draft, of those replies all of whose drafts have it: their places and rows; no rows
+    where too few have it."""
+    if name == "score":
+        return range(len(logged)), [np.array(one.scores) for one in logged]
+    there = [place for place, one in enumerate(logged) if all(name in parts for parts in one.parts)]
+    if len(there) < _LEAST:
+        return (), []
+    return there, [np.array([parts[name] for parts in logged[place].parts]) for place in there]
+
+
+def _safe(logged: Sequence[LoggedChoice]) -> dict[int, Numbers]:
+    """1 for each draft that the safety check lets pass, by the reply's place; of many replies some."""
+    places = range(0, len(logged), math.ceil(len(logged) / _CHECKED))
+    texts = list({text: None for place in places for text in logged[place].texts})
+    fine = dict(zip(texts, safety.safe(texts), strict=True))
+    return {place: np.array([float(fine[text]) for text in logged[place].texts]) for place in places}
+
+
+def _variety(logged: Sequence[LoggedChoice]) -> list[Numbers]:
+    """Of each draft the share of its word pairs that few of the replies hold."""
     seen: dict[tuple[str, str], int] = {}
     pairs = [[_pairs(text) for text in one.texts] for one in logged]
     for one, held in zip(logged, pairs, strict=True):
         for pair in held[one.chosen]:
             seen[pair] = seen.get(pair, 0) + 1
     often = max(2, len(logged) // 50)
-    fresh = [
+    return [
         np.array([np.mean([seen.get(pair, 0) < often for pair in row]) if row else 1.0 for row in held])
         for held in pairs
     ]
-    found["variety"] = _change(fresh, logged, wanted)  # share of word pairs that few of the replies hold
-    return found
 
 
 def _pairs(text: str) -> set[tuple[str, str]]:
@@ -127,10 +187,32 @@ def _pairs(text: str) -> set[tuple[str, str]]:
     return set(itertools.pairwise(tokens))
 
 
-def _change(rows: Sequence[Numbers], logged: Sequence[LoggedChoice], wanted: Sequence[Numbers]) -> Interval:
-    differences = np.array(
-        [float(way @ row) - row[one.chosen] for row, one, way in zip(rows, logged, wanted, strict=True)]
+def _change(
+    rows: Sequence[Numbers],
+    places: Sequence[int],
+    logged: Sequence[LoggedChoice],
+    wanted: Sequence[Numbers],
+) -> Interval:
+    """What would be sent less what was, of the replies at these places."""
+    return _mean(
+        [
+            float(wanted[place] @ row) - row[logged[place].chosen]
+            for place, row in zip(places, rows, strict=True)
+        ]
     )
-    reach = student(len(differences) - 1) * float(differences.std(ddof=1)) / np.sqrt(len(differences))
-    value = float(differences.mean())
-    return Interval(value, value - float(reach), value + float(reach))
+
+
+def _over_chance(
+    rows: Sequence[Numbers], wanted: Sequence[Numbers], usual: Sequence[NDArray[np.bool_]]
+) -> Interval:
+    """What would be sent less a draft at random, of those that the judge alone would let be sent."""
+    return _mean(
+        [float(way @ row) - float(row[may].mean()) for row, way, may in zip(rows, wanted, usual, strict=True)]
+    )
+
+
+def _mean(differences: Sequence[float]) -> Interval:
+    value = float(np.mean(differences))
+    spread = float(np.std(differences, ddof=1))
+    reach = student(len(differences) - 1) * spread / math.sqrt(len(differences))
+    return Interval(value, value - reach, value + reach)

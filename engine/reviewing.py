@@ -1,9 +1,10 @@
 """The moderators' queue: the replies that a review teaches most of, what reviewers said, how far they agree.
 
-First come replies that were reported, then those that people disagree about, then those whose liking the
-reward model cannot tell; a reply that one reviewer judged comes a little earlier, so that two judge it
-and their agreement can be measured; after two it is done. What Moyou answered in direct messages is shown
-to nobody, unless it was reported. Only its own words are shown, passages copied from people as □.
+First come replies that were reported, then those that people disagree about, both however old; then, of the
+latest, those whose liking the reward model cannot tell. A reply that one reviewer judged comes a little
+earlier, so that two judge it and their agreement can be measured; after two it is done. What Moyou answered
+in direct messages is shown to nobody, unless it was reported. Only its own words are shown, passages copied
+from people as □.
 
 A review is a fact of the kind `review`: one a reviewer and reply, its reason the verdict and what was
 ticked, by commas, and the reviewer's own words on the next line. Those words are a review, as what is
@@ -21,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.disputes import disputed
 from engine.journal import Journal
 from engine.journal_body import COLUMNS, Beside, unpacked
 from engine.journal_reports import reports
@@ -31,7 +33,7 @@ REVIEW = "review"
 """The label of a review, and its kind."""
 VERDICTS: Mapping[str, float] = {"good": 1.0, "bad": -1.0, "unsafe": -1.0}
 POOL = 600
-"""Replies that are looked at for a queue, the latest."""
+"""Replies that are looked at for a queue, the latest, beside those that are reported or disputed."""
 ENOUGH = 2
 """Reviews of a reply after which it is done."""
 FEWEST_SHARED = 10
@@ -93,14 +95,17 @@ def review_queue(
     known = {journal._hash("channel", channel): channel for channel in channels}
     told = {report.generation: report.reasons for report in reports(journal, guild, channels)}
     where = "g.guild = :guild" if guild is not None else "(g.guild <> '' OR g.surface = 'console')"
-    latest = (
+    here = None if guild is None else journal._hash("guild", guild)
+    latest = journal._db.execute(
         f"SELECT number FROM generations AS g WHERE {where} AND origin NOT IN ('fixed', 'extract') "
-        "AND own_text <> '' ORDER BY number DESC LIMIT :pool"
-    )
+        "AND own_text <> '' ORDER BY number DESC LIMIT :pool",
+        {"guild": here, "pool": POOL},
+    ).fetchall()
+    numbers = {int(number) for (number,) in latest}
+    numbers.update(disputed(journal, me, ENOUGH, most, here, ["", *known]))
     rows = journal._db.execute(
         f"SELECT locale, at, channel, body, {NEWEST_MESSAGE}, {COLUMNS} FROM generations "
-        f"WHERE number IN ({latest})",
-        {"guild": None if guild is None else journal._hash("guild", guild), "pool": POOL},
+        f"WHERE number IN ({', '.join(map(str, sorted(numbers)))})"
     ).fetchall()
     rows += _besides(journal, set(told) - {row[5] for row in rows})
     found: list[tuple[float, float, Candidate]] = []
@@ -174,7 +179,7 @@ def _weight(
         parts.append((3.0 + min(len(reported), 10) / 10, "reported"))
     minority, all_ = min(judged["likes"], judged["dislikes"]), judged["likes"] + judged["dislikes"]
     if minority:
-        # how much people differ, and that many rather than two do
+        # as `engine.disputes.WEIGHT`
         parts.append((1.0 + 2 * minority / all_ * (1 - 1 / (1 + all_)), "disputed"))
     if liking is not None:
         parts.append((1 - abs(2 * liking - 1), "uncertain"))

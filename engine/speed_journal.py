@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from engine import journal_tables, tallies
+from engine import disputes, journal_tables, tallies
 from engine.errors import MoyouError
 from engine.journal import Journal
 from engine.journal_reports import REPORT, reports
@@ -113,8 +113,9 @@ def filling(db: Database) -> Iterator[None]:
         for sql in (sql for sql in journal_tables.INDICES if f" ON {name} " in sql):
             db.execute(sql)
     journal_tables.count_replies(db)
-    tallies.count_anew(db)
-    tallies.create_triggers(db)
+    for counts in (tallies, disputes):
+        counts.count_anew(db)
+        counts.create_triggers(db)
     journal_tables.create_row_triggers(db)
 
 

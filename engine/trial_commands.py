@@ -6,10 +6,14 @@ Knows: the command and what it prints. Does not know: arms, the rule.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.command_line import FILE, FOLDER, as_json, show
+
+if TYPE_CHECKING:
+    from engine.trial import Trial
 
 DATA = Path("moyou-data")
 
@@ -34,10 +38,7 @@ def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> 
         name, _, version = model.partition("/")
         if name != "reward":
             raise BadOption(option="MODEL", reason="only reward/VERSION can be tried")
-        begun = live.begin(models, version, most)
-        show(
-            {"trial": begun.version, "against": begun.against, "most": begun.most, "state": "begun"}, as_json
-        )
+        show(begun(live.begin(models, version, most)), as_json)
         return
     if live.running(models) is None:
         show({"trial": "", "state": "none"}, as_json)
@@ -60,3 +61,8 @@ def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> 
         },
         as_json,
     )
+
+
+def begun(trial: Trial) -> dict[str, object]:
+    """What is said of a trial that began."""
+    return {"trial": trial.version, "against": trial.against, "most": trial.most, "state": "begun"}

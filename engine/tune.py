@@ -9,7 +9,11 @@ in force. Whoever holds a `CurrentReward` takes it up without a restart.
 Kept aside by person and by time, never by row:
   people   a fifth of the judgements, of people who never enter training, at any time;
   time     whatever anybody judged in the last quarter of judgements.
-A text that training saw is no evidence, whoever judges it, so it is left out of those kept aside.
+A text that training saw is no evidence of how a model ranks, whoever judges it, so it is left out of those
+kept aside. The value of a reply is another matter: the new way to choose is tried on all replies since that
+time, and each is worth what everybody said of it. Those judgements are later than any that were learnt from,
+also where the words recur (a page of the book); to leave them out but keep their replies, as worth nothing,
+would count likes as none, and to leave such replies out would try the model on other requests than it meets.
 Who is kept aside is decided by the order of their hashes, not by the seed: the same people stay aside
 from one tuning to the next, or the model in force would be tested on what it learnt.
 
@@ -29,7 +33,7 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +45,7 @@ from engine import gate, people, tuned
 from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, QualityFell, TooFewSignals
 from engine.gate import Interval
 from engine.journal import Journal, JudgedText
-from engine.journal_choices import choices
+from engine.journal_choices import choices, values_of
 from engine.journal_judged import judged_sample
 from engine.prompt import load_tasks
 from engine.rechoosing import Rechosen, rechosen
@@ -136,12 +140,11 @@ def tune(
         judged = judged_sample(opened, MOST)
         settings = config or RewardConfig()
         model, report = learn(judged, _model_in_force(models), config=settings, seed=seed)
-        parts = split(judged)
-        values = _values(one for one in parts.held_out if one.at >= parts.since)
         tasks = load_tasks(prompts)
         # of a translation the best is sent: nothing was drawn, so nothing would be drawn otherwise
         drawn = [name for name, task in tasks.items() if task.model != "translate"]
-        logged = choices(opened, parts.since, MOST_CHOICES, drawn)
+        logged = choices(opened, split(judged).since, MOST_CHOICES, drawn)
+        values = values_of(opened, logged)
     thresholds = {name: task.decoding.abstain for name, task in tasks.items()}
     report = with_rechosen(report, rechosen(model, logged, values, thresholds))
     if dry_run or report.refusal is not None:
@@ -158,13 +161,14 @@ def tune(
 
 
 def with_rechosen(report: TuneReport, found: Rechosen | None) -> TuneReport:
-    """The report with what the model would have sent; it refuses where that would be surely worse."""
+    """The report with what the model would have sent; it refuses where that would be surely worse, which each
+    of the two estimates is enough to say: they err in different ways."""
     refusal = report.refusal
     if refusal is None and found is not None:
         if found.fallen:
             refusal = QualityFell(measures=", ".join(found.fallen))
-        elif found.doubly_robust.high < 0 and found.snips.high < 0:
-            gain = found.doubly_robust
+        elif losses := [gain for gain in (found.doubly_robust, found.snips) if gain.high < 0]:
+            gain = losses[0]
             refusal = GainNotShown(
                 against="what was sent",
                 gain=f"{gain.value:+.3f}",
@@ -172,14 +176,6 @@ def with_rechosen(report: TuneReport, found: Rechosen | None) -> TuneReport:
                 high=f"{gain.high:+.3f}",
             )
     return dataclasses.replace(report, rechosen=found, refusal=refusal)
-
-
-def _values(judged: Iterable[JudgedText]) -> dict[str, float]:
-    """What people think of each reply: the mean of their judgements."""
-    found: dict[str, list[float]] = {}
-    for one in judged:
-        found.setdefault(one.generation, []).append(one.value)
-    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def learn(
@@ -360,6 +356,11 @@ def card(report: TuneReport, config: RewardConfig, seed: int) -> str:
         return "-" if found is None else f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
 
     anew = report.rechosen
+    changes = {} if anew is None else anew.changes
+    changed = "".join(
+        f"| {name} of what it would send less that of what was sent | {said(change)} |\n"
+        for name, change in changes.items()
+    )
     return f"""# Reward model
 
 How well people will like a draft: {config.folds} networks (embedding {config.embedding}, {config.layers} LSTM
@@ -380,4 +381,5 @@ on judgements of one journal: the bot's own words less passages copied from requ
 | value of a reply as sent | {said(None if anew is None else anew.sent)} |
 | gain by SNIPS | {said(None if anew is None else anew.snips)} |
 | gain by the doubly robust estimate | {said(None if anew is None else anew.doubly_robust)} |
-"""
+| share of what it would send that the safety check stops | {0.0 if anew is None else anew.flagged:.4f} |
+{changed}"""

@@ -20,7 +20,7 @@ from typing import Any
 from engine import decoding_learning, tuned
 from engine.decoding_choice import Choices, arms_of
 from engine.decoding_judged import JudgedArms
-from engine.decoding_learning import Learnt, choices_of
+from engine.decoding_learning import Learnt, choices_of, learnt_from
 from engine.errors import JournalUnreadable, MoyouError
 from engine.journal import Journal
 from engine.journal_personal import erasures, learn_tastes
@@ -109,7 +109,8 @@ def _write(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> 
         choices_of(learnt).save(draft)
         (draft / tuned.CARD).write_text(decoding_learning.card(learnt), "utf-8")
         version = tuned.hash_of(draft, DECODING)
-        found = {"parent": tuned.current(models, DECODING), **report.to_dict()["decoding"]}
+        found = {**report.to_dict()["decoding"], **learnt_from(learnt)}
+        found |= {"parent": tuned.current(models, DECODING)}
         tuned.write_report(draft, found | {"model": version})
         tuned.settle(draft, version)
         return version

@@ -51,11 +51,14 @@ async def test_every_page_opens_in_every_language_and_says_where_one_is(
         assert f'<html lang="{language}">' in visitor.page
 
 
-async def test_the_report_has_its_numbers_in_tables(visitor: Visitor) -> None:
+async def test_the_report_has_its_numbers_in_tables(place: Served, visitor: Visitor) -> None:
     await visitor.get("/report")
     assert "119 个评价，7 人：喜欢 56，不喜欢 63" in visitor.page
     assert '<th scope="row">聊天</th><td class="number">89%</td>' in visitor.page
     assert '<img src="/report.svg" alt="' in visitor.page
+    label = await place.journal(lambda journal: journal._hash("channel", "2")[:8])
+    assert f'<th scope="row">频道 {label}</th>' in visitor.page
+    assert visitor.page.count('<th scope="row">频道 ') == 2
 
 
 async def test_the_picture_is_an_svg_that_reaches_nothing(visitor: Visitor) -> None:
@@ -65,6 +68,7 @@ async def test_the_picture_is_an_svg_that_reaches_nothing(visitor: Visitor) -> N
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert "聊天" in visitor.page
     assert "大家喜欢什么" in visitor.page
+    assert "频道 " in visitor.page
 
 
 @pytest.mark.parametrize(("format", "lines"), [("kto", 119), ("dpo", 1), ("csv", 21)])
@@ -132,6 +136,26 @@ async def test_models_are_listed_compared_promoted_and_rolled_back(
         assert (await visitor.post("/models/promote", {"version": name})).status == 404
         assert str(tmp_path) not in visitor.page
     assert running.hash == first
+
+
+async def test_a_live_test_is_begun_and_shown_and_one_runs_at_a_time(
+    tmp_path: Path, place: Served, visitor: Visitor
+) -> None:
+    models = tmp_path / "models"
+    first, second, third = (make(models, seed) for seed in range(3))
+    tuned.promote(models, "reward", first)
+    await visitor.get("/models")
+    assert "对 reward/" not in visitor.page
+    assert visitor.page.count('action="/models/trial"') == 2, "not against itself"
+    await visitor.post("/models/trial", {"version": f"reward/{second}"})
+    assert f"reward/{second} 对 reward/{first}" in visitor.page
+    assert 'action="/models/trial"' not in visitor.page
+    assert (await visitor.post("/models/trial", {"version": f"reward/{third}"})).status == 409
+    assert f"reward/{second} 正在现场比试" in visitor.page
+    assert (await visitor.post("/models/trial", {"version": "decoding/x"})).status == 404
+    await visitor.post("/models/promote", {"version": f"reward/{second}"})
+    assert "对 reward/" not in visitor.page
+    assert visitor.page.count('action="/models/trial"') == 2
 
 
 async def test_a_prompt_is_tried_and_nothing_is_recorded(place: Served, visitor: Visitor) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import Request, tuned
+from engine import Request, tuned, tuned_versions
 from engine.decoding_choice import ARMS, OWN, Choices, arms_of
 from engine.decoding_judged import JudgedArm, JudgedArms
 from engine.decoding_learning import MIN_JUDGEMENTS, MIN_PEOPLE, best, choices_of, learn
@@ -309,6 +309,24 @@ def test_tuning_reads_the_journal_and_forgetting_ends_it(tmp_path: Path) -> None
             journal.forget(person)
         after = tune_places(journal.path, tmp_path / "models", TASKS)
         assert Choices.load(tmp_path / "models" / "decoding" / after.version).tasks == {}
+
+
+def test_a_version_knows_how_many_judgements_of_whom_and_when_it_learnt_from(tmp_path: Path) -> None:
+    """Of all tasks together; a person who judged two counts once, and a task with too few not at all."""
+    with Journal(tmp_path / "j.db") as journal:
+        journal._db.execute("PRAGMA synchronous = OFF")
+        for n in range(210):
+            task = "chat" if n < 100 else "poem" if n < 200 else "post"
+            decoding = {"choice": {"arm": OWN, "control": n % 10 == 0, "propensity": 0.2}}
+            place = Place("d", "1", str(n % 2))
+            journal.record(Request(task), reply(f"g{n}", task=task, decoding=decoding), "asker", place)
+            person = f"{task if task == 'post' else ''}{n % 8}"
+            journal.react(Fact(f"g{n}", person, "button", 1.0 if n % 3 else -1.0, at=1e9 + n))
+    tune_places(tmp_path / "j.db", tmp_path / "models", TASKS)
+    [version] = tuned_versions(tmp_path / "models")
+    assert version.report["chat"]["judgements"] == version.report["poem"]["judgements"] == 100
+    assert (version.judgements, version.people) == (200, 8)
+    assert (version.since, version.until) == (1e9, 1e9 + 199)
 
 
 def test_who_is_forgotten_while_settings_are_learnt_teaches_nothing(tmp_path: Path) -> None:

@@ -136,7 +136,9 @@ def test_every_command_and_menu_of_our_own_is_named(text: str) -> None:
     for make in own:
         assert f"`/{make(answering).name}`" in text
     parts = [part.name for make in (feedback_command, model_command) for part in make(answering).commands]
-    assert sorted(parts) == ["compare", "export", "list", "promote", "report", "review", "rollback"]
+    assert sorted(parts) == [
+        *("compare", "export", "list", "promote", "report", "review", "rollback", "trial"),
+    ]
     assert all(f"`/feedback {part}`" in text for part in ("report", "review", "export"))
     menus = [task.menu[locale] for task in load_tasks().values() if task.menu]
     menus += [say(key, locale) for key in ("menu.summarize", "menu.why", "menu.report")]

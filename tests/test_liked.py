@@ -91,7 +91,6 @@ def test_every_way_adds_up_and_a_server_sees_only_its_own(journal: Path) -> None
     assert everything.whole.people == 12, "a person counts once a server"
     for way in ("task", "model", "week"):
         assert sum(share.judged for share in everything.by(way)) == 240
-    assert everything.by("channel") == ()
     names = {share.name for share in here.by("channel")}
     assert {"0", "1"} < names
     assert len(names) == 3
@@ -99,6 +98,37 @@ def test_every_way_adds_up_and_a_server_sees_only_its_own(journal: Path) -> None
     weeks = [int(share.name) for share in here.by("week")]
     assert weeks == sorted(weeks)
     assert all((week - 345_600) % 604_800 == 0 for week in weeks), "Mondays"
+
+
+def test_everywhere_channels_have_labels_and_nobodys_channel_is_singled_out(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db") as opened:
+        for number, (guild, channel, people) in enumerate(
+            [("1", "123456789012345678", 9), ("2", "222222222222222222", 6), ("2", "3", 4), ("", "4", 6)]
+        ):
+            for turn in range(5):
+                name = f"g{number}-{turn}"
+                opened.record(Request("chat"), reply(name), "asker", Place("discord", guild, channel))
+                for person in range(people):
+                    opened.react(Fact(name, f"p{person}", "button", 1.0 if turn else -1.0, "up"))
+        hashes = [
+            opened._hash("channel", channel) for channel in ("123456789012345678", "222222222222222222")
+        ]
+        found = feedback_report(opened).by("channel")
+        assert [(one.name, one.people, one.judged) for one in found] == [
+            (hashes[0][:8], 9, 45),
+            (hashes[1][:8], 6, 30),
+        ]
+        assert all(one.enough and one.low < 0.8 < one.high for one in found)
+        assert feedback_report(opened).by("channel") == found, "the same labels each time"
+    options = ["report", "--journal", str(tmp_path / "j.db"), "--models", str(tmp_path)]
+    said = CliRunner().invoke(main, [*options, "--json"]).stdout
+    listed = [row for row in map(json.loads, said.splitlines()) if row["by"] == "channel"]
+    assert [row["name"] for row in listed] == [hashes[0][:8], hashes[1][:8]]
+    plain = CliRunner().invoke(main, options).stdout
+    assert f"channel {hashes[0][:8]}: 80% liked" in plain
+    for text in (said, plain):
+        assert "123456789012345678" not in text
+        assert hashes[0] not in text
 
 
 def test_the_command_prints_every_share_and_promotion_and_nobodys_words(

@@ -12,9 +12,11 @@ import discord
 import pytest
 
 from bot.settings import Settings
-from engine import tuned
+from engine import Journal, Request, tuned
+from engine.trial import Trial, begin, running
 from engine.tuned import CurrentReward
 from tests.discord_world import World, world
+from tests.replies import HERE, reply
 from tests.test_tuned import make
 
 GAIN = {"value": 0.041, "low": 0.012, "high": 0.07}
@@ -70,6 +72,37 @@ async def test_a_promotion_holds_at_once_and_is_taken_back(tmp_path: Path) -> No
         assert "Back to reward as shipped." in await told(w, mo, "rollback", model="reward")
         assert running.hash == ""
         assert "no earlier version" in await told(w, mo, "rollback", model="reward")
+
+
+async def test_a_live_test_is_begun_shown_and_not_cut_short(tmp_path: Path) -> None:
+    async with place(tmp_path) as (w, versions, mo):
+        models, (old, new) = tmp_path / "models", versions
+        assert "No live test runs." in await told(w, mo, "trial")
+        tuned.promote(models, "reward", old)
+        said = await told(w, mo, "trial", version=f"reward/{new}")
+        assert f"A live test of reward/{new} against reward/{old} begins, over 3000 replies" in said
+        found = running(models)
+        assert found is not None
+        assert (found.version, found.against) == (new, old)
+        await w.journal(answered, begin(models, new, now=found.began - 3 * 86_400))
+        for part in ("trial", "list"):
+            said = await told(w, mo, part)
+            assert f"reward/{new} against reward/{old} since" in said
+            assert "of replies a day old, 1 by the new one and 2 as before" in said
+        assert f"A live test of reward/{new} runs" in await told(w, mo, "trial", version=f"reward/{new}")
+        assert "no such version" in await told(w, mo, "trial", version="talk/x")
+        w.env.create_guild("另一个服务器")
+        await w.env.settle()
+        assert "only its owner" in await told(w, mo, "trial", version=f"reward/{new}")
+        tuned.promote(models, "reward", new)
+        assert "No live test runs." in await told(w, mo, "trial")
+
+
+def answered(journal: Journal, live: Trial) -> None:
+    """Three replies of the time when it began, of both arms."""
+    for number, version in enumerate((live.version, live.against, live.against)):
+        journal.record(Request("chat"), reply(f"t{number}", reward_model=version), "asker", HERE)
+    journal._db.execute("UPDATE replies SET at = ? WHERE id LIKE 't%'", (live.began,))
 
 
 async def test_two_versions_are_compared_line_by_line(tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ import torch
 from engine import tune as tuning
 from engine.choice import draw, propensities
 from engine.errors import GainNotShown, QualityFell
+from engine.facts import read_text
 from engine.gate import Interval
 from engine.journal import Journal, Place
 from engine.journal_choices import LoggedChoice, choices
-from engine.rechoosing import rechosen
+from engine.rechoosing import Rechosen, rechosen
 from engine.reward import RewardConfig, RewardModel
+from engine.safety import WORDS
 from engine.values import Draft, Reply, Request
 from tests.test_reward import examples
 
@@ -78,6 +80,74 @@ def test_what_falls_is_named_and_refuses(loves_the_moon: RewardModel) -> None:
     passed = dataclasses.replace(_report(), rechosen=None)
     assert isinstance(tuning.with_rechosen(passed, found).refusal, QualityFell)
     assert tuning.with_rechosen(passed, None).refusal is None
+
+
+NOTHING = Interval(0.0, -0.1, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "refused"),
+    [
+        ("novelty", Interval(-0.08, -0.145, -0.015), True),  # sure
+        ("form", Interval(-0.019, -0.0195, -0.0185), True),  # sure, though little
+        ("safety", Interval(-0.001, -0.0019, -0.0001), True),
+        ("novelty", Interval(-0.06, -0.125, 0.005), True),  # likely, and much
+        ("novelty", Interval(-0.015, -0.031, 0.001), False),  # likely, but little
+        ("form", Interval(-0.06, -0.16, 0.04), False),  # noise
+        ("form", Interval(-1e-17, -2e-17, -1e-18), False),  # rounding
+        ("variety", Interval(-0.002, -0.0035, -0.0005), False),  # a trifle of many replies
+        ("variety", Interval(-0.008, -0.012, -0.004), True),
+        ("score", Interval(-0.03, -0.033, -0.027), False),  # held against chance instead
+    ],
+)
+def test_a_fall_is_refused_that_is_sure_or_large_and_no_noise(
+    name: str, change: Interval, refused: bool
+) -> None:
+    found = Rechosen(400, 100, NOTHING, NOTHING, NOTHING, 0.0, {name: change})
+    assert found.fallen == [name] * refused
+    assert isinstance(tuning.with_rechosen(_report(), found).refusal, QualityFell) is refused
+
+
+def test_what_the_judge_likes_less_than_a_draft_at_random_is_refused(loves_the_moon: RewardModel) -> None:
+    """People like the moon, and the judge a little less: at 0.4 it is chosen against the judge, always."""
+    rows, values = logged(300, moon=0.59)
+    found = rechosen(loves_the_moon, rows, values, {})
+    assert found is not None
+    assert found.over_chance["score"].high < 0
+    assert found.fallen == ["score"]
+    better, values = logged(300, moon=0.61)
+    found = rechosen(loves_the_moon, better, values, {})
+    assert found is not None
+    assert found.fallen == []
+
+
+def test_safety_is_measured_of_what_would_be_sent(loves_the_moon: RewardModel) -> None:
+    listed = read_text(WORDS).splitlines()
+    bad = next(line for line in listed if line and not line.startswith("#"))
+    rows, values = logged(200)
+    clean = rechosen(loves_the_moon, rows, values, {})
+    assert clean is not None
+    assert (clean.flagged, clean.changes["safety"].value) == (0.0, 0.0)
+    worse = [dataclasses.replace(one, texts=(f"{bad}\n{one.texts[0]}", one.texts[1])) for one in rows]
+    found = rechosen(loves_the_moon, worse, values, {})
+    assert found is not None
+    assert found.flagged == 1.0
+    assert found.changes["safety"].high < 0
+    assert "safety" in found.fallen
+    assert "| share of what it would send that the safety check stops | 1.0000 |" in tuning.card(
+        dataclasses.replace(_report(), rechosen=found), TINY, 0
+    )
+
+
+@pytest.mark.parametrize("surely", ["snips", "doubly_robust"])
+def test_a_loss_that_either_estimate_is_sure_of_is_refused(surely: str) -> None:
+    nearly = Interval(-0.04, -0.081, 0.001)
+    found = Rechosen(4000, 1000, NOTHING, nearly, nearly, 0.0, {})
+    assert tuning.with_rechosen(_report(), found).refusal is None
+    found = dataclasses.replace(found, **{surely: Interval(-0.05, -0.09, -0.01)})
+    refusal = tuning.with_rechosen(_report(), found).refusal
+    assert isinstance(refusal, GainNotShown)
+    assert "-0.050" in str(refusal)
 
 
 def test_what_is_surely_worse_is_refused(loves_the_moon: RewardModel) -> None:

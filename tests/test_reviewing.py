@@ -9,6 +9,7 @@ import pytest
 
 from engine.journal import Fact, Journal, Place
 from engine.reviewing import (
+    POOL,
     agreement,
     cohens_kappa,
     review,
@@ -67,6 +68,33 @@ def test_reported_then_disputed_then_uncertain_comes_first(journal: Journal) -> 
     assert found[0].reasons == ("spam\n广告",)
     assert (found[1].likes, found[1].dislikes, found[1].liking) == (5, 5, 0.9)
     assert all(WORDS not in one.own_text for one in found)
+
+
+def test_a_dispute_comes_first_however_many_replies_came_since(journal: Journal) -> None:
+    journal._db.execute("PRAGMA synchronous = OFF")  # a test may lose power
+    put(journal, "even", 0.9)
+    judge(journal, "even", 5, 5)
+    put(journal, "uneven")
+    judge(journal, "uneven", 9, 1)
+    put(journal, "unreadable", where=Place("discord", "1", "3"))
+    judge(journal, "unreadable", 3, 3)
+    put(journal, "agreed", 0.5)
+    judge(journal, "agreed", 6, 0)
+    for number in range(POOL):
+        put(journal, f"g{number}", 0.9)
+    assert names(journal)[:3] == ["even", "uneven", f"g{POOL - 1}"]
+    assert "agreed" not in names(journal), "uncertain ones are of the latest"
+    assert names(journal, guild=None)[:2] == ["even", "unreadable"]
+    review(journal, "even", "mo", "bad")
+    assert names(journal)[0] == "uneven"
+    assert names(journal, "second")[0] == "even"
+    review(journal, "even", "second", "good")
+    assert "even" not in names(journal, "third")
+    unreview(journal, "even", "mo")
+    assert names(journal, "third")[0] == "even"
+    for number in range(5):
+        journal.forget(f"p{number}")  # who liked it
+    assert names(journal, "third")[:1] != ["even"]
 
 
 def test_what_is_nobodys_to_review_is_left_out(journal: Journal) -> None:

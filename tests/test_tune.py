@@ -131,6 +131,25 @@ def test_more_judgements_replace_a_model_that_is_worse(tmp_path: Path) -> None:
     assert tuned.rollback(tmp_path / "models", "reward") == version
 
 
+def test_a_recurring_text_counts_in_the_value_of_replies_as_often_as_it_was_judged(tmp_path: Path) -> None:
+    """Half of all likes are of one text, which training saw: late ones are worth what people said of them."""
+    now = [0.0]
+    other = Draft("另一句", "另一句", "generated", (), 0.0, {}, 0.5)
+    with Journal(tmp_path / "journal.db", clock=lambda: now[0]) as journal:
+        for number in range(400):
+            now[0] = float(number)
+            text = "好的" if number % 4 == 1 else f"话{number}"
+            drafts = Draft(text, text, "book", (), 0.0, {}, 0.5), other
+            reply = Reply(f"g{number}", "chat", text, "book", "talk@0", number, {}, drafts, 0, 0.5)
+            journal.record(Request("chat"), reply, f"asker{number % 20}", Place("console"))
+            liked = 1.0 if number % 2 else -1.0
+            journal.react(Fact(f"g{number}", f"p{number % 9}", "button", liked, at=now[0]))
+    found = tune(tmp_path / "journal.db", tmp_path / "models", dry_run=True, config=TINY).rechosen
+    assert found is not None
+    assert (found.replies, found.judged) == (100, 100)
+    assert found.sent.value == 0.0, "as many likes as dislikes"
+
+
 def test_likes_that_have_nothing_to_do_with_the_text_promote_nothing() -> None:
     """An A/A run: 24 populations that like at random. Of a nominal 2.5 % at most 5 % get past the gate."""
     passed, gains = 0, []

@@ -1,6 +1,6 @@
 """Pages for whoever looks after Moyou: the report, tuned models, tasks to try, settings.
 
-Knows: what these pages show and the two things that can be done to a model. Does not know: how anything is
+Knows: what these pages show and the three things that can be done to a model. Does not know: how anything is
 counted, tuned or written; reviews (`review`) and erasure (`privacy`) have pages of their own.
 
 Whoever may open the console is its owner: it listens to this machine alone, or asks for the owner's token.
@@ -25,7 +25,7 @@ from bot.console.pages import named, titled
 from bot.console.replies import view_of
 from bot.console.state import CONSOLE, VISITOR, Console, Visitor
 from bot.console.writing import task_of
-from bot.model_command import data_text, gained_text, name_of, parent_text
+from bot.model_command import data_text, gained_text, name_of, parent_text, trial_text
 from bot.settings import DEFAULTS, Settings
 from bot.wording import say
 from engine import (
@@ -33,6 +33,7 @@ from engine import (
     BadInput,
     ExtraMissing,
     ModelMissing,
+    begin_trial,
     compare_versions,
     export,
     feedback_report,
@@ -41,6 +42,8 @@ from engine import (
     promote_version,
     roll_back,
     switches,
+    trial_now,
+    tryable,
     tuned_models,
     tuned_versions,
 )
@@ -71,7 +74,15 @@ async def report_picture(request: web.Request) -> web.Response:
 async def _told(console: Console, visitor: Visitor) -> liking.Told:
     report = await console.journal(feedback_report)
     changes = await asyncio.to_thread(switches, console.settings.tuned)
-    return liking.told(report, changes, console.engine.tasks, visitor.locale)
+    locale = visitor.locale
+    # the journal knows no channel's name, and this page no server: a label that stays the same must do
+    return liking.told(
+        report,
+        changes,
+        console.engine.tasks,
+        locale,
+        lambda label: say("liked.channel", locale, label=label),
+    )
 
 
 async def export_file(request: web.Request) -> web.Response:
@@ -109,6 +120,7 @@ async def models_page(request: web.Request) -> web.Response:
     if first in names and second in names:
         compared = await asyncio.to_thread(compare_versions, models, first, second)
     status = console.engine.status()
+    standing = await console.journal(trial_now, models)
     return console.pages.answer(
         "models.html",
         visitor,
@@ -124,6 +136,8 @@ async def models_page(request: web.Request) -> web.Response:
             for version in versions
         ],
         tuned=await asyncio.to_thread(tuned_models, models),
+        trial=None if standing is None else trial_text(standing, locale),
+        tryable=await asyncio.to_thread(tryable, models),
         compared=compared,
         chosen=(first, second),
         changes=[
@@ -139,6 +153,16 @@ async def promote(request: web.Request) -> web.Response:
     try:
         await asyncio.to_thread(promote_version, request.app[CONSOLE].settings.tuned, name)
     except ModelMissing as error:  # the page is older than what lies there
+        raise web.HTTPNotFound() from error
+    return redirect("/models")
+
+
+async def try_live(request: web.Request) -> web.Response:
+    """POST /models/trial: `version` as MODEL/VERSION."""
+    name = (await posted(request)).get("version", "")
+    try:
+        await asyncio.to_thread(begin_trial, request.app[CONSOLE].settings.tuned, name)
+    except ModelMissing as error:
         raise web.HTTPNotFound() from error
     return redirect("/models")
 
@@ -249,6 +273,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/models", models_page),
         web.post("/models/promote", promote),
         web.post("/models/rollback", rollback),
+        web.post("/models/trial", try_live),
         web.get("/prompts", prompts_page),
         web.get("/prompts/{task}", prompt_page),
         web.post("/prompts/{task}", try_prompt),

@@ -28,7 +28,7 @@ from engine.decoding_choice import arms_of
 from engine.decoding_judged import JudgedArms
 from engine.journal import Fact, Journal
 from engine.journal_body import packed
-from engine.journal_choices import choices
+from engine.journal_choices import LoggedChoice, choices, values_of
 from engine.journal_judged import judged_sample
 from engine.journal_personal import learn_tastes
 from engine.journal_tables import ID_BYTES
@@ -197,7 +197,10 @@ def reading(path: Path, answer: Answer) -> None:
             json.dumps({"name": "judgements", "seconds": round(time.perf_counter() - began, 2)}), flush=True
         )
         timed("weights", lambda: weights_by_person(judged), 1)
-        timed("choices", lambda: choices(journal, split(judged).since, MOST_CHOICES, tasks), 1)
+        logged: list[LoggedChoice] = []
+        since = split(judged).since
+        timed("choices", lambda: logged.extend(choices(journal, since, MOST_CHOICES, tasks)), 1)
+        timed("values", lambda: values_of(journal, logged), 1)
     answer.put((time.perf_counter() - began, peak()))
 
 
