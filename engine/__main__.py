@@ -314,7 +314,7 @@ def tune(
 
     places = tune_places(journal, models, load_tasks(prompts), dry_run=dry_run, promote=not no_promote)
     try:
-        report = run(journal, models, dry_run=dry_run, promote=not no_promote, seed=seed)
+        report = run(journal, models, dry_run=dry_run, promote=not no_promote, seed=seed, prompts=prompts)
     except TuneError:
         if places.choices or places.tastes:
             show(places.to_dict(), as_json)

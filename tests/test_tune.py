@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from engine import tuned
-from engine.errors import GainNotShown, JournalUnreadable, OneSided, TooFewSignals
+from engine.belongings import forget_old
+from engine.errors import ForgottenMeanwhile, GainNotShown, JournalUnreadable, OneSided, TooFewSignals
 from engine.gate import text_of
 from engine.journal import Fact, Journal, JudgedText, Place
+from engine.journal_personal import forgettings, unless_forgotten
+from engine.lineage import tuned_versions
 from engine.reward import RewardConfig, RewardModel
 from engine.tune import MIN_HELD_OUT, MIN_TRAINING, learn, split, tune
 from engine.tuned import CurrentReward
@@ -85,6 +90,9 @@ def test_the_whole_circle(loving_the_moon: Path, tmp_path: Path) -> None:
     saved = json.loads((folder / "report.json").read_text())
     assert saved["model"] == report.model
     assert saved["passed"] is True
+    assert "promoted" not in saved  # it is written before that is known
+    [listed] = tuned_versions(tmp_path)
+    assert listed.found["in_force"] is True
     assert b"unsaid" not in b"".join(file.read_bytes() for file in folder.iterdir())
     assert sorted(entry.name for entry in (tmp_path / "reward").iterdir()) == sorted(
         [report.model, "current", "history.jsonl"]
@@ -217,15 +225,68 @@ def test_the_same_people_stay_aside_from_one_tuning_to_the_next() -> None:
 
 
 def test_a_forgotten_person_is_not_in_the_next_model(loving_the_moon: Path, tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    with Journal(loving_the_moon) as journal:
-        journal._db.execute("VACUUM INTO ?", (str(path),))
+    path = copied(loving_the_moon, tmp_path / "journal.db")
     before = tune(path, tmp_path / "models", dry_run=True, config=TINY)
     with Journal(path) as journal:
         gone = journal.forget("0001")
     after = tune(path, tmp_path / "models", dry_run=True, config=TINY)
     assert gone.facts > 0
     assert after.judgements == before.judgements - gone.facts
+
+
+def forgetting(path: Path, people: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a model learns, the next of `people` is forgotten."""
+    plain = RewardModel.fit
+
+    def fit(*arguments: Any, **options: Any) -> RewardModel:
+        model = plain(*arguments, **options)
+        if people:
+            with Journal(path) as journal:
+                assert journal.forget(people.pop()).facts > 0
+        return model
+
+    monkeypatch.setattr(RewardModel, "fit", fit)
+
+
+def copied(journal: Path, path: Path) -> Path:
+    with Journal(journal) as opened:
+        opened._db.execute("VACUUM INTO ?", (str(path),))
+    return path
+
+
+def test_who_is_forgotten_while_a_model_learns_taught_it_nothing(
+    loving_the_moon: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = copied(loving_the_moon, tmp_path / "journal.db")
+    forgetting(path, ["0001"], monkeypatch)
+    report = tune(path, tmp_path / "models", seed=2, config=QUICK)
+    with Journal(path) as journal:
+        left = list(journal.judged())
+    assert report.promoted
+    assert (report.judgements, report.people) == (len(left), 14)
+    assert tuned.versions(tmp_path / "models", "reward") == [report.model]
+
+
+def test_where_somebody_is_forgotten_each_time_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "journal.db", judgements(1, number=500, people=24, taste=1.0))
+    forgetting(path, ["0003", "0002", "0001"], monkeypatch)
+    with pytest.raises(ForgottenMeanwhile, match="3 times"):
+        tune(path, tmp_path / "models", seed=2, config=QUICK)
+    assert list((tmp_path / "models" / "reward").iterdir()) == []
+
+
+def test_what_goes_for_its_age_does_not_have_a_model_learn_anew(
+    loving_the_moon: Path, tmp_path: Path
+) -> None:
+    with Journal(
+        copied(loving_the_moon, tmp_path / "journal.db"), clock=lambda: time.time() + 9e6
+    ) as journal:
+        before = forgettings(journal)
+        assert forget_old(journal, 1).generations > 0
+        with unless_forgotten(journal, before) as whole:
+            assert whole
 
 
 def test_a_journal_that_is_not_there_is_not_made(tmp_path: Path) -> None:
