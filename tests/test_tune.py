@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from engine import tuned
+from engine.__main__ import main
 from engine.belongings import forget_old
 from engine.errors import ForgottenMeanwhile, GainNotShown, JournalUnreadable, OneSided, TooFewSignals
 from engine.gate import text_of
@@ -24,7 +27,9 @@ from engine.tune import MIN_HELD_OUT, MIN_TRAINING, learn, split, tune
 from engine.tuned import CurrentReward
 from engine.values import Draft, Reply, Request
 from tests.population import judgements
+from tests.replies import draft, reply
 
+SHIPPED = Path(__file__).resolve().parents[1] / "prompts"
 TINY = RewardConfig(embedding=8, units=8, epochs=2)
 QUICK = RewardConfig(embedding=24, units=32, epochs=12, rate=6e-3)
 
@@ -302,3 +307,27 @@ def test_a_broken_version_in_force_does_not_stand_in_the_way(loving_the_moon: Pa
     assert second.promoted
     assert second.over_current is None
     assert RewardModel.load(tmp_path / "reward" / second.model).hash == second.model
+
+
+def test_the_command_tunes_for_the_prompts_it_is_given(tmp_path: Path) -> None:
+    """Replies of a task that stands in no prompt file there are not chosen anew."""
+    now, path = [0.0], tmp_path / "journal.db"
+    with Journal(path, clock=lambda: now[0]) as journal:
+        for one in judgements(1, number=200, people=12, taste=1.0, tasks=("chat",)):
+            now[0] = one.at
+            drafts = tuple(draft(text, score=0.5) for text in (one.own_text, "花月" * 5))
+            sent = reply(one.generation, one.own_text, drafts=drafts, propensity=0.5)
+            journal.record(Request("chat"), sent, one.person, Place("console"))
+            journal.react(Fact(one.generation, one.person, "button", one.value, at=one.at))
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    shutil.copyfile(SHIPPED / "poem.toml", prompts / "poem.toml")
+    found = []
+    for more in ([], ["--prompts", str(prompts)]):
+        done = CliRunner().invoke(
+            main, ["tune", "--journal", str(path), "--models", str(tmp_path), "--dry-run", "--json", *more]
+        )
+        assert done.exit_code == 0, done.output
+        found.append(json.loads(done.stdout.splitlines()[-1])["rechosen"])
+    assert found[0]["replies"] >= 50
+    assert found[1] is None
