@@ -226,6 +226,15 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "{model} 没有更早的版本可以退回。",
         "{model} has no earlier version to go back to.",
     ),
+    "in_force_already": (
+        "{model} 已经在用了；请换一个版本来和它比。",
+        "{model} is in force already; try another version against it.",
+    ),
+    "forgotten_meanwhile": (
+        "模型学了 {times} 次，每次都有人在中途要求忘掉自己，所以学到的一样也没留；请过一会儿再运行。",
+        "Each of {times} times that a model learnt, somebody was forgotten meanwhile, so nothing of it was "
+        "kept; run it again later.",
+    ),
 }
 
 _WORDS: dict[str, tuple[str, str]] = {

@@ -319,7 +319,7 @@ def tune(
     places = tune_places(journal, models, load_tasks(prompts), dry_run=dry_run, promote=not no_promote)
     try:
         at_once = not (no_promote or trial)
-        report = run(journal, models, dry_run=dry_run, promote=at_once, seed=seed)
+        report = run(journal, models, dry_run=dry_run, promote=at_once, seed=seed, prompts=prompts)
     except TuneError:
         if places.choices or places.tastes:
             show(places.to_dict(), as_json)

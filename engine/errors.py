@@ -17,7 +17,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     ├── SetupError           the owner can fix it
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
     └── TuneError            tuning cannot go on
-        ├── TooFewSignals  OneSided  NothingToRollBack  TrialRuns
+        ├── TooFewSignals  OneSided  NothingToRollBack  InForceAlready  TrialRuns  ForgottenMeanwhile
         ├── NotBetter
         │   ├── GainNotShown
         │   ├── QualityFell
@@ -319,3 +319,16 @@ class TrialRuns(TuneError):
 class NothingToRollBack(TuneError):
     code = "nothing_to_roll_back"
     sentence = "{model} has no earlier version to go back to."
+
+
+class InForceAlready(TuneError):
+    code = "in_force_already"
+    sentence = "{model} is in force already; try another version against it."
+
+
+class ForgottenMeanwhile(TuneError):
+    code = "forgotten_meanwhile"
+    sentence = (
+        "Each of {times} times that a model learnt, somebody was forgotten meanwhile, so nothing of it was "
+        "kept; run it again later."
+    )

@@ -1,4 +1,4 @@
-"""A writing model learns from what people liked of its own outputs, on a leash to the model it began as.
+"""A writing model learns from what people liked of its own outputs, on a leash to the model Moyou shipped.
 
     model = fine_tune(checkpoint, rows, FineTuneConfig(way="unlikely"), seed)
 
@@ -8,9 +8,9 @@ to the latent it was drawn from, or, where it has none, to its posterior's mean.
 
 What is minimised: of liked texts the negative log-likelihood, weighed by how much they are liked; for the
 ways `unlikely` and `last` also, of disliked ones, the unlikelihood -log(1 - p) of their tokens (Welleck et
-al. 2020), which has a floor where a negative likelihood has none; and for every way the leash, KL(before ‖
-after) over the vocabulary at every token of these and of texts that the model wrote by itself. `last` trains
-the last layers only.
+al. 2020), which has a floor where a negative likelihood has none; and for every way the leash, KL(shipped ‖
+after) over the vocabulary at every token of these and of texts that the shipped model wrote by itself. It is
+never to a tuned model, or each round would lead further away. `last` trains the last layers only.
 
 Knows: the ways, the loss, how rows are made. Does not know: journals, whether what comes out is better
 (`engine.fine_tune_gate`), files.
@@ -136,19 +136,22 @@ def fine_tune(
     seed: int = 0,
     *,
     beside: Sequence[Row] = (),
+    shipped: Checkpoint | None = None,
 ) -> ConditionalVAE:
     """The model after learning; `given` stays as it is. Same rows, configuration and seed, same model.
 
-    `beside`: written texts that the leash holds too. Raises TooFewSignals when nothing is liked.
+    `beside`: written texts that the leash holds too. `shipped`: the model that the leash is to, of one kind
+    with `given`; None: `given`. Raises TooFewSignals when nothing is liked.
     """
     used = [row for row in rows if row.liking > 0 or (row.liking < 0 and config.way != "weighted")]
     if not any(row.liking > 0 for row in used):
         raise TooFewSignals(have=len(rows), people=0, need=len(rows) + 1, need_people=1)
-    decoder = Decoder(given)
+    leashed = shipped or given
+    decoder = Decoder(leashed)
     anchors = anchors_of(decoder, [row.condition for row in used], config.anchors, seed, Sampling())
     anchors += beside
-    before = given.model
-    model = copy.deepcopy(before).eval()
+    before = leashed.model
+    model = copy.deepcopy(given.model).eval()
     names = _LAST if config.way == "last" else _TRAINED
     trained = [value for name, value in model.named_parameters() if name.startswith(names)]
     for value in trained:

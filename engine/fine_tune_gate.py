@@ -7,7 +7,8 @@ other people and texts.
 
 Limits: the perplexity of written replies kept aside (or, where a model has none, of texts it wrote before),
 the diversity, safety and novelty of what it now writes by itself, and for verse the share of poems that keep
-their form with nothing relaxed. Each is measured the same way before and after, with the same seeds.
+their form with nothing relaxed. Each is measured the same way of the shipped model and after, with the same
+seeds: held against the version in force, a little could be lost each time.
 
 Knows: the figures, the limits, the verdict. Does not know: how a model learnt, journals, files.
 """
@@ -38,7 +39,7 @@ SAMPLES = 200
 """Texts that are written before and after."""
 WRITTEN = 200
 MOST_PERPLEXITY = 1.02
-"""After by before."""
+"""After by shipped."""
 AIM = 1.012
 """What is aimed at on other written texts than those kept aside."""
 LEAST_DIVERSITY = 0.95

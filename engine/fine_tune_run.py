@@ -4,15 +4,16 @@
 
 Reads what stands of judgements of the model's own outputs, keeps people and a stretch of time aside as
 `engine.tune` does, lets each way learn from four fifths of the rest and keeps the one whose judgements of the
-last fifth are best, teaches that way with all of the rest, and lets the gate judge it. What passes becomes a
+last fifth are best, teaches that way with all of the rest, and lets the gate judge it. It begins from the
+version in force; the leash and the gate's limits are to the model that Moyou shipped. What passes becomes a
 version in models/<name>/<hash>/: a checkpoint like the shipped one, with a card and a report that name its
 parent and the time its judgements come from.
 
 Discord's Developer Policy, rule 21, holds by construction: the journal hands out Moyou's own outputs, and
 those that hold a passage copied from somebody (□) are left out; no request's words, no names.
 
-Knows: what is read, split, compared, written. Does not know: the loss, the gate's limits, when the owner
-switched it on (the command and `bot.settings` do).
+Knows: what is read, split, compared, written. Does not know: people's weights, the loss, the gate's limits,
+when the owner switched it on (the command and `bot.settings` do).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import dataclasses
 import math
 import shutil
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,25 @@ from typing import Any
 from engine import checkpoint, fine_tune_gate, gate, passages, tuned, weights
 from engine.checkpoint import Checkpoint
 from engine.decode import Decoder, Sampling
-from engine.errors import BadOption, JournalUnreadable, MoyouError, OneSided, TooFewSignals
+from engine.errors import (
+    BadOption,
+    ForgottenMeanwhile,
+    JournalUnreadable,
+    MoyouError,
+    OneSided,
+    TooFewSignals,
+)
 from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of, within
 from engine.fine_tune_gate import Trial, Verdict, gained, written_rows
+from engine.fine_tune_likings import likings_of, teaching
 from engine.journal import Journal, JudgedText
+from engine.journal_personal import forgettings, unless_forgotten
 from engine.journal_rows import latent_of
 from engine.model import ConditionalVAE
 from engine.novelty import Bloom
 from engine.passages import Passages
 from engine.task import Task
-from engine.tune import MIN_EITHER, MIN_HELD_OUT, MIN_PEOPLE, MIN_TRAINING, split
+from engine.tune import ATTEMPTS, MIN_EITHER, MIN_HELD_OUT, MIN_PEOPLE, MIN_TRAINING, split
 from engine.verse import VerseRules
 
 MODELS = ("talk", "verse")
@@ -50,10 +60,12 @@ _CHECKED = 5  # of the judgements to learn from, every so many-th is kept for ch
 
 @dataclass(frozen=True, slots=True)
 class FineTuneReport:
-    """`ways`: the pairwise accuracy of each, less chance, on what it did not learn from. `since`, `until`:
-    when the judgements were made. `version`: "" in a dry run and when refused."""
+    """`parent`: what it began from. `shipped`: what the leash and the limits are to. `ways`: the pairwise
+    accuracy of each, less chance, on what it did not learn from. `since`, `until`: when the judgements were
+    made. `version`: "" in a dry run and when refused."""
 
     parent: str
+    shipped: str
     judgements: int
     people: int
     since: float
@@ -110,6 +122,7 @@ def run(
     tasks: Mapping[str, Task],
     *,
     given: Path | None = None,
+    shipped: Path | None = None,
     dry_run: bool = False,
     promote: bool = True,
     seed: int = 0,
@@ -117,19 +130,49 @@ def run(
 ) -> FineTuneReport:
     """Teach, judge and, if it is better, put in force. A refusal by the gate is in the report, not raised.
 
-    `given`: the folder it starts from; None: the version in force, or the shipped model. `configs`: the ways
-    to compare. Raises BadOption, TooFewSignals, OneSided, JournalUnreadable, ModelMissing, ModelBroken.
+    `given`: the folder it starts from; None: the version in force, or the shipped model. `shipped`: the model
+    that nothing may lead away from; None: Moyou's. `configs`: the ways to compare. Where somebody is
+    forgotten before the version is kept, all is read and learnt anew. Raises BadOption, TooFewSignals,
+    OneSided, JournalUnreadable, ModelMissing, ModelBroken, and ForgottenMeanwhile when that happened each
+    time.
     """
-    begun = time.monotonic()
     if name not in MODELS:
         raise BadOption(option="MODEL", reason=f"choose one of: {', '.join(MODELS)}")
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
     parent = checkpoint.load(given or _folder_in_force(models, name))
-    decoder = Decoder(parent)
+    origin = _origin(parent, shipped or weights.folder_of(name))
     writes = {task.name: task for task in tasks.values() if task.model == name and not task.dial}
     with Journal(journal) as opened:
-        found = list(outputs(opened, sorted(writes)))
+        for _ in range(ATTEMPTS):
+            before = forgettings(opened)
+            found = list(outputs(opened, sorted(writes)))
+            model, report, config = _learnt(found, parent, origin, writes, seed, configs)
+            if dry_run or report.refusal is not None:
+                return report
+            with (
+                _draft(models, parent, model, report, config) as (draft, version),
+                unless_forgotten(opened, before) as whole,
+            ):
+                if whole:
+                    tuned.settle(draft, version)
+                    if promote:
+                        tuned.promote(models, name, version)
+                    return dataclasses.replace(report, version=version, promoted=promote)
+    raise ForgottenMeanwhile(times=ATTEMPTS)
+
+
+def _learnt(
+    found: Sequence[Output],
+    parent: Checkpoint,
+    origin: Checkpoint,
+    writes: Mapping[str, Task],
+    seed: int,
+    configs: Sequence[FineTuneConfig],
+) -> tuple[ConditionalVAE, FineTuneReport, FineTuneConfig]:
+    """The model that learnt the best way, what the gate says of it, and that way."""
+    begun = time.monotonic()
+    decoder = Decoder(parent)
     rows = _rows(decoder, writes, found, parent)
     judged = [one for one in (output.judged for output in found) if one.generation in rows]
     parts = split(judged)
@@ -139,8 +182,8 @@ def run(
 
     def taught(config: FineTuneConfig, judgements: Sequence[JudgedText]) -> ConditionalVAE:
         taught_rows = teaching(rows, judgements, likings)
-        model = fine_tune(parent, taught_rows, config, seed, beside=beside)
-        return within(parent.model, model, decoder, beside, fine_tune_gate.AIM)[0]
+        model = fine_tune(parent, taught_rows, config, seed, beside=beside, shipped=origin)
+        return within(origin.model, model, decoder, beside, fine_tune_gate.AIM)[0]
 
     def says(model: ConditionalVAE, judgements: Sequence[JudgedText]) -> gate.Interval:
         texts = [rows[one.generation] for one in judgements]
@@ -155,11 +198,12 @@ def run(
     best = max(choice, key=lambda config: -1.0 if math.isnan(values[config.way]) else values[config.way])
     model = _as_kept(taught(best, parts.training))
     conditions = [rows[one.generation].condition for one in parts.training]
-    trial = _trial(decoder, parent, conditions, writes, seed)
+    trial = _trial(origin, conditions, writes, seed)
     after = Decoder(dataclasses.replace(parent, model=model, hash="learnt"))
     verdict = trial.verdict(after, says(model, parts.held_out))
     report = FineTuneReport(
         parent=parent.identity,
+        shipped=origin.identity,
         judgements=len(judged),
         people=len({one.person for one in judged}),
         since=judged[0].at,
@@ -171,12 +215,16 @@ def run(
         verdict=verdict,
         seconds=round(time.monotonic() - begun, 1),
     )
-    if dry_run or report.refusal is not None:
-        return report
-    version = _write(models, parent, model, report, best)
-    if promote:
-        tuned.promote(models, name, version)
-    return dataclasses.replace(report, version=version, promoted=promote)
+    return model, report, best
+
+
+def _origin(parent: Checkpoint, shipped: Path) -> Checkpoint:
+    """The shipped model where `parent` is one of its kind; else `parent`, which is somebody's own."""
+    if shipped == parent.folder:
+        return parent
+    origin = checkpoint.load(shipped)
+    same = origin.model.config == parent.model.config and origin.vocabulary.tokens == parent.vocabulary.tokens
+    return origin if same else parent
 
 
 def _folder_in_force(models: Path, name: str) -> Path:
@@ -213,47 +261,8 @@ def _check_enough(
             raise OneSided(have=len(judged))
 
 
-def likings_of(judged: Sequence[JudgedText]) -> dict[tuple[str, str], tuple[float, float]]:
-    """For each reply and person how far the judgement lies from what this person thinks of the task's
-    replies at large, and how much it weighs: by person, not by vote."""
-    sums: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for one in judged:
-        sums[one.task, one.person].append(one.value)
-    everybody = sum(one.value for one in judged) / len(judged)
-    mean = {key: (sum(v) + 2 * everybody) / (len(v) + 2) for key, v in sums.items()}
-    by_person = gate.weights_by_person(judged)
-    return {
-        (one.generation, one.person): (one.value - mean[one.task, one.person], float(weight))
-        for one, weight in zip(judged, by_person, strict=True)
-    }
-
-
-def teaching(
-    rows: Mapping[str, Row],
-    judged: Sequence[JudgedText],
-    likings: Mapping[tuple[str, str], tuple[float, float]],
-) -> list[Row]:
-    """The rows that were judged, each once, with what all who judged it make of it."""
-    sums: dict[str, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
-    for one in judged:
-        liking, weight = likings[one.generation, one.person]
-        total, weights_ = sums[one.generation]
-        sums[one.generation] = (total + liking * weight, weights_ + weight)
-    return [
-        dataclasses.replace(
-            rows[generation], liking=max(-1.0, min(1.0, total / weight)), weight=min(2.0, weight**0.5)
-        )
-        for generation, (total, weight) in sums.items()
-        if weight > 0
-    ]
-
-
 def _trial(
-    decoder: Decoder,
-    parent: Checkpoint,
-    conditions: Sequence[tuple[int, ...]],
-    writes: Mapping[str, Task],
-    seed: int,
+    origin: Checkpoint, conditions: Sequence[tuple[int, ...]], writes: Mapping[str, Task], seed: int
 ) -> Trial:
     """As replies are sampled: by the decoding of the tasks, in the mean."""
     decodings = [task.decoding for task in writes.values()]
@@ -261,11 +270,12 @@ def _trial(
         temperature=sum(one.temperature for one in decodings) / len(decodings),
         nucleus=sum(one.nucleus for one in decodings) / len(decodings),
     )
-    passages_file = parent.folder / passages.FILE
+    decoder = Decoder(origin)
+    passages_file = origin.folder / passages.FILE
     known = Passages.load(passages_file) if passages_file.exists() else None
     rules = None
-    if parent.name == "verse":
-        lines = parent.folder / weights.LINES_FILE
+    if origin.name == "verse":
+        lines = origin.folder / weights.LINES_FILE
         corpus = Bloom.load(lines) if lines.exists() else None
         rules = VerseRules(decoder.vocabulary.character_list(), corpus)
     return Trial(decoder, conditions, sampling, seed, known=known, rules=rules)
@@ -278,10 +288,11 @@ def _as_kept(model: ConditionalVAE) -> ConditionalVAE:
     return model
 
 
-def _write(
+@contextmanager
+def _draft(
     models: Path, parent: Checkpoint, model: ConditionalVAE, report: FineTuneReport, config: FineTuneConfig
-) -> str:
-    """The new version's folder appears whole or not at all."""
+) -> Iterator[tuple[Path, str]]:
+    """The new version in a folder that is to be settled, and its name."""
     with tuned.draft_of(models, parent.name) as draft:
         # What stands beside the weights (pieces, passages, lines of verse) is the parent's.
         for file in sorted(parent.folder.iterdir()):
@@ -293,8 +304,7 @@ def _write(
         before = tuned.current(models, parent.name)
         kept = {"version": version, "parent": before, "began_as": report.parent, "against": report.parent}
         tuned.write_report(draft, report.to_dict() | kept)
-        tuned.settle(draft, version)
-        return version
+        yield draft, version
 
 
 def card(report: FineTuneReport, config: FineTuneConfig) -> str:
@@ -310,14 +320,14 @@ def card(report: FineTuneReport, config: FineTuneConfig) -> str:
             f"# {report.parent.partition('@')[0]}, fine-tuned",
             "",
             f"From {report.parent} by `python -m engine fine-tune`, way `{report.way}` (rate {config.rate},",
-            f"{config.epochs} epochs, leash {config.leash}), on {report.judgements} judgements by "
-            f"{report.people} people, {since} to {until}: Moyou's own outputs less",
+            f"{config.epochs} epochs, leash {config.leash} to {report.shipped}), on {report.judgements} "
+            f"judgements by {report.people} people, {since} to {until}: Moyou's own outputs less",
             "all with a passage copied from a person, and de-identified judgements. No member's words.",
             "",
             f"Pairwise accuracy over chance on {report.held_out} judgements kept aside by person and time: "
             f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}).",
             "",
-            "| | before | after |",
+            f"| | {report.shipped} | after |",
             "|---|---|---|",
             *rows,
             "",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
@@ -175,6 +176,24 @@ def erasures(journal: Journal) -> tuple[object, ...] | None:
         "(SELECT total(at) FROM taste_resets)",
         (),
     )
+
+
+def forgettings(journal: Journal) -> tuple[object, ...] | None:
+    """Changes whenever somebody, or a server, was forgotten. What went for its age alone changes nothing: it
+    goes every hour, and whoever read it before read what was theirs to read."""
+    return journal._row(
+        "SELECT (SELECT count(*) FROM erased), (SELECT max(id) FROM deletions WHERE why <> 'age')", ()
+    )
+
+
+@contextmanager
+def unless_forgotten(journal: Journal, before: tuple[object, ...] | None) -> Iterator[bool]:
+    """Whether nobody was forgotten since `forgettings` said `before`; nor is anybody until the block ends.
+
+    What was learnt from a journal is kept in such a block or not at all. It holds up all who write: be brief.
+    """
+    with journal._writing():
+        yield forgettings(journal) == before
 
 
 def _judged(journal: Journal, only: str | None = None) -> Iterator[tuple[str, str, bool, _Columns]]:

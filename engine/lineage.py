@@ -53,8 +53,9 @@ class TunedVersion:
 
     @property
     def found(self) -> dict[str, object]:
-        """What the report says, as numbers and words by name; an estimate with its interval is words."""
-        return _flat(self.report)
+        """What the report says, as numbers and words by name; an estimate with its interval is words. And
+        whether the version is in force."""
+        return _flat(self.report) | {"in_force": self.in_force}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ def _named(models: Path, name: str) -> TunedVersion:
 
 def _version(models: Path, name: str, version: str) -> TunedVersion:
     report = tuned.read_report(models, name, version) or {}
+    report.pop("promoted", None)  # older reports said so before it was decided
     gain, against = _gain(report)
     parent = report.get("parent")
     return TunedVersion(

@@ -32,6 +32,7 @@ from engine.loop_world import DRAFTS, Asked, Sent, World, judgements
 from engine.rechoosing import rechosen
 from engine.reward import RewardConfig, RewardModel, likings
 from engine.summary_bench import Measurement
+from engine.trial_people import Judged
 
 Numbers = NDArray[np.float64]
 
@@ -249,13 +250,15 @@ def _estimated(seed: int) -> dict[str, float]:
 
 
 def _tried(seed: int) -> dict[str, float]:
-    """The live test: how often it promotes what changes nothing, and what gains."""
+    """The live test: how often it promotes what changes nothing, also where one person is all for it, and
+    what gains."""
     world = World(seed + 50_000, 40)
     score = _ranker(np.random.default_rng([seed, 6]))
     pool = [world.asked() for _ in range(400)]
     better = [propensities(score(asked).tolist()) for asked in pool]
     usual = [propensities(asked.scores.tolist()) for asked in pool]
-    found: dict[str, list[float]] = {"trial A/A": [], "trial gain": [], "trial replies": []}
+    names = ("trial A/A", "trial zeal", "trial gain", "trial replies")
+    found: dict[str, list[float]] = {name: [] for name in names}
     for number in range(_TRIALS):
         for name, ways in (("trial A/A", usual), ("trial gain", better)):
             live = trial.Trial("new", "", 0.0, 1500)
@@ -263,12 +266,21 @@ def _tried(seed: int) -> dict[str, float]:
             for turn in range(live.most):
                 place = turn % len(pool)
                 new = live.arm(seed * 1_000_003 + number * 10_007 + turn) == "new"
-                replies.append((new, _value(world.sent(pool[place], (ways if new else usual)[place]).judged)))
+                sent = world.sent(pool[place], (ways if new else usual)[place])
+                replies.append(Judged(new, tuple((one.person, one.value) for one in sent.judged)))
             standing = trial.decide(live, replies)
             found[name].append(float(standing.verdict == "promote"))
+            if name == "trial A/A":
+                zealous = [_with_zealot(reply) if at % 3 == 0 else reply for at, reply in enumerate(replies)]
+                found["trial zeal"].append(float(trial.decide(live, zealous).verdict == "promote"))
             if name == "trial gain" and standing.verdict == "promote":
                 found["trial replies"].append(float(standing.looked_at))
     return {name: float(np.mean(values)) if values else math.nan for name, values in found.items()}
+
+
+def _with_zealot(reply: Judged) -> Judged:
+    """The reply judged also by somebody who likes all of the new arm's and nothing of the other's."""
+    return Judged(reply.new, (*reply.opinions, ("zealot", 1.0 if reply.new else -1.0)))
 
 
 def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterator[Measurement]:
@@ -319,6 +331,11 @@ def measurements(rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> Iterat
         yield Measurement(name, off, "value", "the gain it estimates", over("", lambda row: row["truth"])[1])
     name, chance = over("live test: promoted though nothing changes", lambda row: row["trial A/A"])
     yield Measurement(name, chance, "share", bar="<= 0.05", ok=chance <= 0.05)
+    name, zeal = over(
+        "live test: promoted though nothing changes but for one person who judges every third reply for it",
+        lambda row: row["trial zeal"],
+    )
+    yield Measurement(name, zeal, "share", bar="<= 0.05", ok=zeal <= 0.05)
     yield Measurement(
         *over("live test: a better one promoted in 1500 replies", lambda row: row["trial gain"]), "share"
     )

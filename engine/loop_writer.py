@@ -32,7 +32,7 @@ from engine.errors import TooFewSignals
 from engine.fine_tune import Row, fine_tune, likelihoods, row_of, within
 from engine.fine_tune_bench import Taste
 from engine.fine_tune_gate import AIM, gained
-from engine.fine_tune_run import likings_of, teaching
+from engine.fine_tune_likings import likings_of, teaching
 from engine.journal_rows import JudgedText
 from engine.loop_world import UNSEEN, World
 from engine.prompt import load_tasks

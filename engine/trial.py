@@ -4,15 +4,15 @@
     models/reward/trials.jsonl   every trial that ended, with its numbers
 
 A request's arm is drawn from the reply's own seed, so a reply replays; the model that ranked is logged with
-it, which is its arm ("" ranks nothing). A reply's value is the mean of what people think of it, 0 where
-nobody said anything, looked at once it is a day old.
+it, which is its arm ("" ranks nothing). A reply is looked at once it is a day old. How its judgements become
+a gain that no one person decides is `engine.trial_people`'s.
 
 The stopping rule is fixed before the trial begins: the new model is promoted as soon as the 95 % confidence
 sequence of its gain lies above zero, dropped as soon as it lies below, and dropped when the number of replies
-is reached. A confidence sequence holds at all times at once (Waudby-Smith et al. 2021, asymptotic), so
-looking every hour does not make a lie of the 95 %.
+is reached. A confidence sequence holds at all times at once, so looking every hour does not make a lie of the
+95 %.
 
-Knows: arms, the stopping rule, the two files. Does not know: how a model was trained; Discord.
+Knows: arms, the stopping rule, the two files. Does not know: how a model was trained; Discord; the statistic.
 """
 
 from __future__ import annotations
@@ -26,34 +26,28 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine import tuned
-from engine.errors import ModelMissing, MoyouError
+from engine.errors import InForceAlready, ModelMissing, MoyouError
 from engine.gate import Interval
+from engine.trial_people import Judged, sequence
 
 if TYPE_CHECKING:
     from engine.journal import Journal
     from engine.reward import RewardModel
 
-Numbers = NDArray[np.float64]
 Verdict = Literal["running", "promote", "drop"]
 
 FILE, ENDED = "trial.json", "trials.jsonl"
 MOST = 3000
 """Replies after which a trial that shows nothing ends."""
-ALPHA = 0.05
 SETTLED = 24 * 3600.0
 """Seconds after which a reply is looked at: most of what people say of it they say on the first day."""
-_TIGHT = 1000
-"""Replies at which the confidence sequence is narrowest."""
-_LEAST = 100
-"""Replies before anything is decided: the sequence rests on a normal approximation."""
 _STREAM = 2**63 + 1  # of the seed's random numbers
 
 
@@ -74,8 +68,9 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a trial stands: replies and mean values of both arms, the gain with its confidence sequence after
-    `looked_at` replies (where it was decided, else all)."""
+    """How a trial stands: replies of both arms and what people think of one in the mean, all judgements
+    alike; the gain, in which no one person's decide, with its confidence sequence after `looked_at` replies
+    (where it was decided, else all)."""
 
     trial: Trial
     new: int
@@ -87,19 +82,27 @@ class Standing:
     looked_at: int
 
     def to_dict(self) -> dict[str, object]:
-        return dataclasses.asdict(self)
+        """As plain values, for JSON; None where a bound is infinite."""
+        gain = {name: value if math.isfinite(value) else None for name, value in asdict(self.gain).items()}
+        return {**asdict(self), "gain": gain}
 
 
 def begin(models: Path, version: str, most: int = MOST, now: float | None = None) -> Trial:
-    """Put a version on trial against the one in force; a trial that runs is replaced. Raises ModelMissing."""
+    """Put a version on trial against the one in force; a trial that runs is replaced.
+
+    Raises ModelMissing, and InForceAlready where it would be tried against itself.
+    """
     folder = models / "reward"
     if version not in tuned.versions(models, "reward"):
         raise ModelMissing(model=f"reward/{version}", folder=models)
-    trial = Trial(version, tuned.current(models, "reward"), time.time() if now is None else now, most)
+    against = tuned.current(models, "reward")
+    if version == against:
+        raise InForceAlready(model=f"reward/{version}")
+    trial = Trial(version, against, time.time() if now is None else now, most)
     handle, draft = tempfile.mkstemp(prefix=".trial-", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(dataclasses.asdict(trial)) + "\n")
+            file.write(json.dumps(asdict(trial)) + "\n")
             file.flush()
             os.fsync(file.fileno())
         os.chmod(draft, 0o644)
@@ -158,32 +161,31 @@ def standing(journal: Journal, trial: Trial, now: float | None = None) -> Standi
     """Read how a trial stands."""
     until = (time.time() if now is None else now) - SETTLED
     rows = journal._db.execute(
-        "SELECT reward_model = ?, coalesce((SELECT avg(value) FROM current_signals AS s "
-        "WHERE s.reply = g.number), 0) FROM generations AS g WHERE at BETWEEN ? AND ? "
+        "SELECT reward_model = ?, (SELECT json_group_array(json_array(s.who, s.value)) FROM standing AS s "
+        "WHERE s.generation = g.number AND s.value <> 0) FROM generations AS g WHERE at BETWEEN ? AND ? "
         "AND reward_model IN (?, ?) AND origin NOT IN ('fixed', 'extract') ORDER BY at, id LIMIT ?",
         (trial.version, trial.began, until, trial.version, trial.against, trial.most),
     ).fetchall()
-    return decide(trial, [(bool(new), float(value)) for new, value in rows])
+    return decide(trial, [Judged(bool(new), tuple(map(tuple, json.loads(said)))) for new, said in rows])
 
 
-def decide(trial: Trial, replies: Sequence[tuple[bool, float]]) -> Standing:
-    """`replies` in the order of time: whether the new model ranked, and what people thought."""
-    new = np.array([arm for arm, _ in replies], bool)
-    values = np.array([value for _, value in replies], float)
-    looks = sequence(new, values)
+def decide(trial: Trial, replies: Sequence[Judged]) -> Standing:
+    """How a trial stands after these replies, in the order of time."""
+    looks = sequence(replies)
     at = _decided(looks)
-    gain = looks[at - 1] if looks else Interval(0.0, -1.0, 1.0)
+    gain = looks[at - 1] if looks else Interval(0.0, -math.inf, math.inf)
     verdict: Verdict = "running"
-    if at >= _LEAST and (gain.low > 0 or gain.high < 0):
+    if gain.low > 0 or gain.high < 0:
         verdict = "promote" if gain.low > 0 else "drop"
     elif len(looks) >= trial.most:
         verdict = "drop"
+    new, old = ([reply.value for reply in replies if reply.new == arm] for arm in (True, False))
     return Standing(
         trial,
-        int(new.sum()),
-        int((~new).sum()),
-        float(values[new].mean()) if new.any() else 0.0,
-        float(values[~new].mean()) if (~new).any() else 0.0,
+        len(new),
+        len(old),
+        float(np.mean(new)) if new else 0.0,
+        float(np.mean(old)) if old else 0.0,
         gain,
         verdict,
         at,
@@ -192,27 +194,7 @@ def decide(trial: Trial, replies: Sequence[tuple[bool, float]]) -> Standing:
 
 def _decided(looks: Sequence[Interval]) -> int:
     """After how many replies it was decided, looked at after each; all where it was not."""
-    for number, found in enumerate(looks, start=1):
-        if number >= _LEAST and (found.low > 0 or found.high < 0):
-            return number
-    return len(looks)
-
-
-def sequence(new: NDArray[np.bool_], values: Numbers, alpha: float = ALPHA) -> list[Interval]:
-    """The gain after each reply with bounds that all hold at once with probability 1 - alpha.
-
-    Each reply's share is 2·(±1)·(value less the mean of those before): its expectation is the gain, whatever
-    is taken off, because an arm is as likely as the other.
-    """
-    count = np.arange(1, len(values) + 1)
-    before = np.concatenate([[0.0], np.cumsum(values)[:-1] / count[:-1]]) if len(values) else values
-    shares = 2.0 * np.where(new, 1.0, -1.0) * (values - before)
-    mean = np.cumsum(shares) / count
-    variance = np.maximum(np.cumsum(shares**2) / count - mean**2, 1e-6)
-    spread = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / _TIGHT
-    grown = count * spread + 1
-    reach = np.sqrt(variance * 2 * grown / (count**2 * spread) * np.log(np.sqrt(grown) / alpha))
-    return [Interval(float(m), float(m - r), float(m + r)) for m, r in zip(mean, reach, strict=True)]
+    return next((n for n, found in enumerate(looks, 1) if found.low > 0 or found.high < 0), len(looks))
 
 
 class Arms:

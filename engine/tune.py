@@ -23,7 +23,7 @@ fewer show nothing. The classifier has about 260,000 weights; below 40 judgement
 200 judgements an accuracy near 0.61 is to be expected, and some 106 aside are needed to show that: so
 below about 250 judgements the gate will mostly refuse, and says so honestly.
 
-Knows: the split, the smallest numbers, the report, the card.
+Knows: the split, the smallest numbers, the report.
 Does not know: Discord, requests' words (the journal never hands them out), how drafts are re-ranked.
 """
 
@@ -33,7 +33,7 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,25 @@ import numpy as np
 import torch
 
 from engine import gate, people, tuned
-from engine.errors import GainNotShown, JournalUnreadable, MoyouError, OneSided, QualityFell, TooFewSignals
+from engine.errors import (
+    ForgottenMeanwhile,
+    GainNotShown,
+    JournalUnreadable,
+    MoyouError,
+    OneSided,
+    QualityFell,
+    TooFewSignals,
+)
 from engine.gate import Interval
 from engine.journal import Journal, JudgedText
 from engine.journal_choices import choices, values_of
 from engine.journal_judged import judged_sample
+from engine.journal_personal import forgettings, unless_forgotten
 from engine.prompt import load_tasks
 from engine.rechoosing import Rechosen, rechosen
 from engine.reward import Example, RewardConfig, RewardModel
+from engine.task import Task
+from engine.tune_card import card
 
 MIN_TRAINING = 40
 """Judgements to learn from."""
@@ -63,6 +74,8 @@ MOST = 20_000
 """Judgements read at most, out of however many."""
 MOST_CHOICES = 4_000
 """Replies for which the choice is made anew."""
+ATTEMPTS = 3
+"""Times that a model learns before it is given up because somebody was forgotten meanwhile."""
 ASIDE_BY_PERSON = 0.2
 ASIDE_BY_TIME = 0.25
 
@@ -130,34 +143,54 @@ def tune(
 ) -> TuneReport:
     """Train, judge and, if it is better, put in force (`promote`) a new reward model.
 
-    A dry run writes nothing. A refusal by the gate is in the report, not raised. Raises TooFewSignals,
-    OneSided, JournalUnreadable.
+    A dry run writes nothing. A refusal by the gate is in the report, not raised. Where somebody is forgotten
+    before the model is kept, all is read and learnt anew. Raises TooFewSignals, OneSided, JournalUnreadable,
+    and ForgottenMeanwhile when that happened each time.
     """
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
     torch.set_num_threads(1)  # beside a busy bot two make each step many times slower
+    settings = config or RewardConfig()
     with Journal(journal) as opened:
-        judged = judged_sample(opened, MOST)
-        settings = config or RewardConfig()
-        model, report = learn(judged, _model_in_force(models), config=settings, seed=seed)
-        tasks = load_tasks(prompts)
-        # of a translation the best is sent: nothing was drawn, so nothing would be drawn otherwise
-        drawn = [name for name, task in tasks.items() if task.model != "translate"]
-        logged = choices(opened, split(judged).since, MOST_CHOICES, drawn)
-        values = values_of(opened, logged)
+        for _ in range(ATTEMPTS):
+            before = forgettings(opened)
+            judged = judged_sample(opened, MOST)
+            model, report = _learnt(opened, judged, models, settings, seed, load_tasks(prompts))
+            if dry_run or report.refusal is not None:
+                return report
+            descent = {
+                "parent": tuned.current(models, "reward"),
+                "since": judged[0].at,
+                "until": judged[-1].at,
+            }
+            with tuned.draft_of(models, tuned.REWARD) as draft:
+                version = model.save(draft, card(report, settings, seed))
+                tuned.write_report(draft, report.to_dict() | descent | {"model": version})
+                with unless_forgotten(opened, before) as whole:
+                    if whole:
+                        tuned.settle(draft, version)
+                        if promote:
+                            tuned.promote(models, tuned.REWARD, version)
+                        return dataclasses.replace(report, model=version, promoted=promote)
+    raise ForgottenMeanwhile(times=ATTEMPTS)
+
+
+def _learnt(
+    journal: Journal,
+    judged: Sequence[JudgedText],
+    models: Path,
+    config: RewardConfig,
+    seed: int,
+    tasks: Mapping[str, Task],
+) -> tuple[RewardModel, TuneReport]:
+    """A model that learnt from these judgements, with all that the gate finds."""
+    model, report = learn(judged, _model_in_force(models), config=config, seed=seed)
+    # of a translation the best is sent: nothing was drawn, so nothing would be drawn otherwise
+    drawn = [name for name, task in tasks.items() if task.model != "translate"]
+    logged = choices(journal, split(judged).since, MOST_CHOICES, drawn)
+    values = values_of(journal, logged)
     thresholds = {name: task.decoding.abstain for name, task in tasks.items()}
-    report = with_rechosen(report, rechosen(model, logged, values, thresholds))
-    if dry_run or report.refusal is not None:
-        return report
-    descent = {
-        "parent": tuned.current(models, "reward"),
-        "since": judged[0].at,
-        "until": judged[-1].at,
-    }
-    version = _write(models, model, report, settings, seed, descent)
-    if promote:
-        tuned.promote(models, "reward", version)
-    return dataclasses.replace(report, model=version, promoted=promote)
+    return model, with_rechosen(report, rechosen(model, logged, values, thresholds))
 
 
 def with_rechosen(report: TuneReport, found: Rechosen | None) -> TuneReport:
@@ -331,55 +364,3 @@ def _needed(shown: Interval, held_out: int) -> int:
     if not shown.value > 0:
         return 0
     return math.ceil(held_out * ((shown.value - shown.low) / shown.value) ** 2)
-
-
-def _write(
-    models: Path,
-    model: RewardModel,
-    report: TuneReport,
-    config: RewardConfig,
-    seed: int,
-    descent: dict[str, object],
-) -> str:
-    """A new version of the reward model. `descent`: what it came from."""
-    with tuned.draft_of(models, tuned.REWARD) as draft:
-        version = model.save(draft, card(report, config, seed))
-        tuned.write_report(draft, report.to_dict() | descent | {"model": version})
-        tuned.settle(draft, version)
-        return version
-
-
-def card(report: TuneReport, config: RewardConfig, seed: int) -> str:
-    """The model's card. It names nobody and holds nobody's words."""
-
-    def said(found: Interval | None) -> str:
-        return "-" if found is None else f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
-
-    anew = report.rechosen
-    changes = {} if anew is None else anew.changes
-    changed = "".join(
-        f"| {name} of what it would send less that of what was sent | {said(change)} |\n"
-        for name, change in changes.items()
-    )
-    return f"""# Reward model
-
-How well people will like a draft: {config.folds} networks (embedding {config.embedding}, {config.layers} LSTM
-layers of {config.units} units, sigmoid, binary cross-entropy) and words and phrases by logistic regression.
-Re-ranks drafts of one request; says nothing across tasks. Trained by `python -m engine tune` with seed {seed}
-on judgements of one journal: the bot's own words less passages copied from requests.
-
-| | |
-|---|---|
-| judgements (likes / dislikes) | {report.judgements} ({report.likes} / {report.dislikes}) |
-| people | {report.people} |
-| learnt from / kept aside | {report.training} / {report.held_out}, {report.people_aside} people aside |
-| pairwise accuracy on those kept aside | {report.accuracy:.3f} |
-| gain over no skill, 95 % interval | {said(report.over_nothing)} |
-| gain over the model then in force | {said(report.over_current)} |
-| slope of likes on its logits, on those kept aside (1 is right) | {report.calibration:.3f} |
-| replies chosen anew | {0 if anew is None else anew.replies} |
-| value of a reply as sent | {said(None if anew is None else anew.sent)} |
-| gain by SNIPS | {said(None if anew is None else anew.snips)} |
-| gain by the doubly robust estimate | {said(None if anew is None else anew.doubly_robust)} |
-| share of what it would send that the safety check stops | {0.0 if anew is None else anew.flagged:.4f} |
-{changed}"""

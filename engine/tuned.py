@@ -212,7 +212,8 @@ def settle(draft: Path, version: str) -> None:
 
 
 def write_report(folder: Path, report: dict[str, object]) -> None:
-    """Put the gate's findings beside a version."""
+    """Put the gate's findings beside a version. What is in force is `current`'s to say, not a report's."""
+    report = {name: value for name, value in report.items() if name != "promoted"}
     (folder / REPORT).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
 
 

@@ -14,10 +14,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from engine import Engine, Request, checkpoint, fine_tune_gate, tuned
+from engine import Engine, Request, checkpoint, fine_tune_gate, fine_tune_run, tuned
 from engine.__main__ import main
 from engine.decode import Decoder
-from engine.errors import BadOption, GainNotShown, ModelMissing, NotBetter, TooFewSignals
+from engine.errors import BadOption, ForgottenMeanwhile, GainNotShown, ModelMissing, NotBetter, TooFewSignals
 from engine.fine_tune import WAYS, FineTuneConfig, Row, fine_tune, likelihoods, row_of, within
 from engine.fine_tune_run import outputs, run
 from engine.gate import Interval
@@ -88,6 +88,20 @@ def test_the_leash_holds(decoder: Decoder) -> None:
         fine_tune(decoder.checkpoint, made, FineTuneConfig(leash=leash, **LONG), 1) for leash in (0.0, 30.0)
     )
     assert mean_change(decoder, held, made, True) < 0.7 * mean_change(decoder, free, made, True)
+
+
+def test_the_leash_of_a_second_round_is_to_the_shipped_model(decoder: Decoder) -> None:
+    """Rounds of which each begins where the last one ended lead less far than they would from their own
+    beginnings."""
+    made, config = rows(decoder), FineTuneConfig(leash=30.0, **LONG)
+    ends = []
+    for leashed in (None, decoder.checkpoint):
+        now = decoder.checkpoint
+        for seed in range(3):
+            model = fine_tune(now, made, config, seed, shipped=leashed)
+            now = dataclasses.replace(now, model=model, hash=f"round{seed}")
+        ends.append(mean_change(decoder, now.model, made, True))
+    assert 0 < ends[1] < 0.7 * ends[0]
 
 
 def test_what_costs_too_much_goes_part_of_the_way(decoder: Decoder) -> None:
@@ -253,10 +267,11 @@ def test_the_whole_circle(tmp_path: Path, models: Path, decoder: Decoder) -> Non
     before = writes(on, request)
     assert plain(writes(off, request)) == plain(before)
 
-    dry = run(journal, folder, "talk", TASKS, given=models / "talk", dry_run=True, configs=CONFIGS)
+    shipped = models / "talk"
+    dry = run(journal, folder, "talk", TASKS, given=shipped, shipped=shipped, dry_run=True, configs=CONFIGS)
     assert dry.refusal is None
     assert not folder.exists()
-    report = run(journal, folder, "talk", TASKS, given=models / "talk", configs=CONFIGS)
+    report = run(journal, folder, "talk", TASKS, given=shipped, shipped=shipped, configs=CONFIGS)
     assert report.refusal is None
     assert report.promoted
     assert report.verdict.gain.low > 0
@@ -285,14 +300,18 @@ def test_the_whole_circle(tmp_path: Path, models: Path, decoder: Decoder) -> Non
     assert kept.gain.low > 0
     card = (folder / "talk" / report.version / "CARD.md").read_text("utf-8")
     assert decoder.checkpoint.identity in card
+    assert "in_force" in kept.found
+    assert "promoted" not in kept.found
     for words in ("别人说的话", "asker"):
         for file in (folder / "talk" / report.version).iterdir():
             assert words.encode() not in file.read_bytes()
 
-    # a second one begins from what is in force, and the two are compared
+    # a second one begins from what is in force, is held by what was shipped, and the two are compared
     tuned.promote(folder, "talk")
-    again = run(journal, folder, "talk", TASKS, configs=CONFIGS, seed=2)
+    again = run(journal, folder, "talk", TASKS, shipped=shipped, configs=CONFIGS, seed=2)
     assert again.parent == f"talk@{report.version}"
+    assert again.shipped == report.shipped == decoder.checkpoint.identity
+    assert again.verdict.before.perplexity == report.verdict.before.perplexity
     if again.version:
         rows_ = compare_versions(folder, f"talk/{report.version}", f"talk/{again.version}").rows
         assert ("parent", "", report.version) in rows_
@@ -317,6 +336,36 @@ def test_a_version_that_is_broken_leaves_the_shipped_one(tmp_path: Path, models:
     request = Request("continue", "今天第3次见面，你好吗？", seed=5)
     engine = Engine(models=models, tuned=tmp_path / "models", book=False, fine_tuned=True)
     assert plain(writes(engine, request)) == plain(writes(Engine(models=models, book=False), request))
+
+
+@pytest.mark.usefixtures("easy")
+def test_who_is_forgotten_while_it_learns_taught_it_nothing(
+    tmp_path: Path, models: Path, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, folder = judged_journal(tmp_path / "j.db", decoder, taste=1.0, number=600), tmp_path / "models"
+    people = ["13"]
+
+    class Forgetting(fine_tune_gate.Trial):
+        """Somebody is forgotten while the gate looks."""
+
+        def verdict(self, after: Decoder, gain: Interval) -> fine_tune_gate.Verdict:
+            if people:
+                with Journal(path) as journal:
+                    assert journal.forget(people.pop()).facts > 0
+            return super().verdict(after, gain)
+
+    monkeypatch.setattr(fine_tune_run, "Trial", Forgetting)
+    given = {"given": models / "talk", "shipped": models / "talk", "configs": CONFIGS[:1]}
+    report = run(path, folder, "talk", TASKS, **given)
+    assert report.promoted
+    assert report.people == 13
+    assert tuned.versions(folder, "talk") == [report.version]
+    tuned.rollback(folder, "talk")
+    people += ["12", "11", "10"]
+    with pytest.raises(ForgottenMeanwhile):
+        run(path, folder, "talk", TASKS, **given)
+    assert tuned.versions(folder, "talk") == [report.version]
+    assert tuned.current(folder, "talk") == ""
 
 
 def test_too_little_is_said(tmp_path: Path, models: Path, decoder: Decoder) -> None:

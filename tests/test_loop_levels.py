@@ -21,7 +21,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server whose model is made in seconds."""
-    for name, value in {"_TEXTS": 480, "_STEPS": 50, "_FRESH": 240, "_ASIDE": 40, "SIZES": (240,)}.items():
+    for name, value in {"_TEXTS": 480, "_STEPS": 50, "_FRESH": 240, "_ASIDE": 40, "SIZES": (600,)}.items():
         monkeypatch.setattr(loop_writer, name, value)
 
 
@@ -72,11 +72,11 @@ def test_short_replies_are_gained_by_who_likes_them_and_by_nobody_else() -> None
 @pytest.mark.usefixtures("small")
 def test_a_tiny_writer_learns_what_people_like(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_writer, "UNSEEN", 0.0)
-    servers = [loop_writer.Server(seed) for seed in range(3)]
-    found = [server.fine_tuned(240) for server in servers]
-    assert min(one["fine-tuning 240"] for one in found) > 0
-    assert all(0.8 < one["fine-tuning cost 240"] < 1.1 for one in found)
-    chance = [server.fine_tuned(240, nothing=True)["fine-tuning 240"] for server in servers]
+    servers = [loop_writer.Server(seed) for seed in range(4)]
+    found = [server.fine_tuned(600) for server in servers]
+    assert reach([one["fine-tuning 600"] for one in found])[0] > 0.05  # a server's own is mostly chance
+    assert all(0.8 < one["fine-tuning cost 600"] < 1.1 for one in found)
+    chance = [server.fine_tuned(600, nothing=True)["fine-tuning 600"] for server in servers]
     assert any(chance)
     assert holds(chance, 0.0)
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from engine import tuned
-from engine.errors import GainNotShown, JournalUnreadable, OneSided, TooFewSignals
+from engine.__main__ import main
+from engine.belongings import forget_old
+from engine.errors import ForgottenMeanwhile, GainNotShown, JournalUnreadable, OneSided, TooFewSignals
 from engine.gate import text_of
 from engine.journal import Fact, Journal, JudgedText, Place
+from engine.journal_personal import forgettings, unless_forgotten
+from engine.lineage import tuned_versions
 from engine.reward import RewardConfig, RewardModel
 from engine.tune import MIN_HELD_OUT, MIN_TRAINING, learn, split, tune
 from engine.tuned import CurrentReward
 from engine.values import Draft, Reply, Request
 from tests.population import judgements
+from tests.replies import draft, reply
 
+SHIPPED = Path(__file__).resolve().parents[1] / "prompts"
 TINY = RewardConfig(embedding=8, units=8, epochs=2)
 QUICK = RewardConfig(embedding=24, units=32, epochs=12, rate=6e-3)
 
@@ -85,6 +95,9 @@ def test_the_whole_circle(loving_the_moon: Path, tmp_path: Path) -> None:
     saved = json.loads((folder / "report.json").read_text())
     assert saved["model"] == report.model
     assert saved["passed"] is True
+    assert "promoted" not in saved  # it is written before that is known
+    [listed] = tuned_versions(tmp_path)
+    assert listed.found["in_force"] is True
     assert b"unsaid" not in b"".join(file.read_bytes() for file in folder.iterdir())
     assert sorted(entry.name for entry in (tmp_path / "reward").iterdir()) == sorted(
         [report.model, "current", "history.jsonl"]
@@ -236,15 +249,68 @@ def test_the_same_people_stay_aside_from_one_tuning_to_the_next() -> None:
 
 
 def test_a_forgotten_person_is_not_in_the_next_model(loving_the_moon: Path, tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    with Journal(loving_the_moon) as journal:
-        journal._db.execute("VACUUM INTO ?", (str(path),))
+    path = copied(loving_the_moon, tmp_path / "journal.db")
     before = tune(path, tmp_path / "models", dry_run=True, config=TINY)
     with Journal(path) as journal:
         gone = journal.forget("0001")
     after = tune(path, tmp_path / "models", dry_run=True, config=TINY)
     assert gone.facts > 0
     assert after.judgements == before.judgements - gone.facts
+
+
+def forgetting(path: Path, people: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a model learns, the next of `people` is forgotten."""
+    plain = RewardModel.fit
+
+    def fit(*arguments: Any, **options: Any) -> RewardModel:
+        model = plain(*arguments, **options)
+        if people:
+            with Journal(path) as journal:
+                assert journal.forget(people.pop()).facts > 0
+        return model
+
+    monkeypatch.setattr(RewardModel, "fit", fit)
+
+
+def copied(journal: Path, path: Path) -> Path:
+    with Journal(journal) as opened:
+        opened._db.execute("VACUUM INTO ?", (str(path),))
+    return path
+
+
+def test_who_is_forgotten_while_a_model_learns_taught_it_nothing(
+    loving_the_moon: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = copied(loving_the_moon, tmp_path / "journal.db")
+    forgetting(path, ["0001"], monkeypatch)
+    report = tune(path, tmp_path / "models", seed=2, config=QUICK)
+    with Journal(path) as journal:
+        left = list(journal.judged())
+    assert report.promoted
+    assert (report.judgements, report.people) == (len(left), 14)
+    assert tuned.versions(tmp_path / "models", "reward") == [report.model]
+
+
+def test_where_somebody_is_forgotten_each_time_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "journal.db", judgements(1, number=500, people=24, taste=1.0))
+    forgetting(path, ["0003", "0002", "0001"], monkeypatch)
+    with pytest.raises(ForgottenMeanwhile, match="3 times"):
+        tune(path, tmp_path / "models", seed=2, config=QUICK)
+    assert list((tmp_path / "models" / "reward").iterdir()) == []
+
+
+def test_what_goes_for_its_age_does_not_have_a_model_learn_anew(
+    loving_the_moon: Path, tmp_path: Path
+) -> None:
+    with Journal(
+        copied(loving_the_moon, tmp_path / "journal.db"), clock=lambda: time.time() + 9e6
+    ) as journal:
+        before = forgettings(journal)
+        assert forget_old(journal, 1).generations > 0
+        with unless_forgotten(journal, before) as whole:
+            assert whole
 
 
 def test_a_journal_that_is_not_there_is_not_made(tmp_path: Path) -> None:
@@ -260,3 +326,27 @@ def test_a_broken_version_in_force_does_not_stand_in_the_way(loving_the_moon: Pa
     assert second.promoted
     assert second.over_current is None
     assert RewardModel.load(tmp_path / "reward" / second.model).hash == second.model
+
+
+def test_the_command_tunes_for_the_prompts_it_is_given(tmp_path: Path) -> None:
+    """Replies of a task that stands in no prompt file there are not chosen anew."""
+    now, path = [0.0], tmp_path / "journal.db"
+    with Journal(path, clock=lambda: now[0]) as journal:
+        for one in judgements(1, number=200, people=12, taste=1.0, tasks=("chat",)):
+            now[0] = one.at
+            drafts = tuple(draft(text, score=0.5) for text in (one.own_text, "花月" * 5))
+            sent = reply(one.generation, one.own_text, drafts=drafts, propensity=0.5)
+            journal.record(Request("chat"), sent, one.person, Place("console"))
+            journal.react(Fact(one.generation, one.person, "button", one.value, at=one.at))
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    shutil.copyfile(SHIPPED / "poem.toml", prompts / "poem.toml")
+    found = []
+    for more in ([], ["--prompts", str(prompts)]):
+        done = CliRunner().invoke(
+            main, ["tune", "--journal", str(path), "--models", str(tmp_path), "--dry-run", "--json", *more]
+        )
+        assert done.exit_code == 0, done.output
+        found.append(json.loads(done.stdout.splitlines()[-1])["rechosen"])
+    assert found[0]["replies"] >= 50
+    assert found[1] is None
