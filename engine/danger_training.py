@@ -51,7 +51,7 @@ from engine.danger_texts import BROAD, Row, gather
 from engine.text import locale_of
 
 FOLDS = 5
-THRESHOLD = 0.58
+THRESHOLD = 0.56
 _EXCEPTED = ("intents", "more", "examples", "near")  # dialogues are not: theirs may be grave
 _ALIKE = {"near": 3.0, "examples": 2.0, BROAD: 0.4}  # how much a harmless text of a source counts, else 1
 _SHARE = 20
