@@ -9,6 +9,7 @@ An AutoShardedClient, because Discord demands shards of a large bot and one shar
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from typing import Any
@@ -37,7 +38,7 @@ from bot.settings import Settings
 from bot.style import StyleMenu
 from bot.taste_page import TasteMenu
 from bot.translator import Translator
-from engine import JournalThread
+from engine import JournalThread, ShuttingDown
 
 log = logging.getLogger(__name__)
 
@@ -158,6 +159,13 @@ class MoyouClient(discord.AutoShardedClient):
 
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
         await self.chat.edited(event.message)
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        message = interaction.message
+        if interaction.type is discord.InteractionType.component and message is not None:
+            guild_id = None if message.guild is None else message.guild.id
+            with contextlib.suppress(ShuttingDown):  # the button says so
+                await self.reactions.met(message, Where(message.channel.id, guild_id))
 
     async def on_raw_reaction_add(self, event: discord.RawReactionActionEvent) -> None:
         await self.reactions.added(event)

@@ -61,8 +61,10 @@ class Reactions:
                 return
             async with self._in_order(generation):
                 where, messages = Where.of(event), await journal(sent_as, generation)
-                due = len(messages) > 1 or self._recount.is_due(generation, event.message_id, where)
-                if due and await self._recounted(generation, where):
+                due = self._recount.is_due(generation, event.message_id, where)
+                if not due and not await self._stands(generation, label):
+                    return
+                if (due or len(messages) > 1) and await self._recounted(generation, where):
                     return
                 await journal(Journal.clear, generation, label, at)
 
@@ -115,6 +117,8 @@ class Reactions:
             async with self._in_order(generation):
                 if self._recount.is_due(generation, event.message_id, where):
                     await self._recounted(generation, where)
+                if withdrawn and not await self._stands(generation, label):
+                    return
                 if withdrawn and await self._stands_elsewhere(generation, event):
                     return
                 fact = Fact(
@@ -128,6 +132,24 @@ class Reactions:
                 )
                 if value or withdrawn:
                     await journal(react_once, fact)
+
+    async def met(self, message: discord.Message, where: Where) -> None:
+        """Somebody pressed a button of one of our messages: a first contact, as any event of it."""
+        if not self._recount.is_older(message.id, where):
+            return
+        journal = self._answering.journal
+        async with self._in_order(message.id):
+            generation = await journal(Journal.generation_of, message.id)
+            if generation is None:
+                return
+            async with self._in_order(generation):
+                if self._recount.is_due(generation, message.id, where):
+                    await self._recounted(generation, where)
+
+    async def _stands(self, generation: str, label: str | None) -> bool:
+        """Whether anybody's reaction stands about a reply, or anybody's of this emoji."""
+        standing = await self._answering.journal(standing_reactions, generation)
+        return bool(standing) if label is None else label in standing
 
     async def _recounted(self, generation: str, where: Where) -> bool:
         """Whether a reply could be read again, and stands as it is shown. If not, the next event of it

@@ -98,10 +98,12 @@ class Recount:
     def is_due(self, generation: str, message_id: int, where: Where) -> bool:
         """Whether a reply's message may show what nobody told of: it is from before this session, and was
         not read in it."""
-        began = self._session_of(where)
         read = self._read.get(generation)
-        sent = discord.utils.snowflake_time(message_id).timestamp()
-        return read == DOUBTED or (sent < began and read != began)
+        return read == DOUBTED or (self.is_older(message_id, where) and read != self._session_of(where))
+
+    def is_older(self, message_id: int, where: Where) -> bool:
+        """Whether a message was sent before this session began."""
+        return discord.utils.snowflake_time(message_id).timestamp() < self._session_of(where)
 
     def doubt(self, generation: str) -> None:
         """What a reply's messages show is not known: it is due, however old they are."""

@@ -237,7 +237,7 @@ async def test_a_reply_is_read_once_a_session_when_it_is_first_met(
 
 
 @pytest.mark.usefixtures("only_contacts")
-@pytest.mark.parametrize("contact", ["nothing", "removed", "cleared", "cleared one"])
+@pytest.mark.parametrize("contact", ["nothing", "removed", "cleared", "cleared one", "button"])
 async def test_any_event_of_a_reply_is_a_contact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, contact: str
 ) -> None:
@@ -251,6 +251,13 @@ async def test_any_event_of_a_reply_is_a_contact(
         if contact == "nothing":
             await line.server.react(ERIN, answer, "🎉")
             await become(line, -1.0, 1.0)
+        elif contact == "button":
+            pressed = {
+                "custom_id": f"moyou:up:{await line.journal(generation_of, answer)}",
+                "component_type": 2,
+            }
+            await line.server.interact(ERIN, 3, pressed, message=answer, channel_id=answer["channel_id"])
+            await become(line, -1.0, 1.0, 1.0)
         elif contact == "removed":
             await line.server.react(CAROL, answer, "👍", removed=True)
             await become(line, -1.0)
@@ -258,6 +265,29 @@ async def test_any_event_of_a_reply_is_a_contact(
             await line.server.clear(answer, "👍" if contact == "cleared one" else None)
             await become(line, *([-1.0] if contact == "cleared one" else []))
         assert read(line) == [answer["id"]]
+
+
+def generation_of(journal: Journal, message: dict[str, Any]) -> str | None:
+    return journal.generation_of(int(message["id"]))
+
+
+async def test_what_judges_nothing_is_read_for_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        first, second = await answered(line, 2)
+        for _ in range(3):
+            await line.server.react(BOB, first, "🎉")
+            await line.server.react(BOB, first, "🎉", removed=True)
+        await line.server.react(BOB, first, "🎉")
+        await line.server.clear(first, "🎉")
+        await line.server.react(BOB, first, "👍")
+        await line.server.react(CAROL, second, "👍")
+        await become(line, 1.0, 1.0)
+        assert read(line) == []
+        await line.server.react(BOB, first, "👍", removed=True)
+        await become(line, 1.0)
+        assert read(line) == [second["id"]]
 
 
 @pytest.mark.usefixtures("only_contacts")
