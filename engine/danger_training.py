@@ -22,8 +22,8 @@ follows 89, 75 and 16, and of everyday English turns 1 % alarm instead of 12:
 - everyday sentences, but of 180,000 only those that sound like danger to one who read none, and few others;
   all of them at full weight cost near the border what they gave elsewhere (17 % of `danger_near`, not 8);
 - harmless texts that are alike count two or three times;
-- openings that break off, and questions (`engine.written_later`): of 140 beginnings of texts by other hands one
-  alarms instead of four, of Tatoeba's sentences 1.5 and 2.5 % instead of 1.9 and 2.9, at equal recall.
+- openings that break off, and questions (`engine.written_later`): of 140 beginnings of texts by other hands
+  one alarms instead of four, of Tatoeba's sentences 1.5 and 2.5 % instead of 1.9 and 2.9, at equal recall.
 
 Three networks together were no better than one; a hundred rows near the border alone moved nothing. The
 threshold is one at which no dangerous set is found less often than before. It and the buckets were chosen
