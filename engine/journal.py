@@ -35,6 +35,7 @@ from typing import Any, Self
 from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
 from engine.journal_body import COLUMNS, Beside, packed, unpacked
+from engine.journal_closed import close_judged
 from engine.journal_file import opened
 from engine.journal_rows import (
     REASON_LIMIT,
@@ -353,13 +354,15 @@ class Journal:
     def forget(self, person: str) -> Forgotten:
         """Erase everything of this person: the replies written for them with all that hangs on these,
         their judgements of any reply, and words of others' requests that hold theirs, or may (`HELD`).
-        Only a refusal (`set_keep`) is remembered.
+        Only a refusal (`set_keep`) is remembered. Replies that they judged are closed to recounts, which
+        would bring their judgements back.
         """
         mine = "(SELECT number FROM persons WHERE person = :who)"
         theirs = f"(SELECT number FROM replies WHERE who = {mine})"
         values = {"who": self._hash("person", person)}
         with self._writing():
             self._db.execute(f"DELETE FROM words WHERE generation IN ({HELD})", values)
+            close_judged(self._db, values["who"])
             self._db.execute(
                 f"INSERT OR IGNORE INTO erased SELECT id FROM replies WHERE who = {mine} "
                 f"UNION SELECT id FROM judgements WHERE who = {mine} OR generation IN {theirs}",

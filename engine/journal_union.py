@@ -16,6 +16,7 @@ from pathlib import Path
 
 from engine.errors import AnotherJournal, JournalUnreadable
 from engine.journal import Journal
+from engine.journal_closed import take_over
 
 _FACT = "id, generation, person, kind, label, value, reason, at, withdrawn"
 _REPLY = (
@@ -92,6 +93,7 @@ def _unite(journal: Journal) -> Merged:
         "JOIN main.judgements AS here ON here.generation = r.number "
         "WHERE r.id = theirs.generation AND here.id = theirs.id) ORDER BY reply, sequence"
     )
+    take_over(journal._db)
     generations, facts = (now - then for now, then in zip(_rows(journal), before, strict=True))
     # "WHERE true": SQLite would take ON for a join's
     run(

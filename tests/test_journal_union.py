@@ -21,6 +21,7 @@ from engine.journal_guilds import (
     guild_settings,
     note_guilds,
     set_guild_settings,
+    settle_reactions,
 )
 from engine.journal_union import Merged, merge
 from tests.replies import reply
@@ -201,3 +202,18 @@ def test_the_command_makes_the_union_where_there_is_none(shards: tuple[Path, Pat
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["generations"], row["facts"]) for row in rows] == [(1, 1), (1, 1)]
     assert len(standing(into)) == 2
+
+
+def test_a_reply_that_is_closed_to_recounts_on_one_side_is_closed_in_the_union(
+    shards: tuple[Path, Path],
+) -> None:
+    one, two = shards
+    with Journal(two) as journal:
+        write(journal, "b", B)
+        journal.forget("q")
+    for _ in range(2):
+        merge(one, two)
+    with Journal(one) as journal:
+        write(journal, "open", A)
+        for name, count in (("before", 0), ("b", 0), ("open", 1)):
+            assert settle_reactions(journal, name, {"👍": ["q", "r"]}, {"👍": 1.0}) == count
