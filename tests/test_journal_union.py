@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,26 @@ def test_whose_words_a_request_holds_stays_where_the_words_are(shards: tuple[Pat
     assert voices(two) == []
     with Journal(two) as journal:
         assert journal.request("b") is None
+
+
+@pytest.mark.parametrize("who", ["asked", "judged", "in their channel", "nobody"])
+def test_words_of_who_was_forgotten_on_the_other_side_go_from_what_others_asked(
+    shards: tuple[Path, Path], who: str
+) -> None:
+    one, two = shards  # "before" is p's, and q judged it
+    quoted = {"asked": "p", "judged": "q"}.get(who, "r")
+    place = replace(A, channel="1" if who == "in their channel" else "elsewhere")
+    with Journal(one) as journal:
+        asked = Request("translate", "what was said")
+        journal.record(asked, reply("quoting"), "s", place, others=[quoted])
+    with Journal(two) as journal:
+        journal.forget("q" if who == "judged" else "p")
+    for _ in range(2):
+        merge(one, two)
+    with Journal(one) as journal:
+        assert journal.reply("quoting") is not None
+        assert journal.request("quoting") == (asked if who == "nobody" else None)
+    assert voices(one) == ([("quoting", 1)] if who == "nobody" else [])
 
 
 def test_a_later_decision_counts(shards: tuple[Path, Path]) -> None:
