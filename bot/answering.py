@@ -34,6 +34,7 @@ from engine import (
     ShuttingDown,
     Summary,
     Task,
+    forgettings,
     on_behalf_of,
     wished,
 )
@@ -124,16 +125,21 @@ class Answering:
         others: Collection[str] = (),
         holds: Collection[str] = (),
         repeats: str = "",
+        since: tuple[object, ...] | None = None,
     ) -> Answer:
         """The engine's reply, in the journal before anyone sees it.
 
         A fixed answer (danger) is not recorded: nothing is kept of such a moment or learnt from it.
         Nor is that of a person who asked for nothing to be kept. `others`: people whose words stand in
         the request as well; `holds`: replies whose requests' words do; `repeats`: the reply whose request
-        is given once more (see Journal.record).
+        is given once more; `since`: `forgettings` before others' words were read, None where there are
+        none (see Journal.record).
         """
+        since = await self.journal(forgettings) if since is None else since
         reply = await self._admitted(request, asker, self.engine.write)
-        return await self._keep(request, reply, asker, others=others, holds=holds, repeats=repeats)
+        return await self._keep(
+            request, reply, asker, others=others, holds=holds, repeats=repeats, since=since
+        )
 
     async def vary(self, request: Request, reply: Reply, asker: Asker) -> Answer:
         """A reply near `reply`, which answered the same request; kept as `write` keeps a repeat."""
@@ -184,6 +190,7 @@ class Answering:
         others: Collection[str] = (),
         holds: Collection[str] = (),
         repeats: str = "",
+        since: tuple[object, ...] | None = None,
     ) -> Answer:
         kept = reply.origin != "fixed" and await self.journal(
             Journal.record,
@@ -194,6 +201,7 @@ class Answering:
             others=others,
             holds=holds,
             repeats=repeats,
+            since=since,
         )
         return Answer(request, reply, kept)
 

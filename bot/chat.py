@@ -25,7 +25,7 @@ from bot.sending import Parcel, packed
 from bot.splitting import split
 from bot.underway import Prompt, Shown, Underway, cancelled_with
 from bot.wording import language_of, say
-from engine import Request
+from engine import Request, forgettings
 
 TYPING = 60.0
 NO_HISTORY_PERMISSION = 160002
@@ -36,12 +36,13 @@ TOLD = 1024
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What a message asks for, by whom, whose words stand in it as well (people, and those whose words
-    stand in the requests of replies), and what to say of it."""
+    stand in the requests of replies), what `forgettings` said before these were read, what to say of it."""
 
     request: Request
     who: Asker
     others: frozenset[str]
     holds: frozenset[str]
+    since: tuple[object, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -173,7 +174,7 @@ class Chat:
                     await self._tell(message, prompt, say(asking, locale), locale)
                 return
             answer = await self._answering.write(
-                asking.request, asking.who, others=asking.others, holds=asking.holds
+                asking.request, asking.who, others=asking.others, holds=asking.holds, since=asking.since
             )
         prompt.work = None  # what is being sent is sent
         await self._reply(message, prompt, answer, asking.notes)
@@ -183,6 +184,7 @@ class Chat:
 
         Raises FileTooLarge, FileNotText for what is attached.
         """
+        since = await self._answering.journal(forgettings)
         attached = await texts_of(message.attachments)
         flowing = await self._is_flowing(message)
         earlier = await self._context.before(message, flowing=flowing)
@@ -208,7 +210,7 @@ class Chat:
         who = asker(message.author, guild_id, message.channel.id)
         notes = (say("chat.cut", locale, count=len(context)),) if cut or earlier.cut else ()
         request = Request("chat", text, locale=locale, context=context)
-        return Asking(request, who, earlier.people - {who.person}, earlier.replies, notes)
+        return Asking(request, who, earlier.people - {who.person}, earlier.replies, since, notes)
 
     def _may_tell(self, message: discord.Message) -> bool:
         """Once a channel where every message would be unreadable, always where somebody spoke to me."""

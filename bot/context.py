@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import discord
 
 from bot.answering import Answering
+from bot.feedback import generation_in
 from bot.wording import language_of, say
 from engine import Journal, token_count, whole_characters
 
@@ -25,6 +26,11 @@ CONTEXT_TOKENS = 400
 """Tokens of earlier turns, at most."""
 PAUSE = datetime.timedelta(minutes=30)
 """Where a conversation needs no replies, what is older than this is another conversation."""
+
+UNKNOWN = "-"
+"""In place of the reply that a message of ours shows, where the journal does not know it: its person wants
+nothing kept, or was forgotten, or it is no reply. Words that are said to hold one that is not there are not
+kept (Journal.record)."""
 
 SAID = (discord.MessageType.default, discord.MessageType.reply)
 _ANSWERED = (discord.MessageType.chat_input_command, discord.MessageType.context_menu_command)
@@ -132,14 +138,16 @@ class Context:
         if me is None or message.author.id != me.id:
             people.add(str(message.author.id))
             return [Turn(False, self.words(message, language_of(self.words(message, None))))]
-        generation = await self._answering.journal(Journal.generation_of, message.id)
+        known = await self._answering.journal(Journal.generation_of, message.id)
+        generation = known or generation_in(message)  # one that was sent is not attached at once
         reply = await self._answering.journal(Journal.reply, generation) if generation else None
         if generation is None or reply is None:
             if message.interaction_metadata is not None:  # what was asked may stand above the answer
                 people.add(str(message.interaction_metadata.user.id))
-            return [
-                Turn(True, _SMALL_PRINT.sub("", self.words(message, language_of(message.content))).strip())
-            ]
+            said = _SMALL_PRINT.sub("", self.words(message, language_of(message.content))).strip()
+            if said:
+                replies.add(UNKNOWN)
+            return [Turn(True, said)]
         asked: list[Turn] = []
         if message.interaction_metadata is not None:
             request = await self._answering.journal(Journal.request, generation)

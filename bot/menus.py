@@ -15,14 +15,14 @@ from discord.utils import escape_markdown
 
 from bot.answering import Answering, guarded
 from bot.attachments import texts_of
-from bot.context import masked
+from bot.context import UNKNOWN, masked
 from bot.feedback import explain, generation_in
 from bot.installs import anywhere, in_servers
 from bot.reasons import ReportModal, report_words
 from bot.task_command import write
 from bot.translator import by_locale, words
 from bot.wording import language_of, say
-from engine import REPORT, Fact, Journal, Task
+from engine import REPORT, Fact, Journal, Task, forgettings
 
 
 def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
@@ -32,10 +32,19 @@ def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
         async with guarded(answering, interaction, f"menu {task.name}"):
             await interaction.response.defer(thinking=True, ephemeral=True)
             main = task.main
+            since = await answering.journal(forgettings)
             text, others, holds = await _text(interaction, answering, message)
             given = {main.name: text} if main is not None and text else {}
             await write(
-                interaction, answering, task, given, private=True, others=others, holds=holds, quoted=False
+                interaction,
+                answering,
+                task,
+                given,
+                private=True,
+                others=others,
+                holds=holds,
+                since=since,
+                quoted=False,
             )
 
     menu = app_commands.ContextMenu(name=by_locale(task.menu), callback=run)
@@ -132,7 +141,8 @@ async def _text(
     interaction: discord.Interaction[Any], answering: Answering, message: discord.Message
 ) -> tuple[str, set[str], set[str]]:
     """A message's words, names masked; of a reply of ours what was written, without what stands around it.
-    Beside them who else said them, and the reply whose request's words they hold."""
+    Beside them who else said them, and the reply whose request's words they hold: of a message of ours that
+    is no known reply nobody knows whose words it quotes, and none are kept (`UNKNOWN`)."""
     generation = await _generation(interaction, answering, message)
     reply = await answering.journal(Journal.reply, generation) if generation else None
     if reply is not None:
@@ -140,6 +150,11 @@ async def _text(
     people = {message.author.id}
     if message.interaction_metadata is not None:  # what was asked may stand above the answer
         people.add(message.interaction_metadata.user.id)
-    others = {str(each) for each in people - {interaction.user.id, interaction.client.user.id}}
+    me = interaction.client.user.id
+    others = {str(each) for each in people - {interaction.user.id, me}}
     said = masked(message.content, language_of(message.content, str(interaction.locale)))
-    return f"{said}\n{await texts_of(message.attachments)}".strip(), others, set()
+    return (
+        f"{said}\n{await texts_of(message.attachments)}".strip(),
+        others,
+        {UNKNOWN} if message.author.id == me else set(),
+    )

@@ -172,12 +172,13 @@ async def write(
     private: bool,
     others: Collection[str] = (),
     holds: Collection[str] = (),
+    since: tuple[object, ...] | None = None,
     quoted: bool = True,
 ) -> None:
     """Answers a deferred interaction with what the task writes for the options given, the text among them.
 
-    `others`: people whose words these are as well; `holds`: replies whose requests' words are. `quoted`: what
-    was asked stands above the answer.
+    `others`: people whose words these are as well; `holds`: replies whose requests' words are; `since`:
+    `forgettings` before they were read. `quoted`: what was asked stands above the answer.
     """
     locale = str(interaction.locale)
     main = task.main
@@ -197,7 +198,7 @@ async def write(
     )
     request = Request(task.name, text=kept, options=options, locale=language_of(typed, language(locale)))
     notes = (say("text.end_read", request.locale, count=len(kept)),) if len(kept) < len(text.strip()) else ()
-    answer = await answering.write(request, asker_of(interaction), others=others, holds=holds)
+    answer = await answering.write(request, asker_of(interaction), others=others, holds=holds, since=since)
     sent = await deliver(interaction, answering, answer, quoted=quoted, private=private, notes=notes)
     if task.thread and not private and answer.kept:
         await open_thread(interaction, answering, sent[-1], kept, request.locale)

@@ -1,6 +1,7 @@
 """What the journal holds of one person: how much, all of it, and what goes when it is too old.
 
-Every table with a column `person` is looked into, so that a table which comes later is not forgotten.
+Every table with a column `person` is looked into, so that a table which comes later is not forgotten; but
+not whose words others' requests hold, which is those others' own.
 
 Knows: which rows belong to a person. Does not know: who asks, Discord, how it is worded. Erasing all of it is
 `Journal.forget`.
@@ -23,6 +24,9 @@ from engine.journal_rows import Forgotten, latent_of, people_tables
 
 _OF_THE_FILE = ("person", "number", "reply")
 """What only says where in this file a row is, or whose it is, which its reader knows."""
+_OF_OTHERS = {"voices"}
+"""What names a person and is another one's: that somebody asked on their words, which nobody else saw. They
+are neither shown nor counted here, and go when the person is forgotten."""
 AT_ONCE = 2000
 """Replies erased in one transaction when they are too old: others wait no longer than that takes."""
 
@@ -60,10 +64,7 @@ def kept_of(journal: Journal, person: str) -> Kept:
         requests=count(words),
         judgements=count("SELECT count(*) FROM facts WHERE person = ?"),
         since=count("SELECT min(at) FROM generations WHERE person = ?"),
-        others={
-            name: count(f"SELECT count(*) FROM {name} WHERE person = ?")
-            for name in people_tables(journal._db)
-        },
+        others={name: count(f"SELECT count(*) FROM {name} WHERE person = ?") for name in _tables(journal)},
     )
 
 
@@ -71,15 +72,15 @@ def belongings(journal: Journal, person: str) -> str:
     """Everything of this person as JSON: a list of rows for each table, with words while they are kept.
 
     Hashes of the person are left out; those of servers and channels stay, they tell rows apart. So are the
-    earlier turns of what was asked in a server: other people said them, and nothing says who said which. For
-    the same reason `voices` names others' requests that hold words of theirs, and does not tell these.
+    earlier turns of what was asked in a server: other people said them, and nothing says who said which; and
+    others' requests that hold words of theirs, for who asked may have done so privately.
     Reading it all takes long where there is much: call it by `JournalThread.beside`.
     """
     who = journal._hash("person", person)
     columns = journal._db.execute(f"SELECT {COLUMNS} FROM generations WHERE person = ?", (who,))
     beside = {row[0]: Beside(*row) for row in columns}
     found: dict[str, list[dict[str, Any]]] = {}
-    for table in (*people_tables(journal._db), "generations", "facts"):
+    for table in (*_tables(journal), "generations", "facts"):
         found[table] = _rows(journal, f"SELECT * FROM {table} WHERE person = :who", who, beside)
     for table in ("words", "messages"):
         theirs = "SELECT id FROM generations WHERE person = :who"
@@ -89,6 +90,10 @@ def belongings(journal: Journal, person: str) -> str:
         if row["generation"] in in_servers:
             row["request"].pop("context", None)
     return json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def _tables(journal: Journal) -> tuple[str, ...]:
+    return tuple(name for name in people_tables(journal._db) if name not in _OF_OTHERS)
 
 
 def _rows(journal: Journal, sql: str, who: str, beside: Mapping[str, Beside]) -> list[dict[str, Any]]:

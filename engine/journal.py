@@ -35,6 +35,7 @@ from typing import Any, Self
 from engine.discretion import without_danger
 from engine.errors import JournalUnreadable
 from engine.journal_body import COLUMNS, Beside, packed, unpacked
+from engine.journal_closed import close_judged
 from engine.journal_file import opened
 from engine.journal_rows import (
     REASON_LIMIT,
@@ -49,7 +50,7 @@ from engine.journal_rows import (
     without_copies,
 )
 from engine.journal_tables import ID_BYTES, message_key
-from engine.journal_words import HELD, all_let_keep, note_voices, voices_of
+from engine.journal_words import HELD, all_let_keep, all_there, forgettings_in, note_voices, voices_of
 from engine.values import Reply, Request, Signal
 
 __all__ = ["REASON_LIMIT", "Counts", "Fact", "Forgotten", "Journal", "JudgedText", "Place", "TaskCounts"]
@@ -111,14 +112,18 @@ class Journal:
         others: Collection[str] = (),
         holds: Collection[str] = (),
         repeats: str = "",
+        since: tuple[object, ...] | None = None,
     ) -> bool:
         """Keep a reply. False: nothing was kept, because this person asked for that.
 
         The request's words go to their own table, less the turns that a fixed sentence answered; or
         nowhere, with `keep_words_hours` 0 or when one of those whose words stand in it asked for nothing
         to be kept: the `others`, and whoever's stand in the requests of replies that it `holds` (quotes,
-        with what they copied). `repeats`: the reply whose request is given once more. Its words stay no
-        longer than there, and nowhere once they are gone.
+        with what they copied). Nowhere either where the words of one of these are gone, as are those of a
+        reply that is not here: nobody knows then whose they are. `repeats`: the reply whose request is given
+        once more. Its words stay no longer than there, and nowhere once they are gone. `since`: what
+        `forgettings` said before any of the words were read; who was forgotten since then may have said them,
+        and they go nowhere.
         """
         now = self._clock()
         if now - self._last_expiry >= EXPIRY_SECONDS:
@@ -154,7 +159,9 @@ class Journal:
                 expires = min(expires, self._words_end(repeats))
             voices = {self._hash("person", other) for other in others}
             voices |= voices_of(self._db, {*holds, repeats} - {""})
-            if expires > now and all_let_keep(self._db, voices):
+            known = expires > now and all_there(self._db, holds, now)
+            known = known and since in (None, forgettings_in(self._db))
+            if known and all_let_keep(self._db, voices):
                 self._db.table("words").insert(
                     {
                         "generation": reply.generation,
@@ -353,13 +360,15 @@ class Journal:
     def forget(self, person: str) -> Forgotten:
         """Erase everything of this person: the replies written for them with all that hangs on these,
         their judgements of any reply, and words of others' requests that hold theirs, or may (`HELD`).
-        Only a refusal (`set_keep`) is remembered.
+        Only a refusal (`set_keep`) is remembered. Replies that they judged are closed to recounts, which
+        would bring their judgements back.
         """
         mine = "(SELECT number FROM persons WHERE person = :who)"
         theirs = f"(SELECT number FROM replies WHERE who = {mine})"
         values = {"who": self._hash("person", person)}
         with self._writing():
             self._db.execute(f"DELETE FROM words WHERE generation IN ({HELD})", values)
+            close_judged(self._db, values["who"])
             self._db.execute(
                 f"INSERT OR IGNORE INTO erased SELECT id FROM replies WHERE who = {mine} "
                 f"UNION SELECT id FROM judgements WHERE who = {mine} OR generation IN {theirs}",

@@ -10,14 +10,18 @@ Functions on a Journal, called as its methods are: await journal(guild_settings,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
+from itertools import islice
 from typing import Any
 
 from engine.guild_settings import GuildSettings
 from engine.journal import Journal
+from engine.journal_closed import close_to_refusal, is_closed, may_be_added
 from engine.journal_rows import Fact, Forgotten
 
 DAY = 86_400.0
+AT_ONCE = 200
+"""Reactions that a recount writes in one transaction: other processes wait no longer than that takes."""
 
 
 def guild_settings(journal: Journal, guild: str, channels: Collection[str]) -> GuildSettings:
@@ -182,7 +186,8 @@ def message_gone(journal: Journal, message_id: int, at: float | None = None) -> 
 
 def react_once(journal: Journal, fact: Fact) -> bool:
     """As Journal.react, but what stands already is not written again, nor is what is taken back taken back
-    again: Discord may tell of a reaction twice, by an event and by what a message shows after a gap."""
+    again: Discord may tell of a reaction twice, by an event and by what a message shows after a gap.
+    What is not kept because its person wants nothing kept is not counted later either."""
     with journal._writing():  # another process may have been told as well
         row = journal._row(
             "SELECT withdrawn FROM facts WHERE generation = ? AND person = ? AND kind = ? AND label = ? "
@@ -190,7 +195,11 @@ def react_once(journal: Journal, fact: Fact) -> bool:
             (fact.generation, journal._hash("person", fact.person), fact.kind, fact.label),
         )
         stands = row is not None and not row[0]
-        return journal.react(fact) if fact.withdrawn == stands else False
+        if fact.withdrawn != stands:
+            return False
+        if not fact.withdrawn:
+            close_to_refusal(journal._db, fact.generation, journal._hash("person", fact.person))
+        return journal.react(fact)
 
 
 def standing_reactions(journal: Journal, generation: str) -> frozenset[str]:
@@ -211,30 +220,44 @@ def settle_reactions(
     `shown`: for each emoji the people under it, under any of the messages: a part of a reply that was not
     read would take back what stands there. `values`: what each emoji is worth now. What stands already
     keeps its value, and an emoji that is worth nothing now counts no more people. Of somebody who wants
-    nothing kept nothing is added, and what stands from before stays while it is shown.
+    nothing kept nothing is added, nor what they may have done while they wanted that; what stands from
+    before stays while it is shown. To a reply that is closed (`engine.journal_closed`) nothing is added.
     """
     at = journal._clock()
-    there = {
-        (journal._hash("person", person), emoji): person
-        for emoji, people in shown.items()
-        for person in people
-    }
-    with journal._writing():
-        if journal._row("SELECT 1 FROM generations WHERE id = ?", (generation,)) is None:
-            return 0
-        rows = journal._db.execute(
-            "SELECT person, label FROM (SELECT max(sequence), person, label, withdrawn FROM facts "
-            "WHERE generation = ? AND kind = 'reaction' GROUP BY person, label) WHERE withdrawn = 0",
-            (generation,),
-        )
-        standing = {(person, label) for person, label in rows}
-        came = sorted(each for each in there.keys() - standing if each[1] in values)
-        changes = [(*each, False) for each in came if journal.may_keep(there[each])]
-        changes += [(*each, True) for each in sorted(standing - there.keys())]
-        for person, label, withdrawn in changes:
-            value = 0.0 if withdrawn else values[label]
-            journal._append(generation, person, "reaction", label, value, at, withdrawn=withdrawn)
-    return len(changes)
+    there = {(journal._hash("person", person), emoji) for emoji, people in shown.items() for person in people}
+    count = 0
+    while True:
+        with journal._writing():  # anew each time: another process may have been told in between
+            changes = list(islice(_unsettled(journal, generation, there, values), AT_ONCE))
+            for person, label, withdrawn in changes:
+                value = 0.0 if withdrawn else values[label]
+                journal._append(generation, person, "reaction", label, value, at, withdrawn=withdrawn)
+        count += len(changes)
+        if len(changes) < AT_ONCE:
+            return count
+
+
+def _unsettled(
+    journal: Journal, generation: str, there: Set[tuple[str, str]], values: Mapping[str, float]
+) -> Iterator[tuple[str, str, bool]]:
+    """What is not yet as shown: whose (a hash), which emoji, whether it is to be taken back. `there`: people
+    (hashes) and emoji that are shown."""
+    if journal._row("SELECT 1 FROM replies WHERE id = ?", (generation,)) is None:
+        return
+    rows = journal._db.execute(
+        "SELECT person, label FROM (SELECT max(sequence), person, label, withdrawn FROM facts "
+        "WHERE generation = ? AND kind = 'reaction' GROUP BY person, label) WHERE withdrawn = 0",
+        (generation,),
+    )
+    standing = {(person, label) for person, label in rows}
+    for person, label in sorted(standing - there):
+        yield person, label, True
+    came = sorted(each for each in there - standing if each[1] in values)
+    for person, label in came if not is_closed(journal._db, generation) else ():
+        if may_be_added(journal._db, generation, person):
+            yield person, label, False
+    for person, _ in came:  # last: what others did until now counts
+        close_to_refusal(journal._db, generation, person)
 
 
 def told(journal: Journal, name: str) -> str:

@@ -21,6 +21,7 @@ from engine.guild_settings import TONES
 from engine.journal import Journal
 from engine.journal_guilds import places_by_channel
 from engine.journal_rows import latents_of
+from engine.journal_words import forgettings_in
 from engine.taste import Numbers, Taste, far, learn
 from engine.values import Request
 
@@ -178,12 +179,10 @@ def erasures(journal: Journal) -> tuple[object, ...] | None:
     )
 
 
-def forgettings(journal: Journal) -> tuple[object, ...] | None:
+def forgettings(journal: Journal) -> tuple[object, ...]:
     """Changes whenever somebody, or a server, was forgotten. What went for its age alone changes nothing: it
     goes every hour, and whoever read it before read what was theirs to read."""
-    return journal._row(
-        "SELECT (SELECT count(*) FROM erased), (SELECT max(id) FROM deletions WHERE why <> 'age')", ()
-    )
+    return forgettings_in(journal._db)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from engine.errors import AnotherJournal, JournalUnreadable
 from engine.journal import Journal
+from engine.journal_closed import take_over
 
 _FACT = "id, generation, person, kind, label, value, reason, at, withdrawn"
 _REPLY = (
@@ -23,6 +24,17 @@ _REPLY = (
     "request_hash, text_hash, body, arm, control, latent"
 )
 _ERASED = "(SELECT id FROM erased)"
+_HOLDING_ERASED = (
+    "SELECT generation FROM voices WHERE person IN ("
+    f"SELECT person FROM generations WHERE id IN {_ERASED} "
+    f"UNION SELECT person FROM facts WHERE id IN {_ERASED} AND generation NOT IN {_ERASED}) "
+    "UNION SELECT id FROM generations WHERE channel <> '' "
+    f"AND channel IN (SELECT channel FROM generations WHERE id IN {_ERASED})"
+)
+"""The replies here whose requests hold or may hold words of who was forgotten on the other side, as far as
+what is here shows who that is: who asked for what was erased, who judged it where the reply itself was not,
+and all in channels where they asked (see `journal_words.HELD`). Where a whole server was forgotten these are
+more than need be. Of who neither asked nor judged here nothing shows it: their words go when they expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ def _copy_key(into: Path, source: Path) -> None:
 def _unite(journal: Journal) -> Merged:
     run = journal._db.execute
     run("INSERT OR IGNORE INTO erased SELECT id FROM other.erased")
+    # before the rows go that say whose they are
+    run(f"DELETE FROM words WHERE generation IN ({_HOLDING_ERASED})")
     theirs = f"(SELECT number FROM replies WHERE id IN {_ERASED})"
     run(f"DELETE FROM judgements WHERE id IN {_ERASED} OR generation IN {theirs}")
     run(f"DELETE FROM words WHERE generation IN {_ERASED}")
@@ -92,6 +106,7 @@ def _unite(journal: Journal) -> Merged:
         "JOIN main.judgements AS here ON here.generation = r.number "
         "WHERE r.id = theirs.generation AND here.id = theirs.id) ORDER BY reply, sequence"
     )
+    take_over(journal._db)
     generations, facts = (now - then for now, then in zip(_rows(journal), before, strict=True))
     # "WHERE true": SQLite would take ON for a join's
     run(

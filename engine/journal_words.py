@@ -45,6 +45,23 @@ def voices_of(db: Database, generations: Collection[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
+def all_there(db: Database, generations: Collection[str], now: float) -> bool:
+    """Whether the words of every one of these replies' requests are kept still: if not, nobody knows any more
+    whose words stand in what was taken from them."""
+    marks = ", ".join("?" * len(set(generations)))
+    sql = f"SELECT count(*) FROM words WHERE expires > ? AND generation IN ({marks})"
+    return bool(db.execute(sql, (now, *set(generations))).fetchone()[0] == len(set(generations)))
+
+
+def forgettings_in(db: Database) -> tuple[object, ...]:
+    """Changes whenever somebody, or a server, was forgotten, here or in a journal that was united with this
+    one. What went for its age alone changes nothing."""
+    found: tuple[object, ...] = db.execute(
+        "SELECT (SELECT max(rowid) FROM erased), (SELECT max(id) FROM deletions WHERE why <> 'age')"
+    ).fetchone()
+    return found
+
+
 def note_voices(db: Database, generation: str, people: Collection[str]) -> None:
     """The request of this reply holds words of these people (hashes) as well."""
     rows = [(generation, person) for person in sorted(people)]

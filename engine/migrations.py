@@ -15,7 +15,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from engine import disputes, journal_tables, journal_words, tallies, tallies_first
+from engine import disputes, journal_closed, journal_tables, journal_words, tallies, tallies_first
 
 MIGRATIONS = Migrations("moyou-journal")
 
@@ -250,6 +250,13 @@ def disputes_found(db: Database) -> None:
     disputes.create(db)
     disputes.count_anew(db)
     disputes.create_triggers(db)
+
+
+@MIGRATIONS(name="0012_closed")
+def closed(db: Database) -> None:
+    """Which replies a recount adds nothing to: somebody who judged them was forgotten."""
+    journal_closed.create(db)
+    journal_closed.create_trigger(db)
 
 
 def known() -> tuple[str, ...]:

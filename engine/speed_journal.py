@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from engine import disputes, journal_tables, tallies
+from engine import disputes, journal_closed, journal_tables, tallies
 from engine.errors import MoyouError
 from engine.journal import Journal
 from engine.journal_reports import REPORT, reports
@@ -117,6 +117,7 @@ def filling(db: Database) -> Iterator[None]:
         counts.count_anew(db)
         counts.create_triggers(db)
     journal_tables.create_row_triggers(db)
+    journal_closed.create_trigger(db)
 
 
 def named(db: Database, table: str, rows: Iterable[tuple[object, ...]]) -> list[int]:

@@ -131,6 +131,7 @@ def test_after_forget_me_no_table_and_no_file_has_anything_of_the_person(tmp_pat
         journal.forget(PERSON)
         assert everywhere(tmp_path, secrets) == set(), "while it is open"
         assert journal.request("quoting") is None
+        assert journal._row("SELECT 1 FROM voices", ()) is None
         assert journal.reply("quoting") is not None
         assert journal.request("alone") == Request("chat", text=OWN, context=("嗯",)), (
             "nothing says it is theirs"
@@ -177,9 +178,10 @@ def test_everything_of_a_person_comes_as_a_file_and_nothing_of_others(tmp_path: 
         assert before == {"mine": None, "direct": [WORDS, "嗯"]}
         assert {row["kind"] for row in found["facts"]} == {"reaction", "button", "review"}
         assert len(found["left_out"]) == 1
-        # others' requests that hold words of theirs are named; whose words are which in them, nothing says
-        assert found["voices"] == [{"generation": "quoting"}]
-        assert kept.others["voices"] == 1
+        # that somebody asked on words of theirs, where only that one sees it, is not told
+        assert journal._row("SELECT generation FROM voices", ()) == ("quoting",)
+        assert "quoting" not in text
+        assert not {"voices", "closed"} & {*found, *kept.others}
         assert QUOTED not in text
         assert journal._hash("person", PERSON) not in text
         assert journal._hash("person", OTHER) not in text

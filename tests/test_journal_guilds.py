@@ -33,7 +33,7 @@ from engine import (
     standing_reactions,
     told,
 )
-from engine.journal_guilds import DAY
+from engine.journal_guilds import AT_ONCE, DAY
 from tests.replies import reply
 
 HOME, OTHER = Place("discord", "100", "1"), Place("discord", "200", "2")
@@ -264,3 +264,60 @@ def test_what_discord_was_told_is_remembered(journal: Journal) -> None:
     set_told(journal, "commands", "a")
     set_told(journal, "commands", "b")
     assert told(journal, "commands") == "b"
+
+
+def test_of_who_is_forgotten_a_recount_brings_nothing_back(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    fill(journal, HOME, "b")
+    journal.react(Fact("a", "r", "button", 1.0, "buttons"))
+    journal.react(Fact("b", "r", "reaction", 1.0, "👍"))
+    journal.react(Fact("b", "r", "reaction", 1.0, "👍", withdrawn=True))
+    fill(journal, HOME, "c")
+    journal.forget("r")
+    shown = {"👍": ["q", "r", "s"]}
+    for closed in "ab":
+        assert settle_reactions(journal, closed, shown, VALUES) == 0
+        assert settle_reactions(journal, closed, {"👍": ["r"]}, VALUES) == 1, "q's is taken back"
+        assert react_once(journal, Fact(closed, "r", "reaction", 1.0, "👍")), "a new act"
+    assert settle_reactions(journal, "c", shown, VALUES) == 2, "r had judged another reply"
+    who = {journal._hash("person", person) for person in "r"}
+    assert {signal.person for signal in journal.signals() if signal.generation in ("a", "b")} == who
+    assert closed_replies(journal) == 2
+    journal.forget("p")
+    assert closed_replies(journal) == 0, "it goes with its reply"
+
+
+def closed_replies(journal: Journal) -> int:
+    return int(journal._db.execute("SELECT count(*) FROM closed").fetchone()[0])
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_somebody_does_while_they_want_nothing_kept_is_not_counted_later(
+    journal: Journal, clock: Clock, live: bool
+) -> None:
+    fill(journal, HOME, "a")
+    fill(journal, HOME, "b")
+    journal.set_keep("r", False)
+    if live:
+        assert not react_once(journal, Fact("a", "r", "reaction", 1.0, "👍"))
+    else:
+        assert settle_reactions(journal, "a", {"👍": ["q", "r", "s"]}, VALUES) == 1
+    clock.now += 60
+    journal.set_keep("r", True)
+    assert settle_reactions(journal, "b", {"👍": ["q", "r", "s"]}, VALUES) == 1, "they alone are left out"
+    clock.now += 60
+    fill(journal, HOME, "c")
+    assert settle_reactions(journal, "c", {"👍": ["q", "r"]}, VALUES) == 1
+    journal.forget("r")  # with it goes since when they let be kept again
+    assert settle_reactions(journal, "a", {"👍": ["q", "r", "s"]}, VALUES) == 0
+
+
+def test_a_recount_of_many_people_is_written_in_pieces(journal: Journal) -> None:
+    fill(journal, HOME, "a")
+    many = [str(number) for number in range(2 * AT_ONCE)]
+    began: list[str] = []
+    journal._db.conn.set_trace_callback(lambda sql: began.append(sql) if sql.startswith("BEGIN") else None)
+    assert settle_reactions(journal, "a", {"👍": many}, VALUES) == 2 * AT_ONCE + 1
+    assert len(began) == 3
+    assert len(list(journal.signals())) == 2 * AT_ONCE
+    assert settle_reactions(journal, "a", {"👍": many}, VALUES) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from engine.journal_guilds import (
     guild_settings,
     note_guilds,
     set_guild_settings,
+    settle_reactions,
 )
 from engine.journal_union import Merged, merge
 from tests.replies import reply
@@ -141,6 +143,26 @@ def test_whose_words_a_request_holds_stays_where_the_words_are(shards: tuple[Pat
         assert journal.request("b") is None
 
 
+@pytest.mark.parametrize("who", ["asked", "judged", "in their channel", "nobody"])
+def test_words_of_who_was_forgotten_on_the_other_side_go_from_what_others_asked(
+    shards: tuple[Path, Path], who: str
+) -> None:
+    one, two = shards  # "before" is p's, and q judged it
+    quoted = {"asked": "p", "judged": "q"}.get(who, "r")
+    place = replace(A, channel="1" if who == "in their channel" else "elsewhere")
+    with Journal(one) as journal:
+        asked = Request("translate", "what was said")
+        journal.record(asked, reply("quoting"), "s", place, others=[quoted])
+    with Journal(two) as journal:
+        journal.forget("q" if who == "judged" else "p")
+    for _ in range(2):
+        merge(one, two)
+    with Journal(one) as journal:
+        assert journal.reply("quoting") is not None
+        assert journal.request("quoting") == (asked if who == "nobody" else None)
+    assert voices(one) == ([("quoting", 1)] if who == "nobody" else [])
+
+
 def test_a_later_decision_counts(shards: tuple[Path, Path]) -> None:
     one, two = shards
     for number, (path, keep) in enumerate(((one, False), (two, True))):
@@ -201,3 +223,18 @@ def test_the_command_makes_the_union_where_there_is_none(shards: tuple[Path, Pat
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(row["generations"], row["facts"]) for row in rows] == [(1, 1), (1, 1)]
     assert len(standing(into)) == 2
+
+
+def test_a_reply_that_is_closed_to_recounts_on_one_side_is_closed_in_the_union(
+    shards: tuple[Path, Path],
+) -> None:
+    one, two = shards
+    with Journal(two) as journal:
+        write(journal, "b", B)
+        journal.forget("q")
+    for _ in range(2):
+        merge(one, two)
+    with Journal(one) as journal:
+        write(journal, "open", A)
+        for name, count in (("before", 0), ("b", 0), ("open", 1)):
+            assert settle_reactions(journal, name, {"👍": ["q", "r"]}, {"👍": 1.0}) == count

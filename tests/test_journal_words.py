@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engine import danger
 from engine.journal import Journal, Place
+from engine.journal_personal import forgettings
 from engine.values import Request
 from tests.replies import HERE, WORDS, draft, reply
 from tests.test_journal import Clock, everything_in
@@ -117,7 +118,7 @@ def test_what_is_asked_once_more_or_quoted_is_held_for_the_same_people(journal: 
     for name, person, more in (
         ("g1", "2", {"others": ["1"]}),
         ("g2", "3", {"repeats": "g1"}),
-        ("g3", "4", {"holds": ["g2", "unknown"], "others": ["5"]}),
+        ("g3", "4", {"holds": ["g2", "g1"], "others": ["5"]}),
         ("g4", "6", {}),
     ):
         journal.record(asked, reply(name), person, replace(HERE, channel=f"only {name}"), **more)
@@ -155,6 +156,39 @@ def test_a_refusal_of_whoever_is_quoted_holds_for_those_who_quote(journal: Journ
     assert journal.request("g3") is None
     assert journal.request("g4") is None
     assert journal.reply("g3") is not None
+
+
+@pytest.mark.parametrize("gone", ["forgotten", "expired", "never here"])
+def test_what_a_reply_copied_is_not_kept_once_nobody_knows_whose_it_is(
+    journal: Journal, clock: Clock, gone: str
+) -> None:
+    """It was read while it was there, and its words went while an answer to them was being written."""
+    asked = Request("translate", WORDS)
+    if gone != "never here":
+        journal.record(asked, reply("g1"), "2", HERE, others=["1"])
+    if gone == "forgotten":
+        journal.forget("1")
+    clock.now += 24 * 3600 * (gone == "expired")
+    elsewhere = replace(HERE, channel="elsewhere")
+    journal.record(asked, reply("g0"), "3", elsewhere)
+    assert journal.record(asked, reply("g2"), "3", elsewhere, holds=["g0", "g1"])
+    assert journal.request("g2") is None
+    assert journal.reply("g2") is not None
+    assert journal.record(asked, reply("g3"), "3", elsewhere, holds=["g0"])
+    assert journal.request("g3") == asked
+
+
+def test_words_of_whoever_is_forgotten_while_they_are_answered_are_not_kept(journal: Journal) -> None:
+    asked = Request("translate", WORDS)
+    before = forgettings(journal)
+    journal.record(asked, reply("g1"), "2", HERE, others=["1"], since=before)
+    assert journal.request("g1") == asked
+    journal.forget("1")  # of whom nothing else is here
+    journal.record(asked, reply("g2"), "2", HERE, others=["1"], since=before)
+    assert journal.request("g2") is None
+    assert journal.reply("g2") is not None
+    journal.record(asked, reply("g3"), "2", HERE, since=forgettings(journal))
+    assert journal.request("g3") == asked
 
 
 PEOPLE = ("1", "2", "3", "4")

@@ -10,6 +10,7 @@ import discord
 import pytest
 
 from bot.guild_choices import NothingChosen
+from bot.settings import Settings
 from engine import REPORT, Fact, Journal, Place, Reply, Request
 from tests.discord_world import world
 from tests.fakes import FakeEngine
@@ -105,6 +106,47 @@ async def test_what_a_reply_copied_goes_from_what_others_asked_on_the_reply(tmp_
         for number in range(1, 5):
             assert await w.journal(Journal.request, f"fake-000{number}") is None, number
         assert await w.journal(Journal.reply, "fake-0004") is not None
+
+
+async def test_what_we_said_to_who_wants_nothing_kept_is_kept_in_nobodys_request(tmp_path: Path) -> None:
+    """The journal knows nothing of that reply, nor whose words it quotes."""
+    async with world(tmp_path) as w:
+        await w.journal(Journal.set_keep, str(w.bob.id), False)
+        said = await w.bob.send(w.channel, f"{w.me} 我的秘密")
+        ours = w.sent()[-1]
+        await w.alice.context_menu(w.channel, "翻译这条", ours)
+        mine = await w.bot.get_channel(w.channel.id).fetch_message(said.id)  # type: ignore[union-attr]
+        await mine.delete()
+        await w.alice.send(w.channel, "说下去", reply_to=ours)
+        await w.alice.send(w.channel, f"{w.me} 别的")
+        names = [f"fake-000{number}" for number in (2, 3, 4)]
+        assert [asked.text for asked in w.engine.asked[1:]] == ["我的秘密!", "说下去", "别的"]
+        assert w.engine.asked[2].context == ("我的秘密!",)
+        kept = [await w.journal(Journal.request, name) for name in names]
+        assert [each and each.text for each in kept] == [None, None, "别的"]
+        assert None not in [await w.journal(Journal.reply, name) for name in names]
+
+
+@pytest.mark.parametrize("way", ["menu", "chat"])
+async def test_words_of_whoever_is_forgotten_while_they_are_answered_are_not_kept(
+    tmp_path: Path, way: str
+) -> None:
+    async with world(tmp_path, settings=Settings(message_content=True)) as w:
+        said = await w.bob.send(w.channel, "我的秘密")
+
+        def forgotten(request: Request) -> str:
+            with Journal(w.bot.answering.journal.path) as journal:  # as the command line would
+                journal.forget(str(w.bob.id))
+            return "好"
+
+        w.engine.text = forgotten
+        if way == "menu":
+            await w.alice.context_menu(w.channel, "翻译这条", said)
+        else:
+            await w.alice.send(w.channel, f"{w.me} 怎么看", reply_to=said)
+        assert "我的秘密" in w.engine.asked[0].text
+        assert await w.journal(Journal.reply, "fake-0001") is not None
+        assert await w.journal(Journal.request, "fake-0001") is None
 
 
 async def test_why_explains_a_reply_of_ours_and_nothing_else(tmp_path: Path) -> None:

@@ -377,3 +377,95 @@ async def test_two_processes_write_once_what_both_were_told_and_both_missed(
             await second.close()
             await asyncio.gather(running, return_exceptions=True)
         assert (await facts(line)).count(("👎", False)) == 1
+
+
+# What was erased, and what was never to be kept
+
+
+async def stand(line: Line, *people: dict[str, Any]) -> None:
+    """Waits until of each of these people, and of nobody else, one judgement stands."""
+
+    def read(journal: Journal) -> bool:
+        names = {journal._hash("person", person["id"]) for person in people}
+        found = [signal.person for signal in journal.signals()]
+        return set(found) == names and len(found) == len(people)
+
+    async with asyncio.timeout(10):
+        while not await line.journal(read):  # noqa: ASYNC110  nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("only_contacts")
+async def test_who_is_forgotten_is_not_read_again_and_may_judge_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        [message] = await answered(line)
+        await line.server.react(BOB, message, "👍")
+        await line.server.react(CAROL, message, "👍")
+        await stand(line, BOB, CAROL)
+        await line.journal(Journal.forget, BOB["id"])
+        await new_session(line)
+        line.server.reacted[message["id"]]["👍"].pop(CAROL["id"])  # taken back, which nobody told
+        await line.server.react(DAVE, message, "👎")
+        await stand(line, DAVE)
+        await line.server.react(BOB, message, "👎")
+        await stand(line, DAVE, BOB)
+        await new_session(line)
+        await line.server.react(ERIN, message, "👍")
+        await stand(line, DAVE, BOB, ERIN)
+        values = [signal.value for signal in await line.journal(Journal.signals)]
+        assert sorted(values) == [-1.0, -1.0, 1.0], "what was before stays forgotten"
+
+
+async def test_who_is_forgotten_is_not_read_again_in_the_same_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        parts = await answered(line, 2)
+        await line.server.react(BOB, parts[0], "👍")
+        await stand(line, BOB)
+        await line.journal(Journal.forget, BOB["id"])
+        await line.server.react(CAROL, parts[1], "🎉")
+        await line.server.clear(parts[1], "🎉")
+        await line.server.react(DAVE, parts[1], "👍")
+        await stand(line, DAVE)
+
+
+async def test_who_is_forgotten_is_not_read_again_on_connecting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        [message], [other] = await answered(line), await answered(line)
+        await line.server.react(BOB, message, "👍")
+        await stand(line, BOB)
+        await line.journal(Journal.forget, BOB["id"])
+        for each in (message, other):
+            missed(line, each, up=BOB if each is message else CAROL)
+        await new_session(line)
+        await stand(line, CAROL)
+        await line.server.until(lambda: {message["id"], other["id"]} <= set(read(line)))
+        await line.server.react(DAVE, message, "👍")
+        await stand(line, CAROL, DAVE)
+
+
+@pytest.mark.usefixtures("only_contacts")
+@pytest.mark.parametrize("told", [True, False])
+async def test_what_is_done_while_nothing_is_to_be_kept_does_not_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        [message] = await answered(line)
+        await line.journal(Journal.set_keep, BOB["id"], False)
+        if told:
+            await line.server.react(BOB, message, "👍")
+            await line.server.react(CAROL, message, "👍")
+            await stand(line, CAROL)
+        else:
+            missed(line, message, up=BOB)
+        await line.journal(Journal.set_keep, BOB["id"], True)
+        if told:  # nor when nothing says any more that they refused
+            await line.journal(Journal.forget, BOB["id"])
+        await new_session(line)
+        await line.server.react(DAVE, message, "👍")
+        await stand(line, DAVE, *[CAROL] * told)

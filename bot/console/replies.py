@@ -19,7 +19,7 @@ from bot.console.state import CONSOLE, PLACE_SURFACE, VISITOR, Console, Visitor
 from bot.doubt import doubt
 from bot.reasons import REASONS
 from bot.wording import in_characters_of, language, say
-from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request, on_behalf_of
+from engine import BadInput, Draft, Fact, Journal, Place, Reply, Request, forgettings, on_behalf_of
 
 LABEL = "console"
 """One label for both thumbs: the later press replaces the earlier one."""
@@ -131,9 +131,10 @@ async def write(console: Console, visitor: Visitor, request: Request, repeats: s
     engine looks for danger before it holds the request against its task, so it gets it unchecked.
     `repeats`: the reply whose request is given once more.
     """
+    since = await console.journal(forgettings)
     with on_behalf_of(visitor.person):
         reply = await console.engine.write(request)
-    return await _keep(console, visitor, request, reply, repeats)
+    return await _keep(console, visitor, request, reply, repeats, since)
 
 
 async def vary(console: Console, visitor: Visitor, request: Request, near: Reply) -> Reply:
@@ -143,10 +144,19 @@ async def vary(console: Console, visitor: Visitor, request: Request, near: Reply
     return await _keep(console, visitor, request, reply, near.generation)
 
 
-async def _keep(console: Console, visitor: Visitor, request: Request, reply: Reply, repeats: str) -> Reply:
+async def _keep(
+    console: Console,
+    visitor: Visitor,
+    request: Request,
+    reply: Reply,
+    repeats: str,
+    since: tuple[object, ...] | None = None,
+) -> Reply:
     if reply.origin != "fixed":
         place = Place(PLACE_SURFACE)
-        await console.journal(Journal.record, request, reply, visitor.person, place, repeats=repeats)
+        await console.journal(
+            Journal.record, request, reply, visitor.person, place, repeats=repeats, since=since
+        )
     return reply
 
 
