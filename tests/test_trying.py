@@ -42,6 +42,23 @@ def test_one_runs_at_a_time_and_what_is_in_force_or_no_reward_model_cannot_be_tr
         assert trial_now(journal, tmp_path) is None
 
 
+def test_the_command_begins_one_says_how_it_stands_and_replaces_none(tmp_path: Path) -> None:
+    first, second, third = (make(tmp_path, seed) for seed in range(3))
+    tuned.promote(tmp_path, "reward", first)
+    Journal(tmp_path / "journal.db").close()
+    options = ["--journal", str(tmp_path / "journal.db"), "--models", str(tmp_path)]
+    begun = CliRunner().invoke(main, ["trial", f"reward/{second}", "--most", "200", *options, "--json"])
+    assert json.loads(begun.stdout) == {"trial": second, "against": first, "most": 200, "state": "begun"}
+    refused = CliRunner().invoke(main, ["trial", f"reward/{third}", *options])
+    assert refused.exit_code == 1
+    assert f"A live test of reward/{second} runs" in refused.output
+    said = CliRunner().invoke(main, ["trial", *options])
+    assert "gain: +0.000 (-)\n" in said.output
+    assert "inf" not in said.output
+    found = json.loads(CliRunner().invoke(main, ["trial", *options, "--json"]).stdout)
+    assert (found["trial"], found["gain"]) == (second, {"value": 0.0, "low": None, "high": None})
+
+
 def test_tuning_begins_a_live_test_in_place_of_a_promotion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
