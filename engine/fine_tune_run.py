@@ -43,13 +43,13 @@ from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of, 
 from engine.fine_tune_gate import Trial, Verdict, gained, written_rows
 from engine.fine_tune_likings import likings_of, teaching
 from engine.journal import Journal, JudgedText
-from engine.journal_personal import forgettings, unless_forgotten
+from engine.journal_personal import ATTEMPTS, forgettings, unless_forgotten
 from engine.journal_rows import latent_of
 from engine.model import ConditionalVAE
 from engine.novelty import Bloom
 from engine.passages import Passages
 from engine.task import Task
-from engine.tune import ATTEMPTS, MIN_EITHER, MIN_HELD_OUT, MIN_PEOPLE, MIN_TRAINING, split
+from engine.tune import MIN_EITHER, MIN_HELD_OUT, MIN_PEOPLE, MIN_TRAINING, split
 from engine.verse import VerseRules
 
 MODELS = ("talk", "verse")

@@ -79,3 +79,16 @@ def test_tuning_begins_a_live_test_in_place_of_a_promotion(
     assert found is not None
     assert found.version == report["model"]
     assert tuned.current(tmp_path / "models", "reward") == ""
+
+
+def test_tuning_for_a_live_test_looks_first_whether_one_runs(tmp_path: Path) -> None:
+    journal = write(tmp_path / "journal.db", judgements(1, number=20, people=5, taste=0.8))
+    options = ["tune", "--journal", str(journal), "--models", str(tmp_path), "--trial"]
+    both = CliRunner().invoke(main, [*options, "--no-promote"])
+    assert both.exit_code == 2
+    assert "Give --trial or --no-promote, not both" in both.output
+    begin_trial(tmp_path, f"reward/{make(tmp_path, 1)}")
+    for more in ([], ["--dry-run"]):
+        refused = CliRunner().invoke(main, [*options, *more])  # of the few judgements nothing is said
+        assert refused.exit_code == 1
+        assert "A live test of reward/" in refused.output
