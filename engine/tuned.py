@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 WEIGHTS, CONFIG, VOCABULARY, CARD = "model.safetensors", "config.json", "vocabulary.json", "CARD.md"
 REPORT = "report.json"
 """What the gate found; beside the hashed files, not one of them."""
+ORIGIN_FOLDER = "origin_folder"
+"""In a report: where the model of one's own lies that a version was first tuned from, "" for Moyou's."""
 REWARD, DECODING = "reward", "decoding"
 CHOICES = "choices.json"
 """What a version of `decoding` is, in place of weights."""
