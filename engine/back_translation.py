@@ -26,6 +26,7 @@ from tqdm import tqdm
 from engine import checkpoint, corpus, parallel, text
 from engine.decode import Decoder
 from engine.held_out import training_part
+from engine.reading import reading_row
 from engine.translate import Translator
 
 WIDTH = 4
@@ -48,7 +49,7 @@ def sentences(path: Path) -> Iterator[str]:
     """
     stem = path.name.split(".")[0]
     for number, row in enumerate(corpus.rows(path), 1):
-        with corpus.reading_row(path, number):
+        with reading_row(path, number):
             kept = training_part(stem, row)
             if kept is None or row.get("split", "train") != "train":
                 continue
@@ -83,7 +84,7 @@ def known(files: Iterable[Path]) -> set[int]:
     found: set[int] = set()
     for file in files:
         for number, row in enumerate(corpus.rows(file), 1):
-            with corpus.reading_row(file, number):
+            with reading_row(file, number):
                 found.update(key_of(side) for pair in parallel.pairs(row) for side in pair)
     return found
 

@@ -12,7 +12,6 @@ import random
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,9 +22,9 @@ from torch import Tensor
 
 from engine import english, parallel, text, verse_rows
 from engine.danger_texts import is_dangerous
-from engine.errors import BadFile
 from engine.held_out import training_part
 from engine.lexicon import Lexicon
+from engine.reading import reading_row
 from engine.reading import rows as rows  # what others know as corpus.rows
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
@@ -119,16 +118,6 @@ def every_example(path: Path, config: CorpusConfig) -> Iterator[Example]:
         with reading_row(path, number):
             found = list(of_row(row, stem, config))
         yield from found
-
-
-@contextmanager
-def reading_row(path: Path, number: int) -> Iterator[None]:
-    """What is raised in it where fields are not there, or not what they should be, becomes BadFile."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        reason = f"row {number} does not have the fields of its kind"
-        raise BadFile(file=path.name, reason=reason) from error
 
 
 def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
