@@ -222,6 +222,12 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "A live test of {model} runs; another begins when its rule has decided, or when a promotion or a "
         "rollback ends it.",
     ),
+    "origin_missing": (
+        "{version} 最初是从 {model} 调出来的，也要以它为准绳，但在 {folder} 里找不到它；请把它放回那里，"
+        "或者用 --from 指定重新开始的模型。",
+        "{model}, which {version} was first tuned from and is held to, was not found in {folder}; put it "
+        "back there, or name the model to begin anew from with --from.",
+    ),
     "nothing_to_roll_back": (
         "{model} 没有更早的版本可以退回。",
         "{model} has no earlier version to go back to.",

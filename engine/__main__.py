@@ -313,9 +313,14 @@ def tune(
     """Learn from the journal's judgements: settings, channels' tastes, and a reward model if it is better."""
     from engine.errors import TuneError
     from engine.prompt import load_tasks
+    from engine.trying import begin_trial, refuse_a_second
     from engine.tune import tune as run
     from engine.tune_places import tune_places
 
+    if trial and no_promote:
+        raise click.UsageError("Give --trial or --no-promote, not both: a live test may end in a promotion.")
+    if trial:  # before minutes of learning, whose model could not be tried
+        refuse_a_second(models)
     places = tune_places(journal, models, load_tasks(prompts), dry_run=dry_run, promote=not no_promote)
     try:
         at_once = not (no_promote or trial)
@@ -328,8 +333,6 @@ def tune(
     if report.refusal is not None and not dry_run:
         raise report.refusal
     if trial and report.model:
-        from engine.trying import begin_trial
-
         show(begun(begin_trial(models, f"reward/{report.model}")), as_json)
 
 

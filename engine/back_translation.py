@@ -26,6 +26,7 @@ from tqdm import tqdm
 from engine import checkpoint, corpus, parallel, text
 from engine.decode import Decoder
 from engine.held_out import training_part
+from engine.reading import reading_row
 from engine.translate import Translator
 
 WIDTH = 4
@@ -42,14 +43,20 @@ def language_of(words: str) -> str:
 
 
 def sentences(path: Path) -> Iterator[str]:
-    """All that a corpus has of one language, evened out; rows marked with a split other than train not."""
+    """All that a corpus has of one language, evened out; rows marked with a split other than train not.
+
+    Raises BadFile.
+    """
     stem = path.name.split(".")[0]
-    for row in corpus.rows(path):
-        kept = training_part(stem, row)
-        if kept is None or row.get("split", "train") != "train":
-            continue
-        for passage in _passages(kept):
-            yield from map(parallel.even, text.sentences(passage))
+    for number, row in enumerate(corpus.rows(path), 1):
+        with reading_row(path, number):
+            kept = training_part(stem, row)
+            if kept is None or row.get("split", "train") != "train":
+                continue
+            found = [
+                parallel.even(sentence) for passage in _passages(kept) for sentence in text.sentences(passage)
+            ]
+        yield from found
 
 
 def _passages(row: dict[str, Any]) -> Iterator[str]:
@@ -73,14 +80,13 @@ def key_of(sentence: str) -> int:
 
 
 def known(files: Iterable[Path]) -> set[int]:
-    """Keys of both sides of all pairs, whatever their split."""
-    return {
-        key_of(side)
-        for file in files
-        for row in corpus.rows(file)
-        for pair in parallel.pairs(row)
-        for side in pair
-    }
+    """Keys of both sides of all pairs, whatever their split. Raises BadFile."""
+    found: set[int] = set()
+    for file in files:
+        for number, row in enumerate(corpus.rows(file), 1):
+            with reading_row(file, number):
+                found.update(key_of(side) for pair in parallel.pairs(row) for side in pair)
+    return found
 
 
 def chosen(files: Sequence[Path], excluded: set[int], limit: int, seed: int) -> dict[str, list[str]]:

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from engine import english, parallel, text, verse_rows
 from engine.danger_texts import is_dangerous
-from engine.errors import BadFile
 from engine.held_out import training_part
 from engine.lexicon import Lexicon
+from engine.reading import reading_row
 from engine.reading import rows as rows  # what others know as corpus.rows
 from engine.vocabulary import BEGIN, END, PAD, TURN, Vocabulary
 
@@ -102,20 +102,29 @@ def examples(path: Path, config: CorpusConfig) -> Iterator[Example]:
             break
         if row.get("split", "train") != "train" and stem not in config.whole:
             continue
-        try:
+        with reading_row(path, count + 1):
             kept = training_part(stem, row)
             found = list(of_row(kept, stem, config)) if kept else []
             if config.kind == "rhyme":
                 phrases.update(map(tuple, english.phrases(row)))
-        except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-            reason = f"row {count + 1} does not have the fields of its kind"
-            raise BadFile(file=path.name, reason=reason) from error
         yield from found
     yield from map(_rhyme, english.montages(sorted(phrases)))
 
 
+def every_example(path: Path, config: CorpusConfig) -> Iterator[Example]:
+    """Examples of all rows of one file, whatever their split. Raises BadFile."""
+    stem = path.name.split(".")[0]
+    for number, row in enumerate(rows(path), 1):
+        with reading_row(path, number):
+            found = list(of_row(row, stem, config))
+        yield from found
+
+
 def of_row(row: dict[str, Any], stem: str, config: CorpusConfig) -> Iterator[Example]:
-    """Examples of one row, whatever its split. `stem`: its file's name without endings."""
+    """Examples of one row, whatever its split. `stem`: its file's name without endings.
+
+    Of a row without the fields of its kind it raises what comes of that: see `reading_row`.
+    """
     if config.kind == "verse":
         yield from (example for example in _verse(row) if _is_read(example, config))
         return

@@ -18,6 +18,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     │   ├── ModelMissing  ModelBroken  PromptBroken  JournalUnreadable  BadSetting  ExtraMissing
     └── TuneError            tuning cannot go on
         ├── TooFewSignals  OneSided  NothingToRollBack  InForceAlready  TrialRuns  ForgottenMeanwhile
+        ├── OriginMissing
         ├── NotBetter
         │   ├── GainNotShown
         │   ├── QualityFell
@@ -324,6 +325,14 @@ class NothingToRollBack(TuneError):
 class InForceAlready(TuneError):
     code = "in_force_already"
     sentence = "{model} is in force already; try another version against it."
+
+
+class OriginMissing(TuneError):
+    code = "origin_missing"
+    sentence = (
+        "{model}, which {version} was first tuned from and is held to, was not found in {folder}; put it "
+        "back there, or name the model to begin anew from with --from."
+    )
 
 
 class ForgottenMeanwhile(TuneError):

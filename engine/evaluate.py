@@ -152,14 +152,12 @@ def evaluate(
     dictionary = Lexicon.load(loaded.folder) if config.gloss else None
     read: list[tuple[Encoded, int]] = []
     for file in files:
-        stem = file.name.split(".")[0]
-        for row in corpus.rows(file):
-            for example in corpus.of_row(row, stem, config):
-                if dictionary is not None:
-                    example = corpus.glossed(example, dictionary)
-                encoded = corpus.encode(example, loaded.vocabulary, config, set())
-                if encoded is not None:
-                    read.append((encoded, len(example.target.replace("\n", ""))))
+        for example in corpus.every_example(file, config):
+            if dictionary is not None:
+                example = corpus.glossed(example, dictionary)
+            encoded = corpus.encode(example, loaded.vocabulary, config, set())
+            if encoded is not None:
+                read.append((encoded, len(example.target.replace("\n", ""))))
     if examples:
         read = read[:: max(1, len(read) // examples)][:examples]
     found, characters = [encoded for encoded, _ in read], sum(count for _, count in read)

@@ -1,4 +1,4 @@
-"""A writing model learns from what people liked of its own outputs, on a leash to the model Moyou shipped.
+"""A writing model learns from what people liked of its own outputs, on a leash to what it was before tuning.
 
     model = fine_tune(checkpoint, rows, FineTuneConfig(way="unlikely"), seed)
 
@@ -9,8 +9,9 @@ to the latent it was drawn from, or, where it has none, to its posterior's mean.
 What is minimised: of liked texts the negative log-likelihood, weighed by how much they are liked; for the
 ways `unlikely` and `last` also, of disliked ones, the unlikelihood -log(1 - p) of their tokens (Welleck et
 al. 2020), which has a floor where a negative likelihood has none; and for every way the leash, KL(shipped ‖
-after) over the vocabulary at every token of these and of texts that the shipped model wrote by itself. It is
-never to a tuned model, or each round would lead further away. `last` trains the last layers only.
+after) over the vocabulary at every token of these and of texts that the shipped model (or whatever model of
+one's own the first round began from) wrote by itself. It is never to a tuned model, or each round would lead
+further away. `last` trains the last layers only.
 
 Knows: the ways, the loss, how rows are made. Does not know: journals, whether what comes out is better
 (`engine.fine_tune_gate`), files.

@@ -5,9 +5,10 @@
 Reads what stands of judgements of the model's own outputs, keeps people and a stretch of time aside as
 `engine.tune` does, lets each way learn from four fifths of the rest and keeps the one whose judgements of the
 last fifth are best, teaches that way with all of the rest, and lets the gate judge it. It begins from the
-version in force; the leash and the gate's limits are to the model that Moyou shipped. What passes becomes a
-version in models/<name>/<hash>/: a checkpoint like the shipped one, with a card and a report that name its
-parent and the time its judgements come from.
+version in force; the leash and the gate's limits are to what that one's lineage began as
+(`engine.fine_tune_origin`): Moyou's own model, or that of one's own which `--from` named. What passes becomes
+a version in models/<name>/<hash>/: a checkpoint like the shipped one, with a card and a report that name its
+parent, its origin and the time its judgements come from.
 
 Discord's Developer Policy, rule 21, holds by construction: the journal hands out Moyou's own outputs, and
 those that hold a passage copied from somebody (□) are left out; no request's words, no names.
@@ -42,14 +43,15 @@ from engine.errors import (
 from engine.fine_tune import WAYS, FineTuneConfig, Row, Way, fine_tune, row_of, within
 from engine.fine_tune_gate import Trial, Verdict, gained, written_rows
 from engine.fine_tune_likings import likings_of, teaching
+from engine.fine_tune_origin import noted, origin_of
 from engine.journal import Journal, JudgedText
-from engine.journal_personal import forgettings, unless_forgotten
+from engine.journal_personal import ATTEMPTS, forgettings, unless_forgotten
 from engine.journal_rows import latent_of
 from engine.model import ConditionalVAE
 from engine.novelty import Bloom
 from engine.passages import Passages
 from engine.task import Task
-from engine.tune import ATTEMPTS, MIN_EITHER, MIN_HELD_OUT, MIN_PEOPLE, MIN_TRAINING, split
+from engine.tune import MIN_EITHER, MIN_HELD_OUT, MIN_PEOPLE, MIN_TRAINING, split
 from engine.verse import VerseRules
 
 MODELS = ("talk", "verse")
@@ -60,9 +62,9 @@ _CHECKED = 5  # of the judgements to learn from, every so many-th is kept for ch
 
 @dataclass(frozen=True, slots=True)
 class FineTuneReport:
-    """`parent`: what it began from. `shipped`: what the leash and the limits are to. `ways`: the pairwise
-    accuracy of each, less chance, on what it did not learn from. `since`, `until`: when the judgements were
-    made. `version`: "" in a dry run and when refused."""
+    """`parent`: what it began from. `shipped`: what the leash and the limits are to, its origin. `ways`: the
+    pairwise accuracy of each, less chance, on what it did not learn from. `since`, `until`: when the
+    judgements were made. `version`: "" in a dry run and when refused."""
 
     parent: str
     shipped: str
@@ -130,18 +132,20 @@ def run(
 ) -> FineTuneReport:
     """Teach, judge and, if it is better, put in force. A refusal by the gate is in the report, not raised.
 
-    `given`: the folder it starts from; None: the version in force, or the shipped model. `shipped`: the model
-    that nothing may lead away from; None: Moyou's. `configs`: the ways to compare. Where somebody is
-    forgotten before the version is kept, all is read and learnt anew. Raises BadOption, TooFewSignals,
-    OneSided, JournalUnreadable, ModelMissing, ModelBroken, and ForgottenMeanwhile when that happened each
-    time.
+    `given`: the folder it starts from; None: the version in force, or the shipped model. `shipped`: the
+    folder of the shipped model; None: Moyou's. `configs`: the ways to compare. Where somebody is forgotten
+    before the version is kept, all is read and learnt anew. Raises BadOption, TooFewSignals, OneSided,
+    JournalUnreadable, ModelMissing, ModelBroken, OriginMissing where what the version in force was first
+    tuned from is not found, and ForgottenMeanwhile when that happened each time.
     """
     if name not in MODELS:
         raise BadOption(option="MODEL", reason=f"choose one of: {', '.join(MODELS)}")
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
     parent = checkpoint.load(given or _folder_in_force(models, name))
-    origin = _origin(parent, shipped or weights.folder_of(name))
+    moyous = shipped or weights.folder_of(name)
+    origin = origin_of(parent, models, moyous)
+    origin_noted = noted(origin, moyous)
     writes = {task.name: task for task in tasks.values() if task.model == name and not task.dial}
     with Journal(journal) as opened:
         for _ in range(ATTEMPTS):
@@ -151,7 +155,7 @@ def run(
             if dry_run or report.refusal is not None:
                 return report
             with (
-                _draft(models, parent, model, report, config) as (draft, version),
+                _draft(models, parent, model, report, config, origin_noted) as (draft, version),
                 unless_forgotten(opened, before) as whole,
             ):
                 if whole:
@@ -218,15 +222,6 @@ def _learnt(
     return model, report, best
 
 
-def _origin(parent: Checkpoint, shipped: Path) -> Checkpoint:
-    """The shipped model where `parent` is one of its kind; else `parent`, which is somebody's own."""
-    if shipped == parent.folder:
-        return parent
-    origin = checkpoint.load(shipped)
-    same = origin.model.config == parent.model.config and origin.vocabulary.tokens == parent.vocabulary.tokens
-    return origin if same else parent
-
-
 def _folder_in_force(models: Path, name: str) -> Path:
     version = tuned.current(models, name)
     return models / name / version if version else weights.folder_of(name)
@@ -290,7 +285,12 @@ def _as_kept(model: ConditionalVAE) -> ConditionalVAE:
 
 @contextmanager
 def _draft(
-    models: Path, parent: Checkpoint, model: ConditionalVAE, report: FineTuneReport, config: FineTuneConfig
+    models: Path,
+    parent: Checkpoint,
+    model: ConditionalVAE,
+    report: FineTuneReport,
+    config: FineTuneConfig,
+    origin: Mapping[str, str],
 ) -> Iterator[tuple[Path, str]]:
     """The new version in a folder that is to be settled, and its name."""
     with tuned.draft_of(models, parent.name) as draft:
@@ -303,7 +303,7 @@ def _draft(
         version = tuned.hash_of(draft, parent.name)
         before = tuned.current(models, parent.name)
         kept = {"version": version, "parent": before, "began_as": report.parent, "against": report.parent}
-        tuned.write_report(draft, report.to_dict() | kept)
+        tuned.write_report(draft, {**report.to_dict(), **kept, **origin})
         yield draft, version
 
 

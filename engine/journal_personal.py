@@ -33,6 +33,10 @@ NEWEST = 2000
 """Judgements of a channel and a model that its taste is learnt from, at most."""
 
 
+ATTEMPTS = 3
+"""Times that something is learnt before it is given up because somebody was forgotten meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How somebody wants to be written to: `tone` and `length` as in a Request, "" as usual."""

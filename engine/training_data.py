@@ -89,12 +89,7 @@ def load_data(
     Targets of the files in `exclude` are left out: what will be evaluated is never trained on. With
     `scratch`, a folder, the tokens of a large corpus lie in a mapped file there.
     """
-    forbidden = {
-        example.target
-        for file in exclude
-        for row in corpus.rows(file)
-        for example in corpus.of_row(row, file.name.split(".")[0], config)
-    }
+    forbidden = {example.target for file in exclude for example in corpus.every_example(file, config)}
     # A poem that shares a line with verse kept aside is not read either, whatever its form.
     if config.kind == "verse":
         forbidden |= {line for target in forbidden for line in target.split("\n")}

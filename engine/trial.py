@@ -1,7 +1,7 @@
 """The live test: requests go by chance to the reward model in force or to a new one, until it is decided.
 
     models/reward/trial.json     which two, since when, how many replies at most: a running engine reads it
-    models/reward/trials.jsonl   every trial that ended, with its numbers
+    models/reward/trials.jsonl   every trial that ended, with its numbers, or that it was stopped
 
 A request's arm is drawn from the reply's own seed, so a reply replays; the model that ranked is logged with
 it, which is its arm ("" ranks nothing). A reply is looked at once it is a day old. How its judgements become
@@ -10,7 +10,9 @@ a gain that no one person decides is `engine.trial_people`'s.
 The stopping rule is fixed before the trial begins: the new model is promoted as soon as the 95 % confidence
 sequence of its gain lies above zero, dropped as soon as it lies below, and dropped when the number of replies
 is reached. A confidence sequence holds at all times at once, so looking every hour does not make a lie of the
-95 %.
+95 %. A promotion or a rollback meanwhile ends the trial for good: replies of another time, which nobody drew
+by chance, would be counted in one arm. `tuned.promote` and `tuned.rollback` see to it; that the history grew
+since the trial began says so even where one of them was killed half way.
 
 Knows: arms, the stopping rule, the two files. Does not know: how a model was trained; Discord; the statistic.
 """
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 Verdict = Literal["running", "promote", "drop"]
 
-FILE, ENDED = "trial.json", "trials.jsonl"
+FILE, ENDED = tuned.TRIAL, tuned.TRIALS
 MOST = 3000
 """Replies after which a trial that shows nothing ends."""
 SETTLED = 24 * 3600.0
@@ -53,12 +55,14 @@ _STREAM = 2**63 + 1  # of the seed's random numbers
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`version` against `against` ("": no re-ranking), since `began` (seconds since 1970)."""
+    """`version` against `against` ("": no re-ranking), since `began` (seconds since 1970), when the history
+    of what was in force had so many bytes (-1: not known)."""
 
     version: str
     against: str
     began: float
     most: int = MOST
+    history: int = -1
 
     def arm(self, seed: int) -> str:
         """The version that ranks the drafts of the reply with this seed; one half each."""
@@ -88,7 +92,7 @@ class Standing:
 
 
 def begin(models: Path, version: str, most: int = MOST, now: float | None = None) -> Trial:
-    """Put a version on trial against the one in force; a trial that runs is replaced.
+    """Put a version on trial against the one in force; a trial that runs is stopped.
 
     Raises ModelMissing, and InForceAlready where it would be tried against itself.
     """
@@ -98,7 +102,9 @@ def begin(models: Path, version: str, most: int = MOST, now: float | None = None
     against = tuned.current(models, "reward")
     if version == against:
         raise InForceAlready(model=f"reward/{version}")
-    trial = Trial(version, against, time.time() if now is None else now, most)
+    tuned.end_trial(models, "reward")
+    size = tuned.history_size(models, "reward")
+    trial = Trial(version, against, time.time() if now is None else now, most, size)
     handle, draft = tempfile.mkstemp(prefix=".trial-", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -115,12 +121,14 @@ def begin(models: Path, version: str, most: int = MOST, now: float | None = None
 
 
 def running(models: Path) -> Trial | None:
-    """The trial that runs. One against a version that is no longer in force has ended by that."""
+    """The trial that runs: nothing else was put in force since it began."""
     try:
         trial = Trial(**json.loads((models / "reward" / FILE).read_text("utf-8")))
-        return trial if trial.against == tuned.current(models, "reward") else None
+        if trial.against != tuned.current(models, "reward"):
+            return None
     except (OSError, ValueError, TypeError):
         return None
+    return trial if trial.history in (-1, tuned.history_size(models, "reward")) else None
 
 
 def conclude(models: Path, standing: Standing) -> Verdict:
@@ -129,20 +137,17 @@ def conclude(models: Path, standing: Standing) -> Verdict:
     A model that people like but that cannot be put in force is dropped. Where another process was quicker, or
     another trial began meanwhile, nothing is done.
     """
-    verdict = standing.verdict
-    if verdict == "running" or running(models) != standing.trial:
-        return verdict
-    if verdict == "promote":
+    if standing.verdict == "running" or running(models) != standing.trial:
+        return standing.verdict
+    ended = {"ended": round(time.time(), 3), **standing.to_dict()}
+    if standing.verdict == "promote":
         try:
-            tuned.promote(models, "reward", standing.trial.version)
+            tuned.promote(models, "reward", standing.trial.version, ended=ended)
+            return "promote"
         except MoyouError as error:
             tuned.log.error("reward model %s cannot be put in force: %s", standing.trial.version, error)
-            verdict = "drop"
-    ended = {"ended": round(time.time(), 3), **standing.to_dict(), "verdict": verdict}
-    with (models / "reward" / ENDED).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(ended) + "\n")
-    (models / "reward" / FILE).unlink(missing_ok=True)
-    return verdict
+    tuned.end_trial(models, "reward", ended | {"verdict": "drop"})
+    return "drop"
 
 
 def settle_trial(journal: Journal, models: Path, now: float | None = None) -> Standing | None:
@@ -200,14 +205,14 @@ def _decided(looks: Sequence[Interval]) -> int:
 class Arms:
     """The reward models for a running engine: that in force, or while a trial runs that of a reply's arm.
 
-    Looking costs one `stat` more than the model in force does. Safe to share between threads.
+    Looking costs two `stat` more than the model in force does. Safe to share between threads.
     """
 
     def __init__(self, models: Path, in_force: tuned.CurrentReward) -> None:
         self._models, self._in_force = models, in_force
         self._file = models / "reward" / FILE
         self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._trial: Trial | None = None
         self._new: RewardModel | None = None
 
@@ -225,7 +230,7 @@ class Arms:
         found = None
         with contextlib.suppress(OSError):
             state = self._file.stat()
-            found = state.st_ino, state.st_mtime_ns
+            found = state.st_ino, state.st_mtime_ns, tuned.history_size(self._models, "reward")
         if found == self._seen:
             return
         self._seen, self._trial, self._new = found, running(self._models), None

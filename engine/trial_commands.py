@@ -5,6 +5,8 @@ Knows: the command and what it prints. Does not know: arms, the rule.
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import click
 from engine.command_line import FILE, FOLDER, as_json, show
 
 if TYPE_CHECKING:
+    from engine.gate import Interval
     from engine.trial import Trial
 
 DATA = Path("moyou-data")
@@ -33,12 +36,12 @@ def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> 
     from engine import trial as live
     from engine.errors import BadOption
     from engine.journal import Journal
+    from engine.trying import begin_trial
 
     if model:
-        name, _, version = model.partition("/")
-        if name != "reward":
+        if model.partition("/")[0] != "reward":
             raise BadOption(option="MODEL", reason="only reward/VERSION can be tried")
-        show(begun(live.begin(models, version, most)), as_json)
+        show(begun(begin_trial(models, model, most)), as_json)
         return
     if live.running(models) is None:
         show({"trial": "", "state": "none"}, as_json)
@@ -56,11 +59,18 @@ def trial(model: str, journal: Path, models: Path, most: int, as_json: bool) -> 
             "state": standing.verdict,
             "replies": {"new": standing.new, "old": standing.old},
             "value": {"new": standing.new_value, "old": standing.old_value},
-            "gain": {"value": standing.gain.value, "low": standing.gain.low, "high": standing.gain.high},
+            "gain": asdict(standing.gain) if as_json else _said(standing.gain),
             "most": found.most,
         },
         as_json,
     )
+
+
+def _said(gain: Interval) -> str:
+    """The gain with its interval, of which a test that says nothing yet has none."""
+    if not (math.isfinite(gain.low) and math.isfinite(gain.high)):
+        return f"{gain.value:+.3f} (-)"
+    return f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
 
 
 def begun(trial: Trial) -> dict[str, object]:

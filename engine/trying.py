@@ -19,18 +19,24 @@ if TYPE_CHECKING:
     from engine.journal import Journal
 
 
-def begin_trial(models: Path, name: str) -> trial.Trial:
+def begin_trial(models: Path, name: str, most: int = trial.MOST) -> trial.Trial:
     """Put MODEL/VERSION on a live test against the reward model in force; running engines take it up.
 
-    Raises ModelMissing, and TrialRuns: the rule of one that runs was fixed, it is not cut short by chance.
+    `most`: replies after which it ends. Raises ModelMissing, InForceAlready, and TrialRuns: the rule of one
+    that runs was fixed, it is not cut short by chance.
     """
     model, _, version = name.partition("/")
     if model != tuned.REWARD or version not in tuned.versions(models, tuned.REWARD):
         raise ModelMissing(model=name, folder=models)
+    refuse_a_second(models)
+    return trial.begin(models, version, most)
+
+
+def refuse_a_second(models: Path) -> None:
+    """Raises TrialRuns while a live test runs."""
     runs = trial.running(models)
     if runs is not None:
         raise TrialRuns(model=f"{tuned.REWARD}/{runs.version}")
-    return trial.begin(models, version)
 
 
 def trial_now(journal: Journal, models: Path) -> trial.Standing | None:

@@ -55,7 +55,7 @@ from engine.gate import Interval
 from engine.journal import Journal, JudgedText
 from engine.journal_choices import choices, values_of
 from engine.journal_judged import judged_sample
-from engine.journal_personal import forgettings, unless_forgotten
+from engine.journal_personal import ATTEMPTS, forgettings, unless_forgotten
 from engine.prompt import load_tasks
 from engine.rechoosing import Rechosen, rechosen
 from engine.reward import Example, RewardConfig, RewardModel
@@ -74,8 +74,6 @@ MOST = 20_000
 """Judgements read at most, out of however many."""
 MOST_CHOICES = 4_000
 """Replies for which the choice is made anew."""
-ATTEMPTS = 3
-"""Times that a model learns before it is given up because somebody was forgotten meanwhile."""
 ASIDE_BY_PERSON = 0.2
 ASIDE_BY_TIME = 0.25
 

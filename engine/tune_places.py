@@ -12,7 +12,9 @@ Knows: what is read, learnt, written and put in force. Does not know: the estima
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,9 @@ from engine import decoding_learning, tuned
 from engine.decoding_choice import Choices, arms_of
 from engine.decoding_judged import JudgedArms
 from engine.decoding_learning import Learnt, choices_of, learnt_from
-from engine.errors import JournalUnreadable, MoyouError
+from engine.errors import ForgottenMeanwhile, JournalUnreadable, MoyouError
 from engine.journal import Journal
-from engine.journal_personal import erasures, learn_tastes
+from engine.journal_personal import ATTEMPTS, erasures, forgettings, learn_tastes, unless_forgotten
 from engine.task import Task
 from engine.taste import Taste
 from engine.tuned import DECODING
@@ -61,30 +63,38 @@ def tune_places(
 ) -> PlacesReport:
     """Learn both and put them in force (`promote`: the choice). A dry run writes nothing.
 
-    Raises JournalUnreadable.
+    Where somebody is forgotten before the choice is kept, all is read and learnt anew. Raises
+    JournalUnreadable, and ForgottenMeanwhile when that happened each time.
     """
     if not journal.is_file():
         raise JournalUnreadable(file=journal, reason="no such file")
+    arms = {name: arms_of(task) for name, task in tasks.items()}
     with Journal(journal) as opened:
-        arms = {name: arms_of(task) for name, task in tasks.items()}
-        learnt = learn_settings(opened, arms)
-        tastes = learn_tastes(opened, dry_run=dry_run or not promote)
-    report = PlacesReport(learnt, tastes)
-    in_force = _in_force(models)
-    # nothing to draw, and nothing drawn so far: there is no version to make
-    if dry_run or (not learnt and (in_force is None or not in_force.tasks)):
-        return report
-    version = _write(models, learnt, report)
-    if promote:
-        tuned.promote(models, DECODING, version)
-    return PlacesReport(learnt, tastes, version, promote)
+        for _ in range(ATTEMPTS):
+            before = forgettings(opened)
+            learnt = learn_settings(opened, arms)
+            report = PlacesReport(learnt, learn_tastes(opened, dry_run=dry_run or not promote))
+            in_force = _in_force(models)
+            # nothing to draw, and nothing drawn so far: there is no version to make
+            if dry_run or (not learnt and (in_force is None or not in_force.tasks)):
+                return report
+            with (
+                _draft(models, learnt, report) as (draft, version),
+                unless_forgotten(opened, before) as whole,
+            ):
+                if whole:
+                    tuned.settle(draft, version)
+                    if promote:
+                        tuned.promote(models, DECODING, version)
+                    return dataclasses.replace(report, version=version, promoted=promote)
+    raise ForgottenMeanwhile(times=ATTEMPTS)
 
 
 def learn_settings(journal: Journal, arms: Mapping[str, Sequence[str]]) -> dict[str, Learnt]:
     """How settings are liked in each task. `arms`: the settings of each.
 
-    Where something is erased meanwhile all is read anew: whoever is forgotten teaches nothing, and their
-    number, which somebody else may have now, does not make two people one.
+    Where something is erased while it is read, for its age too, all is read anew: a person's number, which
+    somebody else may have by then, does not make two people one.
     """
     while True:
         before = erasures(journal)
@@ -103,8 +113,9 @@ def _in_force(models: Path) -> Choices | None:
         return None
 
 
-def _write(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> str:
-    """A new version of the choices."""
+@contextmanager
+def _draft(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> Iterator[tuple[Path, str]]:
+    """A new version of the choices in a folder that is to be settled, and its name."""
     with tuned.draft_of(models, DECODING) as draft:
         choices_of(learnt).save(draft)
         (draft / tuned.CARD).write_text(decoding_learning.card(learnt), "utf-8")
@@ -112,5 +123,4 @@ def _write(models: Path, learnt: Mapping[str, Learnt], report: PlacesReport) -> 
         found = {**report.to_dict()["decoding"], **learnt_from(learnt)}
         found |= {"parent": tuned.current(models, DECODING)}
         tuned.write_report(draft, found | {"model": version})
-        tuned.settle(draft, version)
-        return version
+        yield draft, version

@@ -2,7 +2,9 @@
 
 A model's versions lie in models/<name>/<hash>/. The small file models/<name>/current names the one
 in force (empty or missing: what Moyou shipped with); it is replaced by a rename, so that a reader
-finds the old or the new one, never half of it. models/<name>/history.jsonl says who followed whom.
+finds the old or the new one, never half of it. models/<name>/history.jsonl says who followed whom. A live
+test (`engine.trial`: models/<name>/trial.json) is of what was in force when it began: any promotion and any
+rollback ends it, here, whoever asked for it.
 
     reward      re-ranks drafts (`engine.reward`)
     decoding    how often each setting of decoding is drawn (`engine.decoding_choice`)
@@ -24,7 +26,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -39,11 +41,15 @@ log = logging.getLogger(__name__)
 WEIGHTS, CONFIG, VOCABULARY, CARD = "model.safetensors", "config.json", "vocabulary.json", "CARD.md"
 REPORT = "report.json"
 """What the gate found; beside the hashed files, not one of them."""
+ORIGIN_FOLDER = "origin_folder"
+"""In a report: where the model of one's own lies that a version was first tuned from, "" for Moyou's."""
 REWARD, DECODING = "reward", "decoding"
 CHOICES = "choices.json"
 """What a version of `decoding` is, in place of weights."""
 _HASHED = {REWARD: (CARD, CONFIG, WEIGHTS, VOCABULARY), DECODING: (CARD, CHOICES)}
 CURRENT, HISTORY = "current", "history.jsonl"
+TRIAL, TRIALS = "trial.json", "trials.jsonl"
+"""The live test that runs, and what is kept of those that ended."""
 _VERSION = re.compile(r"[\w-]{1,64}")
 
 Model = TypeVar("Model")
@@ -90,8 +96,13 @@ def versions(models: Path, name: str) -> list[str]:
     return [entry.name for entry in sorted(found, key=lambda entry: entry.stat().st_mtime_ns, reverse=True)]
 
 
-def promote(models: Path, name: str, version: str | None = None) -> str:
+def promote(
+    models: Path, name: str, version: str | None = None, *, ended: Mapping[str, object] | None = None
+) -> str:
     """Put a version (None: the newest) in force; returns it. Engines that run take it up by themselves.
+
+    It ends a live test, also where the version is in force already; `ended`: what is kept of that test (None:
+    that it was stopped).
 
     Raises ModelMissing, and ModelBroken when a model's files are not those its name promises.
     """
@@ -107,20 +118,50 @@ def promote(models: Path, name: str, version: str | None = None) -> str:
     if found != version:
         raise ModelBroken(folder=folder, reason=f"its files make {found}")
     _switch(models / name, version, "promote")
+    end_trial(models, name, ended)
     return version
 
 
 def rollback(models: Path, name: str) -> str:
     """Put the version in force that was before; returns it ("": the one Moyou shipped with).
 
-    Every promotion can be taken back, one after the other. Raises NothingToRollBack.
+    Every promotion can be taken back, one after the other. It ends a live test. Raises NothingToRollBack.
     """
     now = current(models, name)
     before = _versions_before(models / name, now)
     if not before:
         raise NothingToRollBack(model=name)
     _switch(models / name, before[-1], "rollback")
+    end_trial(models, name)
     return before[-1]
+
+
+def end_trial(models: Path, name: str, ended: Mapping[str, object] | None = None) -> None:
+    """End the live test of `name`, if one lies there, and keep `ended` of it (None: that it was stopped).
+
+    The file goes first: a crash may lose what is kept of a test, and none goes on that is said to have ended.
+    """
+    file = models / name / TRIAL
+    try:
+        text = file.read_bytes()
+        file.unlink()
+    except FileNotFoundError:  # none, or another process was quicker
+        return
+    sync(file.parent)
+    if ended is None:
+        trial = None
+        with contextlib.suppress(ValueError):
+            trial = json.loads(text)
+        ended = {"ended": round(time.time(), 3), "trial": trial, "verdict": "stopped"}
+    _append(file.with_name(TRIALS), ended)
+
+
+def history_size(models: Path, name: str) -> int:
+    """Bytes of the history, 0 where there is none: another number after every change."""
+    try:
+        return (models / name / HISTORY).stat().st_size
+    except OSError:
+        return 0
 
 
 def history(models: Path, name: str) -> list[dict[str, object]]:
@@ -171,8 +212,12 @@ def _switch(folder: Path, version: str, action: str) -> None:
         raise
     sync(folder)
     change = {"at": round(time.time(), 3), "action": action, "from": before, "to": version}
-    with (folder / HISTORY).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(change) + "\n")
+    _append(folder / HISTORY, change)
+
+
+def _append(path: Path, line: Mapping[str, object]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
 

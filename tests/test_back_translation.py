@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from engine import back_translation, corpus
 from engine.back_translation import chosen, is_plain, key_of, known, language_of, sentences
 from engine.corpus import CorpusConfig
+from engine.errors import BadFile
 from tests.test_translate import data as pairs_of_a_toy
 from tests.test_translate import folder as toy
 
@@ -70,6 +71,18 @@ def test_what_is_measured_with_is_never_taken_and_nothing_twice(corpora: list[Pa
     assert all(language_of(one) == "zh" for one in found["zh"])
     assert sorted(found["zh"]) == ["今天去哪里吃饭？", "去楼下吃一碗面。"]
     assert len(chosen([english, intents], set(), 1, 0)["zh"]) == 1
+
+
+@pytest.mark.parametrize("row", [{"text": None}, {"turns": [1]}, {"asks": 2}])
+def test_a_row_of_no_words_gets_a_sentence(tmp_path: Path, row: dict[str, object]) -> None:
+    file = tmp_path / "said.jsonl"
+    file.write_text('{"text": "A cat."}\n' + json.dumps(row) + "\n", "utf-8")
+    with pytest.raises(BadFile, match="row 2 does not have the fields"):
+        list(sentences(file))
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text('{"en": "A cat.", "zh": null}\n', "utf-8")
+    with pytest.raises(BadFile, match="row 1 does not have the fields"):
+        known([pairs])
 
 
 @pytest.mark.parametrize("into", ["en", "zh", ""])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine import corpus
 from engine.corpus import CorpusConfig, Example
 from engine.errors import BadFile
+from engine.training_data import load_data
 from engine.vocabulary import END, PAD, TURN, build
 
 CONFIG = CorpusConfig(tags=("chat", "continue", "own", "other"), min_count=1)
@@ -84,6 +85,18 @@ def test_bad_files_get_a_sentence(tmp_path: Path, name: str, content: bytes, say
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BadFile, match=says):
         list(corpus.examples(tmp_path / name, CONFIG))
+
+
+def test_a_row_whose_direction_is_none_gets_a_sentence_whoever_reads_it(tmp_path: Path) -> None:
+    row: dict[str, object] = {"en": "The cat sleeps.", "zh": "猫在睡觉。"}
+    file = write(tmp_path / "made.jsonl", [row, {**row, "into": "fr"}])
+    config = dataclasses.replace(CONFIG, kind="translation", tags=("zh>en", "en>zh"))
+    for read in (corpus.examples, corpus.every_example):
+        with pytest.raises(BadFile, match="row 2 does not have the fields"):
+            list(read(file, config))
+    good = write(tmp_path / "good.jsonl", [row])
+    with pytest.raises(BadFile, match=r"made\.jsonl"):
+        load_data([good], config, exclude=[file])
 
 
 def test_a_missing_file_gets_a_sentence(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import Request, tuned, tuned_versions
+from engine import tune_places as tune_places_module
 from engine.decoding_choice import ARMS, OWN, Choices, arms_of
 from engine.decoding_judged import JudgedArm, JudgedArms
 from engine.decoding_learning import MIN_JUDGEMENTS, MIN_PEOPLE, best, choices_of, learn
+from engine.errors import ForgottenMeanwhile
 from engine.journal import Fact, Journal, Place
 from engine.prompt import load_tasks
 from engine.tune_places import learn_settings, tune_places
@@ -327,6 +330,39 @@ def test_a_version_knows_how_many_judgements_of_whom_and_when_it_learnt_from(tmp
     assert version.report["chat"]["judgements"] == version.report["poem"]["judgements"] == 100
     assert (version.judgements, version.people) == (200, 8)
     assert (version.since, version.until) == (1e9, 1e9 + 199)
+
+
+def forgetting(path: Path, people: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After settings were learnt, and before a version is kept, the next of `people` is forgotten."""
+    plain = tune_places_module.learn_tastes
+
+    def learn_tastes(*arguments: Any, **options: Any) -> Any:
+        if people:
+            with Journal(path) as journal:
+                assert journal.forget(people.pop()).facts > 0
+        return plain(*arguments, **options)
+
+    monkeypatch.setattr(tune_places_module, "learn_tastes", learn_tastes)
+
+
+def test_who_is_forgotten_before_a_version_is_kept_taught_it_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, models = tmp_path / "j.db", tmp_path / "models"
+    for journal in judged_journal(path, {OWN: 0.4, "warmer": 0.85}):
+        forgetting(path, ["7"], monkeypatch)
+        report = tune_places(path, models, TASKS)
+        assert report.promoted
+        assert tuned.versions(models, "decoding") == [report.version]
+        found = tuned.read_report(models, "decoding", report.version)
+        assert found is not None
+        assert (found["judgements"], found["people"]) == (825, 11)
+        assert learn_settings(journal, {"chat": arms_of(CHAT)}) == report.choices
+        forgetting(path, ["6", "5", "4"], monkeypatch)
+        with pytest.raises(ForgottenMeanwhile, match="3 times"):
+            tune_places(path, models, TASKS)
+        assert tuned.current(models, "decoding") == report.version
+        assert tuned.versions(models, "decoding") == [report.version]
 
 
 def test_who_is_forgotten_while_settings_are_learnt_teaches_nothing(tmp_path: Path) -> None:

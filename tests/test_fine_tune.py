@@ -14,11 +14,20 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from engine import Engine, Request, checkpoint, fine_tune_gate, fine_tune_run, tuned
+from engine import Engine, Request, checkpoint, fine_tune_gate, fine_tune_run, tuned, weights
 from engine.__main__ import main
 from engine.decode import Decoder
-from engine.errors import BadOption, ForgottenMeanwhile, GainNotShown, ModelMissing, NotBetter, TooFewSignals
+from engine.errors import (
+    BadOption,
+    ForgottenMeanwhile,
+    GainNotShown,
+    ModelMissing,
+    NotBetter,
+    OriginMissing,
+    TooFewSignals,
+)
 from engine.fine_tune import WAYS, FineTuneConfig, Row, fine_tune, likelihoods, row_of, within
+from engine.fine_tune_origin import origin_of
 from engine.fine_tune_run import outputs, run
 from engine.gate import Interval
 from engine.journal import Fact, Journal, Place
@@ -317,6 +326,49 @@ def test_the_whole_circle(tmp_path: Path, models: Path, decoder: Decoder) -> Non
         assert ("parent", "", report.version) in rows_
     with pytest.raises(ModelMissing):
         compare_versions(folder, f"talk/{report.version}", "talk/nothing")
+
+
+@pytest.mark.usefixtures("easy")
+def test_a_model_of_ones_own_is_what_its_later_rounds_are_held_to(
+    tmp_path: Path, models: Path, decoder: Decoder
+) -> None:
+    """Its vocabulary is not Moyou's; it lies where its owner put it."""
+    journal, folder = judged_journal(tmp_path / "j.db", decoder, taste=1.0), tmp_path / "models"
+    own = tmp_path / "own" / "talk"
+    shutil.copytree(models / "talk", own)
+    first = run(journal, folder, "talk", TASKS, given=own, configs=CONFIGS[:1])
+    assert first.promoted
+    assert first.shipped == first.parent == decoder.checkpoint.identity
+    again = run(journal, folder, "talk", TASKS, configs=CONFIGS[:1], seed=2, dry_run=True)
+    assert again.parent == f"talk@{first.version}"
+    assert again.shipped == decoder.checkpoint.identity
+    assert again.verdict.before.perplexity == first.verdict.before.perplexity
+    [kept] = tuned_versions(folder)
+    assert str(tmp_path) not in json.dumps(kept.found)
+    own.rename(own.with_name("elsewhere"))
+    with pytest.raises(OriginMissing, match="put it back there, or name the model") as missing:
+        run(journal, folder, "talk", TASKS, configs=CONFIGS[:1])
+    assert str(own) in str(missing.value)
+    shutil.copytree(models / "verse", own)  # other weights than those
+    with pytest.raises(OriginMissing):
+        run(journal, folder, "talk", TASKS, configs=CONFIGS[:1])
+
+
+def test_what_older_reports_say_is_followed_back_to_what_no_tuning_made(
+    tmp_path: Path, models: Path, decoder: Decoder
+) -> None:
+    """They name what each version began as, and no folder."""
+    for number, version in enumerate("abc"):
+        shutil.copytree(models / "talk", tmp_path / "talk" / version)
+        before = f"talk@{'ab'[number - 1]}" if number else decoder.checkpoint.identity
+        tuned.write_report(tmp_path / "talk" / version, {"began_as": before, "shipped": before})
+    last = dataclasses.replace(decoder.checkpoint, folder=tmp_path / "talk" / "c", hash="c")
+    assert origin_of(last, tmp_path, models / "talk").folder == models / "talk"
+    tuned.write_report(tmp_path / "talk" / "a", {"began_as": "talk@gone", "shipped": "talk@gone"})
+    # of Moyou's kind, which ships another now
+    assert origin_of(last, tmp_path, models / "talk").folder == models / "talk"
+    with pytest.raises(OriginMissing, match="talk@gone"):
+        origin_of(last, tmp_path, weights.folder_of("talk"))
 
 
 @pytest.mark.usefixtures("easy")

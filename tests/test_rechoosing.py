@@ -90,6 +90,10 @@ NOTHING = Interval(0.0, -0.1, 0.1)
     [
         ("novelty", Interval(-0.08, -0.145, -0.015), True),  # sure
         ("form", Interval(-0.019, -0.0195, -0.0185), True),  # sure, though little
+        ("fluency", Interval(-0.2, -0.21, -0.19), True),
+        ("fluency", Interval(-0.06, -0.125, 0.005), True),
+        ("fluency", Interval(-0.04, -0.042, -0.038), False),  # the cost of going by anything else too
+        ("fluency", Interval(-0.04, -0.083, 0.003), False),
         ("safety", Interval(-0.001, -0.0019, -0.0001), True),
         ("novelty", Interval(-0.06, -0.125, 0.005), True),  # likely, and much
         ("novelty", Interval(-0.015, -0.031, 0.001), False),  # likely, but little
@@ -106,6 +110,16 @@ def test_a_fall_is_refused_that_is_sure_or_large_and_no_noise(
     found = Rechosen(400, 100, NOTHING, NOTHING, NOTHING, 0.0, {name: change})
     assert found.fallen == [name] * refused
     assert isinstance(tuning.with_rechosen(_report(), found).refusal, QualityFell) is refused
+
+
+def test_fluency_is_held_to_what_was_sent_and_to_chance() -> None:
+    less, above, below = (Interval(x, x - 0.002, x + 0.002) for x in (-0.04, 0.01, -0.01))
+    found = Rechosen(400, 100, NOTHING, NOTHING, NOTHING, 0.0, {"fluency": less}, {"fluency": above})
+    assert found.fallen == []
+    assert dataclasses.replace(found, over_chance={"fluency": below}).fallen == ["fluency"]
+    surely = {"fluency": Interval(-0.2, -0.21, -0.19)}
+    assert dataclasses.replace(found, changes=surely).fallen == ["fluency"]
+    assert dataclasses.replace(found, changes=surely, over_chance={"fluency": below}).fallen == ["fluency"]
 
 
 def test_what_the_judge_likes_less_than_a_draft_at_random_is_refused(loves_the_moon: RewardModel) -> None:

@@ -207,6 +207,51 @@ def test_a_better_model_that_is_broken_is_dropped(models: Path, tmp_path: Path) 
     assert trial.running(models) is None
 
 
+def test_what_was_put_in_force_meanwhile_ends_a_trial_for_good(models: Path) -> None:
+    usual, new = tuned.current(models, "reward"), other(models)
+    ways = (
+        [lambda: tuned.promote(models, "reward", new), lambda: tuned.rollback(models, "reward")],
+        [lambda: tuned.rollback(models, "reward"), lambda: tuned.promote(models, "reward", usual)],
+        [lambda: tuned.promote(models, "reward", usual)],  # as it is: somebody decided
+    )
+    arms = Arms(models, CurrentReward(models))
+    for number, changes in enumerate(ways, 1):
+        live = trial.begin(models, new, now=0.0)
+        for change in changes:
+            change()
+            assert trial.running(models) is None
+        assert tuned.current(models, "reward") == usual
+        assert {arms.model(seed).hash for seed in range(20)} == {usual}  # type: ignore[union-attr]
+        assert not (models / "reward" / trial.FILE).exists()
+        lines = list(map(json.loads, (models / "reward" / trial.ENDED).read_text().splitlines()))
+        assert len(lines) == number
+        assert (lines[-1]["verdict"], Trial(**lines[-1]["trial"])) == ("stopped", live)
+    late = [Judged(number % 2 == 0, ((f"p{number}", 1.0 - number % 2 * 2),)) for number in range(400)]
+    found = trial.decide(live, late)
+    assert found.verdict == "promote"
+    trial.conclude(models, found)  # a process that had looked before
+    assert tuned.current(models, "reward") == usual
+
+
+def test_a_trial_does_not_come_back_where_a_promotion_was_killed_before_it_had_ended_it(models: Path) -> None:
+    usual, new = tuned.current(models, "reward"), other(models)
+    trial.begin(models, new)
+    arms, file = Arms(models, CurrentReward(models)), models / "reward" / trial.FILE
+    assert len({arms.model(seed).hash for seed in range(20)}) == 2  # type: ignore[union-attr]
+    left, line = file.read_bytes(), models / "reward" / tuned.HISTORY
+    before = line.read_bytes()
+    tuned.promote(models, "reward", new)
+    file.write_bytes(left)
+    line.write_bytes(before)  # killed after the switch, before its line in the history
+    assert trial.running(models) is None
+    tuned.promote(models, "reward", usual)
+    file.write_bytes(left)  # and again, after the line
+    assert tuned.current(models, "reward") == usual
+    assert trial.running(models) is None
+    assert {arms.model(seed).hash for seed in range(20)} == {usual}  # type: ignore[union-attr]
+    assert trial.begin(models, new) == trial.running(models)
+
+
 def test_broken_files_stop_no_reply(models: Path) -> None:
     trial.begin(models, other(models))
     arms = Arms(models, CurrentReward(models))

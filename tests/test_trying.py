@@ -42,6 +42,23 @@ def test_one_runs_at_a_time_and_what_is_in_force_or_no_reward_model_cannot_be_tr
         assert trial_now(journal, tmp_path) is None
 
 
+def test_the_command_begins_one_says_how_it_stands_and_replaces_none(tmp_path: Path) -> None:
+    first, second, third = (make(tmp_path, seed) for seed in range(3))
+    tuned.promote(tmp_path, "reward", first)
+    Journal(tmp_path / "journal.db").close()
+    options = ["--journal", str(tmp_path / "journal.db"), "--models", str(tmp_path)]
+    begun = CliRunner().invoke(main, ["trial", f"reward/{second}", "--most", "200", *options, "--json"])
+    assert json.loads(begun.stdout) == {"trial": second, "against": first, "most": 200, "state": "begun"}
+    refused = CliRunner().invoke(main, ["trial", f"reward/{third}", *options])
+    assert refused.exit_code == 1
+    assert f"A live test of reward/{second} runs" in refused.output
+    said = CliRunner().invoke(main, ["trial", *options])
+    assert "gain: +0.000 (-)\n" in said.output
+    assert "inf" not in said.output
+    found = json.loads(CliRunner().invoke(main, ["trial", *options, "--json"]).stdout)
+    assert (found["trial"], found["gain"]) == (second, {"value": 0.0, "low": None, "high": None})
+
+
 def test_tuning_begins_a_live_test_in_place_of_a_promotion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,3 +79,16 @@ def test_tuning_begins_a_live_test_in_place_of_a_promotion(
     assert found is not None
     assert found.version == report["model"]
     assert tuned.current(tmp_path / "models", "reward") == ""
+
+
+def test_tuning_for_a_live_test_looks_first_whether_one_runs(tmp_path: Path) -> None:
+    journal = write(tmp_path / "journal.db", judgements(1, number=20, people=5, taste=0.8))
+    options = ["tune", "--journal", str(journal), "--models", str(tmp_path), "--trial"]
+    both = CliRunner().invoke(main, [*options, "--no-promote"])
+    assert both.exit_code == 2
+    assert "Give --trial or --no-promote, not both" in both.output
+    begin_trial(tmp_path, f"reward/{make(tmp_path, 1)}")
+    for more in ([], ["--dry-run"]):
+        refused = CliRunner().invoke(main, [*options, *more])  # of the few judgements nothing is said
+        assert refused.exit_code == 1
+        assert "A live test of reward/" in refused.output
