@@ -17,7 +17,7 @@ import discord
 
 from bot.answering import Answering
 from bot.feedback import generation_in
-from bot.wording import language_of, say
+from bot.wording import is_own, language_of, say
 from engine import Journal, token_count, whole_characters
 
 CHAIN = 12
@@ -145,7 +145,8 @@ class Context:
             if message.interaction_metadata is not None:  # what was asked may stand above the answer
                 people.add(str(message.interaction_metadata.user.id))
             said = _SMALL_PRINT.sub("", self.words(message, language_of(message.content))).strip()
-            if said:
+            # directly there is nobody whose words it could quote but theirs
+            if said and message.guild is not None and not is_own(said):
                 replies.add(UNKNOWN)
             return [Turn(True, said)]
         asked: list[Turn] = []

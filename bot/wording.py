@@ -14,6 +14,7 @@ Add keys under the heading of your own area, as `"area.key": ("中文", "English
 from __future__ import annotations
 
 import functools
+import re
 
 from bot import wording_commands, wording_console, wording_discord, wording_guilds, wording_moderators
 from engine import simplify, to_traditional, whole_characters
@@ -361,6 +362,9 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
+_REFERENCE = re.compile(r"(?:（编号 [0-9A-F]{6}）|（編號 [0-9A-F]{6}）| \(reference [0-9A-F]{6}\))$")
+
+
 def language(locale: str) -> str:
     """The language of our own words that a locale gets: zh-CN, zh-TW or en."""
     if locale.startswith(_TRADITIONAL):
@@ -416,6 +420,19 @@ def _pick(words: tuple[str, str], locale: str) -> str:
 def say(key: str, locale: str = DEFAULT_LOCALE, **fields: object) -> str:
     """The sentence of `key` in a locale. KeyError when there is no such key or field."""
     return _pick(_WORDS[key], locale).format(**fields)
+
+
+@functools.cache
+def _whole() -> frozenset[str]:
+    """All sentences that hold nothing but our own words, in every language."""
+    words = [both for both in (*_WORDS.values(), *_ERRORS.values()) if not any("{" in one for one in both)]
+    return frozenset(_pick(both, locale) for both in words for locale in ("zh-CN", "zh-TW", "en"))
+
+
+def is_own(text: str) -> bool:
+    """Whether a text is one of our sentences that holds nobody else's words, with a reference or without."""
+    bare = _REFERENCE.sub("", text.strip())
+    return bare in _whole() or text.strip() in _whole()
 
 
 def sentence_of(error: BaseException, locale: str = DEFAULT_LOCALE) -> str:

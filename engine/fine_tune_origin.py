@@ -56,7 +56,7 @@ def _noted(parent: Checkpoint, models: Path) -> tuple[str, str]:
     identity, seen = parent.identity, set[str]()
     report = _report(parent.folder)
     while report is not None and identity not in seen:
-        if FOLDER in report:
+        if {ORIGIN, FOLDER} <= set(report):
             return str(report[ORIGIN]), str(report[FOLDER])
         seen.add(identity)
         identity = str(report["began_as"])
@@ -67,7 +67,7 @@ def _noted(parent: Checkpoint, models: Path) -> tuple[str, str]:
 def _report(folder: Path) -> dict[str, Any] | None:
     """The report of a version that tuning made; None of any other folder."""
     report = tuned.read_report(folder.parent.parent, folder.parent.name, folder.name)
-    return report if report is not None and {"began_as", ORIGIN} <= set(report) else None
+    return report if report is not None and "began_as" in report else None
 
 
 def _there(folder: Path) -> Checkpoint | None:

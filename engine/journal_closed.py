@@ -4,7 +4,9 @@
 
 What a reply's messages show does not say when it was done: the reactions of somebody who was forgotten
 stand there still, and reading them again would bring back what they had erased. Who they were may not be
-remembered; that somebody was may be. What people do from then on is told as it happens, and counts.
+remembered; that somebody was may be. So a recount adds nothing to any reply from before the latest time that
+a person was forgotten, whoever judged it: a missed vote of others less, rather than one that was to be gone.
+What people do from then on is told as it happens, and counts.
 
 Knows: that table, what closes a reply, who may be added by a recount. Does not know: Discord, how a recount
 is made (`engine.journal_guilds`).
@@ -46,7 +48,10 @@ def close_to_refusal(db: Database, generation: str, person: str) -> None:
 
 
 def is_closed(db: Database, generation: str) -> bool:
-    sql = "SELECT 1 FROM closed WHERE generation = (SELECT number FROM replies WHERE id = ?)"
+    sql = (
+        "SELECT 1 FROM replies WHERE id = ? AND (number IN (SELECT generation FROM closed) "
+        "OR at <= (SELECT max(at) FROM deletions WHERE why = 'person'))"
+    )
     return db.execute(sql, (generation,)).fetchone() is not None
 
 

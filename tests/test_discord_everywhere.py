@@ -51,6 +51,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "model compare": {"first": "reward/a", "second": "reward/b"},
     "model promote": {"version": "reward/a"},
     "model rollback": {"model": "reward"},
+    "model trial": {"version": "reward/a"},
 }
 """Parts of commands, all for those who manage the server, with what is asked of them."""
 

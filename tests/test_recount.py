@@ -436,10 +436,12 @@ async def test_who_is_forgotten_is_not_read_again_on_connecting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connected(tmp_path, monkeypatch) as line:
-        [message], [other] = await answered(line), await answered(line)
+        [message], [before] = await answered(line), await answered(line)
         await line.server.react(BOB, message, "👍")
         await stand(line, BOB)
         await line.journal(Journal.forget, BOB["id"])
+        [other] = await answered(line)
+        missed(line, before, up=BOB)  # of which the journal never knew
         for each in (message, other):
             missed(line, each, up=BOB if each is message else CAROL)
         await new_session(line)

@@ -130,3 +130,16 @@ def test_locales_map_to_our_languages(locale: str, mine: str) -> None:
 def test_half_a_character_breaks_neither_the_guess_of_a_language_nor_a_conversion() -> None:
     assert wording.language_of("\ud800月亮") == "zh-CN"
     assert wording.in_characters_of("头\udfff发", "zh-TW") == "頭\ufffd發"
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "zh-TW", "en"])
+def test_our_own_sentences_are_told_from_what_holds_others_words(locale: str) -> None:
+    sentence = wording.say("failure.unexpected", locale)
+    noted = wording.say("failure.reference", locale, sentence=sentence, reference="0A1B2C")
+    assert wording.is_own(sentence)
+    assert wording.is_own(noted)
+    assert not wording.is_own(f"{sentence}我的秘密")
+    assert not wording.is_own("我的秘密")
+    assert not wording.is_own(
+        wording.say("failure.reference", locale, sentence="我的秘密", reference="0A1B2C")
+    )
