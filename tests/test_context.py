@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.context import CHAIN, CONTEXT_TOKENS, Turn, bounded, masked, merged
-from engine import token_count
+from engine import Journal, token_count
 from tests.discord_world import World, world
 
 texts = st.text("月亮ab c，。\n", max_size=60)
@@ -74,3 +74,15 @@ async def test_long_turns_are_cut_by_tokens_and_the_reply_says_so(tmp_path: Path
         assert sum(map(token_count, asked.context)) == CONTEXT_TOKENS
         assert w.sent()[-1].content.endswith(f"只读了最近的 {len(asked.context)} 段")
         assert asked.context[-1] == "好" * (CONTEXT_TOKENS // 2)
+
+
+async def test_our_own_notices_keep_nobodys_words_from_being_kept(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        await w.bob.send(w.channel, f"{w.me}")  # answered by a notice, which is no reply
+        await w.alice.send(w.channel, "说下去", reply_to=w.sent()[-1])
+        await w.alice.send_dm(f"{w.me}")
+        await w.alice.send_dm("早上好")
+        for generation, words in (("fake-0001", "说下去"), ("fake-0002", "早上好")):
+            kept = await w.journal(Journal.request, generation)
+            assert kept is not None
+            assert kept.text == words
