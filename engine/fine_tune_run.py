@@ -159,9 +159,7 @@ def run(
                 unless_forgotten(opened, before) as whole,
             ):
                 if whole:
-                    tuned.settle(draft, version)
-                    if promote:
-                        tuned.promote(models, name, version)
+                    tuned.keep(models, name, draft, version, promoted=promote)
                     return dataclasses.replace(report, version=version, promoted=promote)
     raise ForgottenMeanwhile(times=ATTEMPTS)
 

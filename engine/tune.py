@@ -166,9 +166,7 @@ def tune(
                 tuned.write_report(draft, report.to_dict() | descent | {"model": version})
                 with unless_forgotten(opened, before) as whole:
                     if whole:
-                        tuned.settle(draft, version)
-                        if promote:
-                            tuned.promote(models, tuned.REWARD, version)
+                        tuned.keep(models, tuned.REWARD, draft, version, promoted=promote)
                         return dataclasses.replace(report, model=version, promoted=promote)
     raise ForgottenMeanwhile(times=ATTEMPTS)
 

@@ -83,9 +83,7 @@ def tune_places(
                 unless_forgotten(opened, before) as whole,
             ):
                 if whole:
-                    tuned.settle(draft, version)
-                    if promote:
-                        tuned.promote(models, DECODING, version)
+                    tuned.keep(models, DECODING, draft, version, promoted=promote)
                     return dataclasses.replace(report, version=version, promoted=promote)
     raise ForgottenMeanwhile(times=ATTEMPTS)
 

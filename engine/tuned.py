@@ -256,6 +256,13 @@ def settle(draft: Path, version: str) -> None:
         sync(draft.parent)
 
 
+def keep(models: Path, model: str, draft: Path, version: str, *, promoted: bool) -> None:
+    """A draft becomes a version of a model, which is in force from now on if it is `promoted`."""
+    settle(draft, version)
+    if promoted:
+        promote(models, model, version)
+
+
 def write_report(folder: Path, report: dict[str, object]) -> None:
     """Put the gate's findings beside a version. What is in force is `current`'s to say, not a report's."""
     report = {name: value for name, value in report.items() if name != "promoted"}
