@@ -10,24 +10,21 @@ batch when it joins and are gone when they are finished. A row's text does not d
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from engine.cell import Cell, compiled
-from engine.model import ConditionalVAE, Encoded
-from engine.rows import Asked, Plan, Repeats, Row, Sampling, Words, Written
-from engine.shelves import SEATS, Seat, Shelf
+from engine.model import ConditionalVAE
+from engine.rows import Asked, Batch, Written
+from engine.shelves import Shelf
 from engine.vocabulary import BEGIN, END, LINE
 
-__all__ = ["Asked", "Batch", "Plan", "Repeats", "Row", "Sampling", "Words", "alone"]
 
-
-class Batch:
-    """The rows in flight of one model. One thread at a time steps it; `ask` may be called from any."""
+class TorchBatch(Batch):
+    """By torch's calls: where no step was compiled, and for what was written so."""
 
     def __init__(self, model: ConditionalVAE, banned: Tensor, kernels: list[str]) -> None:
         self._cell = Cell(model, banned, kernels)
@@ -43,37 +40,7 @@ class Batch:
         self._nothing = torch.zeros(0, dtype=torch.long)
 
     def __len__(self) -> int:
-        """Rows in flight."""
         return len(self._rows)
-
-    @torch.inference_mode()
-    def ask(
-        self,
-        encoded: Encoded,
-        z: Tensor,
-        seed: int,
-        sampling: Sampling,
-        plans: Sequence[Plan] | None = None,
-        pulls: Sequence[Words] | None = None,
-        beside: Sequence[Encoded] = (),
-    ) -> Asked:
-        """Rows that may `join`: encoded (1, ...), z (N, Z). `beside`: the conditions of `Row.under`."""
-        writing: list[Written] = []
-        seat = Seat(encoded, SEATS if len(z) > 2 else 1)
-        for number in range(len(z)):
-            draw = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * number + 1]))
-            one = Written(Row(), seat, number, sampling)
-            one.uniform = draw.random(sampling.max_tokens).tolist()
-            one.plan = plans[number] if plans else None
-            one.pull = pulls[number] if pulls else None
-            one.repeats = Repeats(0 if plans else sampling.no_repeat)
-            one.judged = bool(beside)
-            writing.append(one)
-        drawing, seats = list(writing), [seat]
-        for other in beside:
-            seats.append(Seat(other, seat.width))
-            writing += [Written(own.row, seats[-1], own.number, sampling, partner=own) for own in drawing]
-        return Asked(writing, seats, z)
 
     @torch.inference_mode()
     def join(self, asked: Asked) -> None:
@@ -91,13 +58,11 @@ class Batch:
 
     @torch.inference_mode()
     def leave(self, asked: Asked) -> None:
-        """What it has not finished is given up."""
         asked.give_up()
         self._clear()
 
     @torch.inference_mode()
     def step(self) -> list[Asked]:
-        """One more token in every row; those that are done now, whose rows have left."""
         now = self._wanted(self._rows[: self._draws])
         self._tokens, log_p = self._step(
             self._tokens, self._state, *self._conditions, self._steady, self._draws, now
@@ -106,6 +71,15 @@ class Batch:
         for one, token, value in zip(self._rows, self._tokens.tolist(), log_p.tolist(), strict=True):
             over |= self._written(one, token, value)
         return self._clear() if over else []
+
+    def products(self, rows: int) -> Callable[[], object]:
+        cell = self._cell
+        h, e, c = cell.size, cell.embedding, cell.memory
+        work = [
+            (getattr(product, "shifted", product), torch.full((rows, depth), 128, dtype=torch.uint8))
+            for product, depth in ((cell.words, e), (cell.after, h), (cell.context, c), (cell.output, e))
+        ]
+        return torch.inference_mode()(lambda: [product(x) for product, x in work])
 
     def _wanted(self, drawing: Sequence[Written]) -> list[Tensor]:
         """What must come, what may not, what is raised, what plans forbid: `now` of `Cell.forward`."""
@@ -248,11 +222,3 @@ def _padded(rows: Mapping[int, Collection[Any]], count: int, padding: Any) -> Te
     return torch.tensor(
         [[*row, *empty[len(row) :]] if (row := rows.get(number)) else empty for number in range(count)]
     )
-
-
-def alone(batch: Batch, asked: Asked) -> list[Row]:
-    """The rows of a request that has the batch to itself."""
-    batch.join(asked)
-    while not asked.done:
-        batch.step()
-    return asked.rows

@@ -38,7 +38,7 @@ from engine import (
     verse_check,
     verse_task,
 )
-from engine.decode import FLOAT32, Decoder, Row, Sampling
+from engine.decode import Decoder, Row, Sampling
 from engine.decoding_choice import ARMS, Choices
 from engine.english_forms import ENGLISH_MODEL, english_form
 from engine.errors import AnotherModel, ModelBroken, NothingGood, SetupError
@@ -47,6 +47,7 @@ from engine.latents import LatentEncoder
 from engine.novelty import Bloom
 from engine.passages import Passages
 from engine.pool import Pool
+from engine.rows import FLOAT32
 from engine.talk_task import TAG, words_of
 from engine.task import Task
 from engine.trial import Arms
@@ -219,7 +220,7 @@ class Composer:
         if again is not None:
             decoder = self._that_wrote(again, model, decoder)
             decoding = again.decoding
-        decoding = dict(decoding or self._decoding(task, request, seed, decoder.checkpoint.identity))
+        decoding = dict(decoding or self._decoding(task, request, seed, decoder))
         # A reply that does not say how it was computed is older than the choice.
         sampled = {name: decoding[name] for name in _SAMPLED}
         sampling = Sampling(**sampled, arithmetic=decoding.get("arithmetic", FLOAT32))
@@ -322,22 +323,22 @@ class Composer:
         }
         return dataclasses.replace(written, **values, **extra(written.chosen))
 
-    def _decoding(self, task: Task, request: Request, seed: int, model: str) -> dict[str, Any]:
-        """The settings to write with, all that a replay needs. `model`: the one that writes, name@hash."""
+    def _decoding(self, task: Task, request: Request, seed: int, decoder: Decoder) -> dict[str, Any]:
+        """The settings to write with, all that a replay needs. `decoder`: the one that writes."""
         values: dict[str, Any] = {name: getattr(task.decoding, name) for name in _SAMPLED}
         choices = self._choices.now() if self._choices is not None else None
         chosen = choices.draw(task, request, seed) if choices is not None else None
         if chosen is not None:
             values |= {**ARMS[chosen.arm].of(task.decoding), "choice": chosen.values()}
         values["temperature"] *= _WARMTH.get(request.tone, 1.0)
-        values["arithmetic"] = Sampling().arithmetic
+        values["arithmetic"] = decoder.arithmetic
         if task.model == "translate":
             values["beam"] = translate.WIDTH
         if task.dial:
             return {**values, "drafts": task.decoding.drafts, "book": False, "distance": dials.FARTHEST}
         if request.length and task.model == "talk":
             values["ending"] = _ENDING[request.length]
-        lean = request.leans.get(model, ())
+        lean = request.leans.get(decoder.checkpoint.identity, ())
         if lean and task.model != "translate":
             values["lean"] = list(lean)
         drafts = task.decoding.drafts * (_ALONE if task.model == PROSE_MODEL and not self._use_book else 1)

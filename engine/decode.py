@@ -19,19 +19,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine import products
-from engine.batching import Asked, Batch, Plan, Row, Sampling, Words
+from engine import native, products
+from engine.batching import TorchBatch
 from engine.checkpoint import Checkpoint
 from engine.condition_meaning import meant_by
 from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
 from engine.float_steps import FloatSteps
 from engine.model import ConditionalVAE, Encoded
+from engine.native_batch import NativeBatch
 from engine.pool import Pool
+from engine.rows import FLOAT32, INT8, NATIVE, Asked, Batch, Plan, Row, Sampling, Words
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
 
 __all__ = ["Decoder", "Plan", "Row", "Sampling", "Wanted", "Words", "latents", "near"]
 
-FLOAT32 = "float32"
 _WARM_ROWS = (8, 24, 8)  # fewer and more than a step works on at a time
 
 
@@ -72,7 +73,7 @@ class Decoder:
         self.checkpoint = checkpoint
         self._pool = pool or Pool()
         self._lock = threading.Lock()
-        self._batch: Batch | None = None
+        self._batches: dict[str, Batch] = {}
         self._floats: FloatSteps | None = None
         model = checkpoint.model
         self.model, self.vocabulary = model, checkpoint.vocabulary
@@ -137,12 +138,22 @@ class Decoder:
         return Encoded(*(part.expand(rows, *part.shape[1:]) for part in one))
 
     @property
-    def batch(self) -> Batch:
-        """The rows in flight. Made when first wanted."""
+    def arithmetic(self) -> str:
+        """How this machine computes what is written here."""
+        return INT8 if native.load() is None or self.model.config.lexical else NATIVE
+
+    def batch(self, arithmetic: str = NATIVE) -> Batch:
+        """The rows in flight that are computed so, where this machine can. Made when first wanted."""
+        arithmetic = INT8 if arithmetic == INT8 else self.arithmetic
         with self._lock:
-            if self._batch is None:
-                self._batch = Batch(self.writer(), self.banned, products.able())
-            return self._batch
+            if arithmetic not in self._batches:
+                library = native.load() if arithmetic == NATIVE else None
+                self._batches[arithmetic] = (
+                    TorchBatch(self.writer(), self.banned, products.able())
+                    if library is None
+                    else NativeBatch(self.writer(), self.banned, library)
+                )
+            return self._batches[arithmetic]
 
     def sample(
         self,
@@ -164,15 +175,15 @@ class Decoder:
         """
         if any(each.sampling.arithmetic == FLOAT32 for each in wanted):
             return [self._sample_alone(each) for each in wanted]
-        batch = self.batch
-        asked = self._pool.read(lambda: self._asked(batch, wanted))
-        self._pool.write(batch, *asked)
+        batches = [self.batch(each.sampling.arithmetic) for each in wanted]
+        asked = self._pool.read(lambda: self._asked(batches, wanted))
+        self._pool.write(list(zip(batches, asked, strict=True)))
         for one in asked:
             for row in one.rows:
                 row.text = self.vocabulary.decode(row.tokens)
         return [one.rows for one in asked]
 
-    def _asked(self, batch: Batch, wanted: Sequence[Wanted]) -> list[Asked]:
+    def _asked(self, batches: Sequence[Batch], wanted: Sequence[Wanted]) -> list[Asked]:
         encoded: dict[tuple[int, ...], Encoded] = {}
         for each in wanted:
             for condition in map(tuple, (each.condition, *each.beside)):
@@ -188,7 +199,7 @@ class Decoder:
                 each.pulls,
                 [encoded[tuple(other)] for other in each.beside],
             )
-            for each in wanted
+            for batch, each in zip(batches, wanted, strict=True)
         ]
 
     @torch.inference_mode()

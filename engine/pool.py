@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from engine import ticket
-from engine.batching import Asked, Batch
 from engine.fair import FairQueue
+from engine.rows import Asked, Batch
 from engine.ticket import GivenUp, Ticket
 
 T = TypeVar("T")
@@ -56,10 +56,11 @@ class Pool:
         """What `work` makes of conditions, on the thread for that."""
         return self._reading.submit(work).result()
 
-    def write(self, batch: Batch, *asked: Asked) -> None:
-        """Returns when all rows of all `asked` are written. Raises GivenUp, or what a plan or pull raised."""
+    def write(self, asked: Sequence[tuple[Batch, Asked]]) -> None:
+        """Returns when all rows of all `asked` are written, each in its batch. Raises GivenUp, or what a
+        plan or pull raised."""
         mine = ticket.current()
-        works = [_Work(batch, each, mine) for each in asked]
+        works = [_Work(batch, each, mine) for batch, each in asked]
         with mine.aside():
             with self._changed:
                 for work in works:

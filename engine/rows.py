@@ -7,29 +7,33 @@ rows, models, threads.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 from torch import Tensor
 
-from engine.shelves import Seat
+from engine.model import Encoded
+from engine.shelves import SEATS, Seat
 from engine.vocabulary import END, LINE
+
+FLOAT32, INT8, NATIVE = "float32", "int8", "native"
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """temperature > 0; nucleus in (0, 1]; no_repeat is the n-gram size that may not come twice (0: off).
 
-    `arithmetic`: how the weights are multiplied, which decides a text's bits: "int8", or "float32" as in
-    replies that were written before there was a choice.
+    `arithmetic` decides a text's bits: NATIVE, whole numbers by the compiled step (as INT8 where there is
+    none); INT8, the same numbers by torch's calls; FLOAT32, as in replies older than that choice.
     """
 
     temperature: float = 0.8
     nucleus: float = 0.9
     max_tokens: int = 60
     no_repeat: int = 3
-    arithmetic: str = "int8"
+    arithmetic: str = NATIVE
 
 
 class Plan(Protocol):
@@ -194,3 +198,74 @@ class Asked:
         self.error = error
         for one in self._writing:
             one.over = True
+
+
+class Batch(Protocol):
+    """The rows in flight of one model, by whatever steps them. One thread at a time; `ask` from any."""
+
+    def __len__(self) -> int:
+        """Rows in flight."""
+        ...
+
+    def ask(
+        self,
+        encoded: Encoded,
+        z: Tensor,
+        seed: int,
+        sampling: Sampling,
+        plans: Sequence[Plan] | None = None,
+        pulls: Sequence[Words] | None = None,
+        beside: Sequence[Encoded] = (),
+    ) -> Asked:
+        """Rows that may `join`: encoded (1, ...), z (N, Z). `beside`: the conditions of `Row.under`."""
+        return rows_asked(encoded, z, seed, sampling, plans, pulls, beside)
+
+    def join(self, asked: Asked) -> None:
+        """From the next step on."""
+
+    def leave(self, asked: Asked) -> None:
+        """What it has not finished is given up."""
+
+    def step(self) -> list[Asked]:
+        """One more token in every row; those that are done now, whose rows have left."""
+        ...
+
+    def products(self, rows: int) -> Callable[[], object]:
+        """All products of a step of so many rows and nothing else, for who measures."""
+        ...
+
+
+def alone(batch: Batch, asked: Asked) -> list[Row]:
+    """The rows of a request that has the batch to itself."""
+    batch.join(asked)
+    while not asked.done:
+        batch.step()
+    return asked.rows
+
+
+def rows_asked(
+    encoded: Encoded,
+    z: Tensor,
+    seed: int,
+    sampling: Sampling,
+    plans: Sequence[Plan] | None = None,
+    pulls: Sequence[Words] | None = None,
+    beside: Sequence[Encoded] = (),
+) -> Asked:
+    """Rows that may join a batch: encoded (1, ...), z (N, Z). `beside`: the conditions of `Row.under`."""
+    writing: list[Written] = []
+    seat = Seat(encoded, SEATS if len(z) > 2 else 1)
+    for number in range(len(z)):
+        draw = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * number + 1]))
+        one = Written(Row(), seat, number, sampling)
+        one.uniform = draw.random(sampling.max_tokens).tolist()
+        one.plan = plans[number] if plans else None
+        one.pull = pulls[number] if pulls else None
+        one.repeats = Repeats(0 if plans else sampling.no_repeat)
+        one.judged = bool(beside)
+        writing.append(one)
+    drawing, seats = list(writing), [seat]
+    for other in beside:
+        seats.append(Seat(other, seat.width))
+        writing += [Written(own.row, seats[-1], own.number, sampling, partner=own) for own in drawing]
+    return Asked(writing, seats, z)

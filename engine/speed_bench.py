@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import torch
 
-from engine import checkpoint, decode, products, speed_burst, speed_journal, speed_training
-from engine.batching import Batch, Sampling
+from engine import checkpoint, decode, native, products, speed_burst, speed_journal, speed_training
 from engine.decode import Decoder
+from engine.rows import Sampling
 from engine.speed_peers import PROMPT, Peer, peers
 from engine.summary_bench import Measurement
 from engine.vocabulary import BEGIN, END
@@ -33,8 +33,10 @@ _WORDS = "今天下班路上看到一只橘猫，蹲在便利店门口等人。"
 class Endless:
     """Keeps a text from ending, so that all write equally many tokens."""
 
+    _never = {END: -1e9}  # noqa: RUF012  nobody writes to it
+
     def bias(self, written: Sequence[int]) -> dict[int, float]:
-        return {END: -1e9}
+        return self._never
 
 
 @dataclass
@@ -54,12 +56,12 @@ class Ours:
     @property
     def weight_bytes(self) -> int:
         """Bytes of whole-number weights that one step reads."""
-        cell = self.decoder.batch._cell
-        h, e, c = cell.size, cell.embedding, cell.memory
-        return h * (4 * h + 2 * e) + e * (4 * h) + c * e + e * len(cell.bias)
+        config = self.decoder.model.config
+        h, e, c = config.hidden, config.embedding, 2 * config.condition_hidden
+        return h * (4 * h + 2 * e) + e * (4 * h) + c * e + e * config.vocabulary
 
     def write(self, conversations: int, drafts: int, tokens: int) -> None:
-        batch, asked = self.decoder.batch, []
+        batch, asked = self.decoder.batch(), []
         words = len(self.decoder.vocabulary) - BEGIN - 1
         for number in range(conversations):
             condition = [BEGIN + 1 + (number * 31 + place) % words for place in range(PROMPT)]
@@ -74,7 +76,7 @@ class Ours:
 
     def step_seconds(self, rows: int, steps: int) -> float:
         """The median of a step of so many rows."""
-        batch: Batch = self.decoder.batch
+        batch = self.decoder.batch()
         condition = self.decoder.condition(["chat", "zh"], [_WORDS])
         for number in range(rows):
             z = decode.latents(number, 1, self.decoder.latent_size)
@@ -89,14 +91,8 @@ class Ours:
 
     def product_seconds(self, rows: int, repeats: int) -> float:
         """The median of all products of a step of so many rows, one after another."""
-        cell = self.decoder.batch._cell
-        h, e, c = cell.size, cell.embedding, cell.memory
-        work = [(cell.words, e), (cell.after, h), (cell.context, c), (cell.output, e)]
-        with torch.inference_mode():
-            whole = [
-                (getattr(p, "shifted", p), torch.full((rows, k), 128, dtype=torch.uint8)) for p, k in work
-            ]
-            spent = [busy(lambda: [p(x) for p, x in whole]) for _ in range(5 + 20 * repeats)]
+        multiply = self.decoder.batch().products(rows)
+        spent = [busy(multiply) for _ in range(5 + 20 * repeats)]
         return statistics.median(spent[5:])
 
 
@@ -130,17 +126,23 @@ def bandwidth(size: int, repeats: int) -> float:
     return size / statistics.median(busy(numbers.sum) for _ in range(20 * repeats))
 
 
-def peak(rows: int, kind: type[object], repeats: int) -> float:
-    """Operations a second of the largest product of the kernel that writes."""
-    product: Callable[[torch.Tensor], torch.Tensor]
-    weight = torch.randn(2048, 1024)
-    whole, scale = products.whole_numbers(weight)
-    product = kind(whole, scale)  # type: ignore[call-arg,assignment]
+def peak(rows: int, repeats: int) -> float:
+    """Operations a second of a large product by the quickest kernel there is here, ours or torch's."""
+    whole, scale = products.whole_numbers(torch.randn(2048, 1024))
+    works: list[Callable[[torch.Tensor], object]]
+    works = [products.KERNELS[name](whole, scale) for name in products.able()]
+    library = native.load()
+    if library is not None:
+        packed = native.Packed(whole, scale)
+        works.append(lambda x: packed.multiply(library, x))
     best = 0.0
-    for count in (rows, 2 * rows, 4 * rows):
-        x = torch.rand(count, 1024)
-        spent = statistics.median(busy(functools.partial(product, x)) for _ in range(10 * repeats))
-        best = max(best, 2 * count * 2048 * 1024 / spent)
+    for work in works:
+        own = work is works[-1] and library is not None
+        for count in (rows, 2 * rows, 4 * rows):
+            x = torch.rand(count, 1024)
+            given = (x * products.UNIT).to(torch.int8) if own else x
+            spent = statistics.median(busy(functools.partial(work, given)) for _ in range(10 * repeats))
+            best = max(best, 2 * count * 2048 * 1024 / spent)
     return best
 
 
@@ -207,7 +209,7 @@ def _limits(ours: Ours, repeats: int) -> Iterator[Measurement]:
     yield Measurement("step_1", 1 / one, "steps/s", limit=could, bar=">= 0.4", ok=1 / one / could >= 0.4)
     yield Measurement("step_1_products", 1 / alone, "steps/s", limit=could)
     operations = 2 * MANY * size
-    most = peak(MANY, type(ours.decoder.batch._cell.output), repeats)
+    most = peak(MANY, repeats)
     shares = operations / many, operations / ours.product_seconds(MANY, repeats)
     held = shares[0] / most >= 0.5
     yield Measurement("step_64", shares[0] / 1e9, "GOP/s", limit=most / 1e9, bar=">= 0.5", ok=held)
@@ -222,8 +224,7 @@ def curve(model: str, quick: bool) -> dict[str, dict[int, float]]:
     counts = (1, 8, 64) if quick else (1, 2, 4, 8, 16, 32, 64, 128, 256)
     found: dict[str, dict[int, float]] = {one.name: {} for one in (ours, *others)}
     limit = found["limit"] = {}
-    kernel = type(ours.decoder.batch._cell.output)
-    read, most = bandwidth(ours.weight_bytes, 3), peak(MANY, kernel, 3)
+    read, most = bandwidth(ours.weight_bytes, 3), peak(MANY, 3)
     for count in counts:
         works = [lambda one=one: one.write(count, 1, TOKENS) for one in (ours, *others)]  # noqa: B023
         for one, spent in zip((ours, *others), medians(works, 1 if quick else 3), strict=True):

@@ -13,11 +13,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import checkpoint, decode, products
-from engine.batching import Asked, Batch, Repeats, Row, Sampling, alone
+from engine import checkpoint, decode, native, products
+from engine.batching import TorchBatch
 from engine.cell import compiled
 from engine.decode import Decoder, repeats
 from engine.forms import FORMS
+from engine.native_batch import NativeBatch
+from engine.rows import Asked, Batch, Repeats, Row, Sampling, alone
 from engine.verse import VerseRules
 from tests import tiny
 
@@ -112,13 +114,26 @@ def bits(rows: Sequence[Row]) -> list[Any]:
     return [(r.tokens, r.log_probability.hex(), r.finished, r.under, r.attention, r.relaxed) for r in rows]
 
 
-@pytest.mark.parametrize("kernels", [["float32"], products.able()], ids=["float32", "int8"])
+KINDS = ["float32", "int8", "native"]
+
+
+def batch_of(kind: str, writer: Decoder) -> Batch:
+    """Rows that are computed so; what has no compiler skips the third."""
+    if kind != "native":
+        return TorchBatch(writer.model, writer.banned, ["float32"] if kind == "float32" else products.able())
+    library = native.load()
+    if library is None:
+        pytest.skip("no C compiler on this machine")
+    return NativeBatch(writer.model, writer.banned, library)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["talk", "verse"])
 def test_any_joins_and_departures_leave_every_row_as_it_is_alone(
-    writers: dict[str, Decoder], name: str, kernels: list[str]
+    writers: dict[str, Decoder], name: str, kind: str
 ) -> None:
     writer = writers[name]
-    shared, own = (Batch(writer.model, writer.banned, kernels) for _ in range(2))
+    shared, own = (batch_of(kind, writer) for _ in range(2))
 
     @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(WANTED, min_size=1, max_size=6))
@@ -131,7 +146,11 @@ def test_any_joins_and_departures_leave_every_row_as_it_is_alone(
                 for row, whole in zip(one.rows, by_itself, strict=True):
                     assert row.tokens == whole.tokens[: len(row.tokens)]
         assert len(shared) == 0
-        assert not shared._shelves
+        if isinstance(shared, TorchBatch):
+            assert not shared._shelves
+        elif isinstance(shared, NativeBatch):
+            assert not shared._placed
+            assert len(shared._free) == len(shared._rows)
 
     law()
 
@@ -142,7 +161,7 @@ def test_kernels_give_the_same_bits_compiled_or_not(writers: dict[str, Decoder],
     wanted = Wanted(5, 7, Sampling(max_tokens=10), 3, 1, 0)
     found = []
     for kernel in products.able():
-        batch = Batch(writer.model, writer.banned, [kernel])
+        batch = TorchBatch(writer.model, writer.banned, [kernel])
         found.append(bits(alone(batch, ask(batch, writer, wanted))))
         assert batch._step is not batch._cell, "this torch has TorchScript"
         batch._step = batch._cell
@@ -153,32 +172,34 @@ def test_kernels_give_the_same_bits_compiled_or_not(writers: dict[str, Decoder],
 def test_a_step_works_where_torch_has_no_torchscript(
     writers: dict[str, Decoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = Batch(writers["talk"].model, writers["talk"].banned, ["floats"])
+    batch = TorchBatch(writers["talk"].model, writers["talk"].banned, ["floats"])
     monkeypatch.delattr(torch.jit, "script")
     assert compiled(batch._cell) is batch._cell
 
 
-def test_what_rows_say_of_themselves_agrees_with_teacher_forcing(writers: dict[str, Decoder]) -> None:
+@pytest.mark.parametrize(("kind", "close"), [("float32", 1e-3), ("int8", 0.05), ("native", 0.05)])
+def test_what_rows_say_of_themselves_agrees_with_teacher_forcing(
+    writers: dict[str, Decoder], kind: str, close: float
+) -> None:
     writer = writers["talk"]
     here, nowhere = (
         writer.condition(["chat", "own"], ["今天第1次见面，你好吗？"]),
         writer.condition(["chat"], []),
     )
     z = decode.latents(3, 6, writer.latent_size)
-    for kernels, close in ((["float32"], 1e-3), (products.able(), 0.05)):
-        batch = Batch(writer.model, writer.banned, kernels)
-        sampling = Sampling(1.0, 1.0, 12, 0)
-        encoded, other = writer.encode(here, 1), writer.encode(nowhere, 1)
-        rows = alone(batch, batch.ask(encoded, z, 3, sampling, beside=[other]))
-        assert any(row.finished for row in rows)
-        assert any(not row.finished for row in rows)
-        for number, condition in enumerate((here, nowhere)):
-            exact = writer.log_probabilities(condition, z, [row.tokens for row in rows])
-            for row, value in zip(rows, exact.tolist(), strict=True):
-                assert row.under[number] == pytest.approx(value, abs=close * (len(row.tokens) + 1))
-        for row in rows:
-            assert (row.log_probability == row.under[0]) == row.finished
-            assert sum(row.attention) == pytest.approx(1.0 if row.finished else 1.0 + 1 / 13, abs=0.1)
+    batch = batch_of(kind, writer)
+    sampling = Sampling(1.0, 1.0, 12, 0)
+    encoded, other = writer.encode(here, 1), writer.encode(nowhere, 1)
+    rows = alone(batch, batch.ask(encoded, z, 3, sampling, beside=[other]))
+    assert any(row.finished for row in rows)
+    assert any(not row.finished for row in rows)
+    for number, condition in enumerate((here, nowhere)):
+        exact = writer.log_probabilities(condition, z, [row.tokens for row in rows])
+        for row, value in zip(rows, exact.tolist(), strict=True):
+            assert row.under[number] == pytest.approx(value, abs=close * (len(row.tokens) + 1))
+    for row in rows:
+        assert (row.log_probability == row.under[0]) == row.finished
+        assert sum(row.attention) == pytest.approx(1.0 if row.finished else 1.0 + 1 / 13, abs=0.1)
 
 
 class Broken:
@@ -199,9 +220,10 @@ class Broken:
             raise ZeroDivisionError
 
 
-def test_a_plan_that_fails_fails_its_own_request_only(writers: dict[str, Decoder]) -> None:
+@pytest.mark.parametrize("kind", ["int8", "native"])
+def test_a_plan_that_fails_fails_its_own_request_only(writers: dict[str, Decoder], kind: str) -> None:
     writer = writers["talk"]
-    batch = Batch(writer.model, writer.banned, products.able())
+    batch = batch_of(kind, writer)
     wanted = Wanted(4, 5, Sampling(1.0, 1.0, 12), 2, 0, 0)
     whole = bits(alone(batch, ask(batch, writer, wanted)))
     encoded = writer.encode(writer.condition(["chat"], []), 1)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine import checkpoint, decode
-from engine.batching import Asked, Batch, Row
 from engine.decode import Decoder, Sampling
 from engine.pool import Pool
+from engine.rows import Asked, Batch, Row
 from engine.ticket import GivenUp, Ticket, current
 from tests import tiny
 
@@ -69,7 +69,7 @@ class Needs(Asked):
 
 def write(pool: Pool, batch: Steps, asked: Needs, ticket: Ticket | None = None) -> None:
     with (ticket or Ticket()).held():
-        pool.write(batch, asked)
+        pool.write([(batch, asked)])
 
 
 def until(condition: object) -> None:
@@ -93,7 +93,7 @@ def test_many_threads_get_the_texts_they_get_alone(models: Path) -> None:
         together = list(threads.map(lambda seed: sample(shared, seed), range(60)))
     for seed, rows in enumerate(together):
         assert rows == sample(alone, seed)
-    assert len(shared.batch) == 0
+    assert len(shared.batch()) == 0
 
 
 def test_the_lead_passes_on_and_nobody_is_forgotten() -> None:

@@ -23,7 +23,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> speed_bench.Ours:
 def test_every_row_writes_as_many_tokens_as_were_asked_for(
     ours: speed_bench.Ours, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = ours.decoder.batch
+    batch = ours.decoder.batch()
     made = []
     ask = batch.ask
     monkeypatch.setattr(batch, "ask", lambda *given, **named: made.append(ask(*given, **named)) or made[-1])
@@ -34,7 +34,7 @@ def test_every_row_writes_as_many_tokens_as_were_asked_for(
 
 def test_a_step_is_timed_with_its_rows_in_flight(ours: speed_bench.Ours) -> None:
     assert ours.step_seconds(3, 4) > 0
-    assert len(ours.decoder.batch) == 0
+    assert len(ours.decoder.batch()) == 0
 
 
 def test_parameters_are_those_that_writing_uses(ours: speed_bench.Ours) -> None:

@@ -1,0 +1,272 @@
+"""Continuous batching by the compiled step: what `engine.batching` does with torch, in one call a step.
+
+Knows: where rows lie that C writes, what a row must be told before a step, what it has written after one.
+Does not know: threads, queues, who asked, how a token is chosen (`kernels/step.c`).
+
+C keeps a row's tokens, its repeats, its likelihood and whether it is over. Python looks at a row when it
+joins and when it is over, and between only at those with a plan or a pull. A row keeps its place from its
+first token to its last: joining copies nothing of others.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.model import ConditionalVAE, Encoded
+from engine.native import BLOCK, GROUP, Room, Row, wide
+from engine.native_weights import Weights
+from engine.rows import Asked, Batch, Written
+from engine.vocabulary import BEGIN, LINE
+
+_ROOM = 16  # rows and places that there is room for at first
+_LANES = 16
+
+
+@dataclass(slots=True, eq=False)
+class _Placed:
+    """A row in flight: where C finds it, and what must live as long as it is there."""
+
+    one: Written
+    place: int
+    attended: Tensor  # (X,)
+    tokens: np.ndarray[Any, Any]  # (most,)
+    held: list[Any]
+    allowed: np.ndarray[Any, Any] | None = None  # (outputs,) uint8
+    told: object = None  # the last bias of its pull
+    raised: list[Any] = field(default_factory=list)
+
+
+class NativeBatch(Batch):
+    """The rows in flight of one model. One thread at a time steps it; `ask` may be called from any."""
+
+    def __init__(self, model: ConditionalVAE, banned: Tensor, library: ctypes.CDLL) -> None:
+        self.weights = Weights(model, banned)
+        self._library = library
+        self._asked: list[Asked] = []
+        self._joining: list[Asked] = []
+        self._placed: dict[Written, _Placed] = {}
+        self._steered: list[_Placed] = []  # those with a plan or a pull
+        self._order = np.zeros(0, np.int64)
+        self._inside: list[_Placed] = []  # in the order in which they are stepped
+        self._rows: Any = (Row * 0)()
+        self._free: list[int] = []
+        self._raises = 0
+        self._room = Room()
+        self._held: list[Tensor] = []
+        self._make_room(_ROOM, _ROOM)
+        self._more_rows()
+
+    def __len__(self) -> int:
+        return len(self._inside) + sum(map(len, self._joining))
+
+    def join(self, asked: Asked) -> None:
+        """From the next step on. What joins before it begins together; 30 KB a row are made only then."""
+        self._asked.append(asked)
+        self._joining.append(asked)
+
+    def leave(self, asked: Asked) -> None:
+        for one in asked._writing:
+            if one in self._placed and one.partner is None:
+                self._read(self._placed[one])
+        asked.give_up()
+        self._clear()
+
+    def step(self) -> list[Asked]:
+        if self._joining:
+            self._begin()
+        for placed in self._steered:
+            self._tell(placed)
+        over = self._library.moyou_step(
+            self.weights.address,
+            ctypes.addressof(self._rows),
+            self._order.ctypes.data,
+            len(self._order),
+            ctypes.addressof(self._room),
+        )
+        for placed in self._steered:
+            self._hear(placed)
+        if over or any(placed.one.over for placed in self._steered):
+            for placed in self._inside:
+                if self._rows[placed.place].over and not placed.one.over:
+                    self._finish(placed)
+            return self._clear()
+        return []
+
+    def products(self, rows: int) -> Callable[[], object]:
+        weights = self.weights
+        work = [
+            (part, torch.ones(rows, part.depth, dtype=torch.int8))
+            for part in (weights.words, weights.after, weights.context, weights.output)
+        ]
+        return lambda: [part.multiply(self._library, x) for part, x in work]
+
+    def _tell(self, placed: _Placed) -> None:
+        """What must come now, what may, what is raised."""
+        one, row = placed.one, self._rows[placed.place]
+        if one.closing:
+            return
+        try:
+            if one.pull is not None and (bias := one.pull.bias(one.row.tokens)) is not placed.told:
+                placed.told = bias
+                ids, nats = np.fromiter(bias, np.int32), np.fromiter(bias.values(), np.float32)
+                placed.raised = [ids, nats]
+                row.raised, row.nats, row.raises = ids.ctypes.data, nats.ctypes.data, len(ids)
+                if len(ids) > self._raises:
+                    self._raises = len(ids)
+                    self._make_room(self._places, len(ids))
+            if one.plan is not None:
+                row.forced = due = one.form_says
+                if due < 0:
+                    mask = one.plan.mask().numpy()
+                    assert placed.allowed is not None  # noqa: S101  made with the plan's row
+                    placed.allowed[: len(mask)] = mask
+        except Exception as error:  # noqa: BLE001  it is its request's, not its neighbours'
+            one.fail(error)
+
+    def _hear(self, placed: _Placed) -> None:
+        """What a row that Python steers has written."""
+        one, row = placed.one, self._rows[placed.place]
+        tokens = one.row.tokens
+        if one.over or row.count == len(tokens):
+            return
+        try:
+            if one.plan is not None and one.form_says < 0:
+                one.plan.advance(row.last)
+        except Exception as error:  # noqa: BLE001  it is its request's, not its neighbours'
+            one.fail(error)
+        tokens.append(row.last)
+
+    def _read(self, placed: _Placed) -> None:
+        """Takes over what a row has written so far."""
+        one, row = placed.one, self._rows[placed.place]
+        one.row.tokens = placed.tokens[: row.count].tolist()
+        one.row.log_probability = row.log_p
+        one.row.finished = bool(row.finished)
+
+    def _finish(self, placed: _Placed) -> None:
+        one, row = placed.one, self._rows[placed.place]
+        one.over = True
+        if one.partner is not None:
+            one.row.under += (row.nats_in_all,)
+            return
+        self._read(placed)
+        one.row.attention = (placed.attended / max(1, len(one.row.tokens) + 1)).tolist()
+        one.row.relaxed = one.plan.relaxed if one.plan is not None else ()
+        if one.judged:
+            one.row.under = (row.nats_in_all,)
+
+    def _clear(self) -> list[Asked]:
+        """Takes out what is over."""
+        done = [asked for asked in self._asked if asked.done]
+        for asked in done:
+            for one in asked._writing:
+                if (placed := self._placed.pop(one, None)) is not None:
+                    self._free.append(placed.place)
+            asked.let_go()
+        if done:
+            self._asked = [asked for asked in self._asked if not asked.done]
+            self._joining = [asked for asked in self._joining if not asked.done]
+        self._arrange()
+        return done
+
+    def _arrange(self) -> None:
+        live = [placed for placed in self._placed.values() if not placed.one.over]
+        # A row that follows another comes after it.
+        live.sort(key=lambda placed: placed.one.partner is not None)
+        self._inside = live
+        self._order = np.array([placed.place for placed in live], np.int64)
+        self._steered = [p for p in live if p.one.plan is not None or p.one.pull is not None]
+
+    @torch.inference_mode()
+    def _begin(self) -> None:
+        """Gives those that joined their places and what they begin with."""
+        joining, self._joining = self._joining, []
+        parts: list[tuple[Sequence[Written], Encoded, Tensor]] = []
+        for asked in joining:
+            count = len(asked._z)
+            for number, seat in enumerate(asked._seats):
+                assert seat.encoded is not None  # noqa: S101  a request joins once
+                parts.append((asked._writing[number * count : (number + 1) * count], seat.encoded, asked._z))
+                seat.encoded = None
+        weights = self.weights
+        summaries = [encoded.summary.expand(len(z), -1) for _, encoded, z in parts]
+        z = torch.cat([z for _, _, z in parts])
+        known, count = torch.cat([torch.cat(summaries), z], dim=1), len(z)
+        cell, hidden = torch.empty(count, weights.hidden), torch.empty(count, weights.first.outputs)
+        rest, extra, above = (
+            torch.empty(count, part.outputs) for part in (weights.after, weights.extra, weights.above)
+        )
+        wholes = torch.empty(count, weights.hidden, dtype=torch.int8)
+        given = (known, z, hidden, wholes, cell, rest, extra, above)
+        self._library.moyou_begin(weights.address, count, *(part.data_ptr() for part in given))
+        first = 0
+        for writing, encoded, own in parts:
+            last = first + len(own)
+            self._place(writing, encoded, [part[first:last] for part in (cell, rest, extra, above)])
+            first = last
+        self._arrange()
+
+    def _place(self, writing: Sequence[Written], encoded: Encoded, state: Sequence[Tensor]) -> None:
+        """Rows of one condition."""
+        weights = self.weights
+        ids = encoded.tokens[0].numpy()
+        if len(ids) > self._places:
+            self._make_room(len(ids), self._raises)
+        keys, values = wide(encoded.keys[0], weights.embedding), wide(encoded.memory[0], weights.memory)
+        attended = torch.zeros(len(writing), len(ids))
+        may = ids > LINE
+        distinct, among = np.unique(ids[may].astype(np.int32), return_inverse=True)
+        place = np.full(len(ids), -1, np.int32)
+        place[may] = among
+        condition = (keys.data_ptr(), values.data_ptr(), distinct.ctypes.data, place.ctypes.data)
+        for number, one in enumerate(writing):
+            if not self._free:
+                self._more_rows()
+            where, sampling = self._free.pop(), one.sampling
+            tokens, uniform = np.zeros(sampling.max_tokens, np.int32), np.array(one.uniform, np.float64)
+            held = [keys, values, distinct, place, *state, uniform]
+            placed = self._placed[one] = _Placed(one, where, attended[number], tokens, held)
+            row = Row()
+            row.cell, row.rest, row.extra, row.above = (part[number].data_ptr() for part in state)
+            row.keys, row.values, row.distinct, row.place = condition
+            row.attended, row.places, row.kinds = placed.attended.data_ptr(), len(ids), len(distinct)
+            row.uniform, row.tokens, row.most = uniform.ctypes.data, tokens.ctypes.data, sampling.max_tokens
+            row.coldness, row.nucleus = 1 / sampling.temperature, sampling.nucleus
+            row.last, row.forced, row.judged = BEGIN, -1, one.judged
+            row.partner = -1 if one.partner is None else self._placed[one.partner].place
+            if one.plan is None:
+                row.no_repeat = sampling.no_repeat
+            else:
+                placed.allowed = np.zeros(weights.output.outputs, np.uint8)
+                row.planned, row.allowed = True, placed.allowed.ctypes.data
+            self._rows[where] = row
+
+    def _more_rows(self) -> None:
+        """Room for twice as many. Rows are where they are by number, so they may all move."""
+        have = len(self._rows)
+        more = (Row * max(_ROOM, 2 * have))()
+        ctypes.memmove(more, self._rows, ctypes.sizeof(self._rows))
+        self._rows = more
+        self._free += range(len(more) - 1, have - 1, -1)
+
+    def _make_room(self, places: int, raises: int) -> None:
+        """What a step works in, for conditions of so many places and so many raised tokens."""
+        weights = self.weights
+        self._places = -(-places // _LANES) * _LANES
+        widest = max(weights.hidden, weights.embedding, weights.memory)
+        outputs = weights.output.outputs
+        sizes = [
+            GROUP * part.outputs for part in (weights.words, weights.after, weights.context, weights.output)
+        ]
+        sizes += [GROUP * self._places, outputs, outputs // BLOCK + 1, weights.memory]
+        sizes += [self._places + _LANES, max(1, raises)]
+        self._held = [torch.zeros(size) for size in sizes]
+        self._held.append(torch.zeros(GROUP * widest, dtype=torch.int8))
+        self._room = Room(*(part.data_ptr() for part in self._held), self._places, widest)
