@@ -27,6 +27,7 @@ from engine.corpus import PROTOTYPE_TAG, condition_ids, spaced
 from engine.float_steps import FloatSteps
 from engine.model import ConditionalVAE, Encoded
 from engine.native_batch import NativeBatch
+from engine.native_reader import NativeReader
 from engine.pool import Pool
 from engine.rows import FLOAT32, INT8, NATIVE, Asked, Batch, Plan, Row, Sampling, Words
 from engine.vocabulary import BEGIN, END, LINE, PAD, TURN, UNKNOWN
@@ -74,6 +75,7 @@ class Decoder:
         self._pool = pool or Pool()
         self._lock = threading.Lock()
         self._batches: dict[str, Batch] = {}
+        self._reader: NativeReader | None = None
         self._floats: FloatSteps | None = None
         model = checkpoint.model
         self.model, self.vocabulary = model, checkpoint.vocabulary
@@ -137,6 +139,17 @@ class Decoder:
         one = self.model.encode(torch.tensor([list(condition)]), torch.tensor([len(condition)]), meaning)
         return Encoded(*(part.expand(rows, *part.shape[1:]) for part in one))
 
+    def read(self, conditions: Sequence[Sequence[int]], arithmetic: str = NATIVE) -> list[Encoded]:
+        """Conditions as rows that are computed so want them, one after another: (1, ...) each."""
+        if arithmetic != NATIVE or self.arithmetic != NATIVE:
+            return [self.encode(condition, 1) for condition in conditions]
+        with self._lock:
+            if self._reader is None:
+                library = native.load()
+                assert library is not None  # noqa: S101  so says `arithmetic`
+                self._reader = NativeReader(self.model, library)
+        return self._reader.read(conditions, self.meaning_of(conditions))
+
     @property
     def arithmetic(self) -> str:
         """How this machine computes what is written here."""
@@ -184,20 +197,25 @@ class Decoder:
         return [one.rows for one in asked]
 
     def _asked(self, batches: Sequence[Batch], wanted: Sequence[Wanted]) -> list[Asked]:
-        encoded: dict[tuple[int, ...], Encoded] = {}
-        for each in wanted:
-            for condition in map(tuple, (each.condition, *each.beside)):
-                if condition not in encoded:
-                    encoded[condition] = self.encode(condition, 1)
+        encoded: dict[tuple[str, tuple[int, ...]], Encoded] = {}
+        for arithmetic in {each.sampling.arithmetic for each in wanted}:
+            conditions = {
+                tuple(condition): None
+                for each in wanted
+                if each.sampling.arithmetic == arithmetic
+                for condition in (each.condition, *each.beside)
+            }
+            read = self.read(list(conditions), arithmetic)
+            encoded |= {(arithmetic, ids): one for ids, one in zip(conditions, read, strict=True)}
         return [
             batch.ask(
-                encoded[tuple(each.condition)],
+                encoded[each.sampling.arithmetic, tuple(each.condition)],
                 each.z,
                 each.seed,
                 each.sampling,
                 each.plans,
                 each.pulls,
-                [encoded[tuple(other)] for other in each.beside],
+                [encoded[each.sampling.arithmetic, tuple(other)] for other in each.beside],
             )
             for batch, each in zip(batches, wanted, strict=True)
         ]

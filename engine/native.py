@@ -1,4 +1,4 @@
-"""The step of `kernels/step.c`, compiled where this machine has a C compiler.
+"""What `kernels/` holds, compiled where this machine has a C compiler: a step, and the reading of conditions.
 
 Knows: how the source is compiled and kept, what C calls its structures, how weights are packed, whether what
 came out computes what it should. Does not know: models, requests, which rows are in flight.
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 GROUP, BLOCK, PANEL = 64, 256, 64
 """As in the source: rows that share a reading of the weights, tokens that share a sum, outputs of a panel."""
 _FOLDER = Path(__file__).with_name("kernels")
-_SOURCE = _FOLDER / "step.c"
+_SOURCES = (_FOLDER / "step.c", _FOLDER / "read.c")
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-w", "-shared", "-fPIC")
 _HERE = ("-march=native", "-mcpu=native")  # the second where the first means something else
@@ -49,6 +49,22 @@ class Product(ctypes.Structure):
 
 class Dense(ctypes.Structure):
     _fields_ = _fields(pointer, "weight bias") + _fields(integer, "outputs depth")
+
+
+class Reader(ctypes.Structure):
+    _fields_ = [
+        ("inputs", Dense * 2),
+        ("recurrent", Dense * 2),
+        *_fields(Dense, "key meant heard"),
+        *_fields(integer, "hidden means"),
+    ]
+
+
+class Conditions(ctypes.Structure):
+    _fields_ = [
+        *_fields(pointer, "starts words meaning gates cells within memory keys summary added"),
+        ("count", integer),
+    ]
 
 
 class Model(ctypes.Structure):
@@ -108,7 +124,14 @@ def compiled(*flags: str) -> ctypes.CDLL:
         return _library(kept)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / name
-        command = [compiler, *_FLAGS, *flags, "-o", str(made), str(_SOURCE)]
+        command = [
+            compiler,
+            *_FLAGS,
+            *flags,
+            "-o",
+            str(made),
+            *(str(_FOLDER / source) for source in _SOURCES),
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
         try:
             kept.parent.mkdir(exist_ok=True)
@@ -125,6 +148,7 @@ def _library(file: Path) -> ctypes.CDLL:
     library.moyou_step.restype = ctypes.c_int64
     library.moyou_step.argtypes = [pointer, pointer, pointer, integer, pointer]
     library.moyou_begin.argtypes = [pointer, integer, *[pointer] * 8]
+    library.moyou_read.argtypes = [pointer, pointer]
     library.moyou_multiply.argtypes = [pointer, pointer, integer, pointer]
     library.moyou_functions.argtypes = [pointer, integer, pointer]
     return library

@@ -29,7 +29,7 @@ class Weights:
         """banned (V,) bool: what no text holds."""
         config = model.config
         e, h, c = config.embedding, config.hidden, 2 * config.condition_hidden
-        self.embedding, self.hidden, self.memory = _even(e, 32), _even(h, 16), _even(c, 16)
+        self.embedding, self.hidden, self.memory = even(e, 32), even(h, 16), even(c, 16)
         self.vocabulary, self.copies = config.vocabulary, config.copy
         inputs, recurrent, *biases = model.decoder.parameters()
         scale, combine = e**-0.5, model.combine.weight
@@ -37,12 +37,12 @@ class Weights:
         bias = (biases[0] + biases[1])[:, None]
         nothing = torch.zeros(4 * self.hidden)
         self.after = _rounded(
-            [*_gates(recurrent), model.query.weight * scale, combine[:, :h]],
+            [*gates_of(recurrent), model.query.weight * scale, combine[:, :h]],
             [*four, self.embedding, self.embedding],
             self.hidden,
             torch.cat([nothing, wide(model.query.bias * scale, 2 * self.embedding)]),
         )
-        self.words = _rounded(_gates(inputs[:, :e]), four, self.embedding)
+        self.words = _rounded(gates_of(inputs[:, :e]), four, self.embedding)
         self.context = _rounded([combine[:, h : h + c]], [self.embedding], self.memory)
         table = model.embed.weight
         never = torch.full((-len(table) % PANEL,), -torch.inf)
@@ -54,11 +54,11 @@ class Weights:
         self._forbidden = torch.nonzero(banned).squeeze(1).to(torch.int32)
         starts, start_bias = model.first.weight.view(2, h, -1), model.first.bias.view(2, h, 1)
         self.first = PackedFloats(
-            _below(starts, [self.hidden] * 2), _below(start_bias, [self.hidden] * 2).flatten()
+            below(starts, [self.hidden] * 2), below(start_bias, [self.hidden] * 2).flatten()
         )
-        self.extra = PackedFloats(_below(_gates(inputs[:, e:]), four), _below(_gates(bias), four).flatten())
+        self.extra = PackedFloats(below(gates_of(inputs[:, e:]), four), below(gates_of(bias), four).flatten())
         self.above = PackedFloats(
-            _below([combine[:, h + c :]], [self.embedding]), wide(model.combine.bias, self.embedding)
+            below([combine[:, h + c :]], [self.embedding]), wide(model.combine.bias, self.embedding)
         )
         whole = (part.product for part in (self.words, self.after, self.context, self.output))
         floats = (part.product for part in (self.first, self.extra, self.above))
@@ -82,22 +82,22 @@ class Weights:
         return ctypes.addressof(self._model)
 
 
-def _even(size: int, lanes: int) -> int:
+def even(size: int, lanes: int) -> int:
     return -(-size // lanes) * lanes
 
 
-def _gates(weight: Tensor) -> list[Tensor]:
+def gates_of(weight: Tensor) -> list[Tensor]:
     """(4H, K) as torch orders an LSTM's gates → four of (H, K)."""
     parts = weight.view(4, len(weight) // 4, -1)
     return [parts[gate] for gate in _ORDER]
 
 
-def _below(parts: Sequence[Tensor] | Tensor, sizes: Sequence[int]) -> Tensor:
+def below(parts: Sequence[Tensor] | Tensor, sizes: Sequence[int]) -> Tensor:
     """Weights (O, K) below each other, each with rows of zeros up to its size."""
     padded = zip(parts, sizes, strict=True)
     return torch.cat([torch.constant_pad_nd(part, [0, 0, 0, size - len(part)]) for part, size in padded])
 
 
 def _rounded(parts: Sequence[Tensor], sizes: Sequence[int], depth: int, bias: Tensor | None = None) -> Packed:
-    whole, scale = whole_numbers(wide(_below(parts, sizes), depth))
+    whole, scale = whole_numbers(wide(below(parts, sizes), depth))
     return Packed(whole, scale / UNIT, bias)

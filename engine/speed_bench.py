@@ -68,7 +68,8 @@ class Ours:
             z = decode.latents(number, drafts, self.decoder.latent_size)
             sampling = Sampling(max_tokens=tokens)
             pulls = [Endless() for _ in z]
-            asked.append(batch.ask(self.decoder.encode(condition, 1), z, number, sampling, pulls=pulls))
+            (encoded,) = self.decoder.read([condition])
+            asked.append(batch.ask(encoded, z, number, sampling, pulls=pulls))
         for each in asked:
             batch.join(each)
         while len(batch):
@@ -80,7 +81,7 @@ class Ours:
         condition = self.decoder.condition(["chat", "zh"], [_WORDS])
         for number in range(rows):
             z = decode.latents(number, 1, self.decoder.latent_size)
-            encoded = self.decoder.encode(condition, 1)
+            (encoded,) = self.decoder.read([condition])
             batch.join(batch.ask(encoded, z, number, Sampling(max_tokens=steps + 8), pulls=[Endless()]))
         for _ in range(4):
             batch.step()

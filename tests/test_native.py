@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from engine import native
 from engine.batching import TorchBatch
 from engine.model import ConditionalVAE, ModelConfig
 from engine.native_batch import NativeBatch
+from engine.native_reader import NativeReader
 from engine.products import able
 from engine.rows import Row, Sampling, alone
 from engine.vocabulary import END, LINE
@@ -137,7 +140,9 @@ def test_draws_follow_the_nucleus(library: ctypes.CDLL, model: ConditionalVAE, b
             counts[row.tokens[0]] += 1
     shares = torch.where(p >= edge, p, 0.0)
     shares /= shares.sum()
-    assert float((counts / counts.sum() - shares).abs().sum() / 2) < 0.06  # 0.02 by chance, the rest by rounding
+    assert (
+        float((counts / counts.sum() - shares).abs().sum() / 2) < 0.06
+    )  # 0.02 by chance, the rest by rounding
     assert counts[p < 0.8 * edge].sum() == 0  # rounding may move the edge, not more
 
 
@@ -154,6 +159,33 @@ def test_other_processors_write_the_same_bits(
     for seed in range(10):
         sampling = Sampling(1.0, 0.95, 25, 3)
         assert bits(written(ours, model, seed, sampling)) == bits(written(theirs, model, seed, sampling))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=70), st.integers(0, 99), st.sampled_from([0, 12]))
+def test_conditions_are_read_together_as_torch_reads_each(
+    lengths: list[int], seed: int, meaning: int
+) -> None:
+    library = native.load()
+    if library is None:
+        pytest.skip("no C compiler on this machine")
+    torch.manual_seed(seed)
+    model = ConditionalVAE(dataclasses.replace(SIZES, meaning=meaning)).eval()
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.2)
+    meant = functional.normalize(torch.randn(len(lengths), meaning), dim=1) if meaning else None
+    conditions = [torch.randint(6, 699, (length,)).tolist() for length in lengths]
+    together = NativeReader(model, library).read(conditions, meant)
+    for number, found in enumerate(together):
+        told = None if meant is None else meant[number : number + 1]
+        (alone,) = NativeReader(model, library).read([conditions[number]], told)
+        ids = torch.tensor([conditions[number]])
+        with torch.inference_mode():
+            wanted = model.encode(ids, torch.tensor([ids.shape[1]]), told)
+        for own, by_itself, theirs in zip(found, alone, wanted, strict=True):
+            assert torch.equal(own, by_itself)
+            assert torch.allclose(own.float(), theirs.float(), atol=2e-5)
+            assert own.shape == theirs.shape
 
 
 class Wrong:
@@ -183,5 +215,5 @@ def test_where_nothing_may_be_kept_it_is_compiled_all_the_same(
         shutil.copy(file, folder)
     (folder / "__pycache__").write_text("not a folder")
     monkeypatch.setattr(native, "_FOLDER", folder)
-    monkeypatch.setattr(native, "_SOURCE", folder / "step.c")
+    monkeypatch.setattr(native, "_SOURCES", tuple(folder.glob("*.c")))
     assert native.computes(native.compiled(native._HERE[0]))

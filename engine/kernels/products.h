@@ -7,7 +7,7 @@
 
 #include "lanes.h"
 
-enum { PANEL = 64, TILE = 6 };
+enum { PANEL = 64, TILE = 6, GROUP = 64 }; /* GROUP: rows that share a reading of the weights */
 
 typedef struct {
     const uint8_t *weight; /* (outputs / PANEL, depth / 4, PANEL, 4), each 64 more than it stands for */
@@ -65,7 +65,7 @@ INLINE void tile(const uint8_t *w, const float *scale, const float *bias, const 
     }
 }
 
-static void multiply(const product *p, const int8_t *const *x, int64_t count, float *const *out, v16 *most) {
+static __attribute__((unused)) void multiply(const product *p, const int8_t *const *x, int64_t count, float *const *out, v16 *most) {
     for (int64_t panel = 0; panel < p->outputs / PANEL; panel++) {
         const uint8_t *w = p->weight + panel * PANEL * p->depth;
         const float *scale = p->scale + panel * PANEL, *bias = p->bias ? p->bias + panel * PANEL : 0;
@@ -87,12 +87,12 @@ static void multiply(const product *p, const int8_t *const *x, int64_t count, fl
     }
 }
 
-/* At most TILE rows of float32 times one panel; each sum goes from the bias through the depth in order. */
-INLINE void dense_tile(const float *w, const float *bias, const float *const *x, int64_t depth, int rows,
-                       float *const *out) {
+/* At most TILE rows of float32 times one panel; each sum goes from where it starts through the depth in order. */
+INLINE void dense_tile(const float *w, const float *const *start, const float *const *x, int64_t depth,
+                       int rows, float *const *out) {
     v16 sums[TILE][4];
     for (int r = 0; r < rows; r++)
-        for (int b = 0; b < 4; b++) sums[r][b] = load(bias + 16 * b);
+        for (int b = 0; b < 4; b++) sums[r][b] = load(start[r] + 16 * b);
     for (int64_t k = 0; k < depth; k++)
         for (int r = 0; r < rows; r++)
             for (int b = 0; b < 4; b++)
@@ -101,27 +101,42 @@ INLINE void dense_tile(const float *w, const float *bias, const float *const *x,
         for (int b = 0; b < 4; b++) store(out[r] + 16 * b, sums[r][b]);
 }
 
-/* x (count, depth), `from` floats apart → out (count, outputs), `to` floats apart. */
-static void dense_multiply(const dense *p, const float *x, int64_t from, int64_t count, float *out, int64_t to) {
+/* Rows x (count, depth) and what is added to each, `start` (count, outputs) or nothing: the bias. */
+static void dense_rows(const dense *p, const float *const *x, const float *const *start, int64_t count,
+                       float *const *out) {
     for (int64_t panel = 0; panel < p->outputs / PANEL; panel++) {
-        const float *w = p->weight + panel * PANEL * p->depth, *bias = p->bias + panel * PANEL;
-        for (int64_t start = 0; start < count; start += TILE) {
-            const float *own[TILE];
-            float *into[TILE];
-            int64_t rows = count - start < TILE ? count - start : TILE;
+        const float *w = p->weight + panel * PANEL * p->depth;
+        for (int64_t first = 0; first < count; first += TILE) {
+            const float *from[TILE];
+            float *to[TILE];
+            int64_t rows = count - first < TILE ? count - first : TILE;
             for (int64_t r = 0; r < rows; r++) {
-                own[r] = x + (start + r) * from;
-                into[r] = out + (start + r) * to + panel * PANEL;
+                from[r] = (start ? start[first + r] : p->bias) + panel * PANEL;
+                to[r] = out[first + r] + panel * PANEL;
             }
             switch (rows) {
-            case 1: dense_tile(w, bias, own, p->depth, 1, into); break;
-            case 2: dense_tile(w, bias, own, p->depth, 2, into); break;
-            case 3: dense_tile(w, bias, own, p->depth, 3, into); break;
-            case 4: dense_tile(w, bias, own, p->depth, 4, into); break;
-            case 5: dense_tile(w, bias, own, p->depth, 5, into); break;
-            default: dense_tile(w, bias, own, p->depth, TILE, into);
+            case 1: dense_tile(w, from, x + first, p->depth, 1, to); break;
+            case 2: dense_tile(w, from, x + first, p->depth, 2, to); break;
+            case 3: dense_tile(w, from, x + first, p->depth, 3, to); break;
+            case 4: dense_tile(w, from, x + first, p->depth, 4, to); break;
+            case 5: dense_tile(w, from, x + first, p->depth, 5, to); break;
+            default: dense_tile(w, from, x + first, p->depth, TILE, to);
             }
         }
+    }
+}
+
+/* x (count, depth) → out (count, outputs), rows side by side. */
+static void dense_multiply(const dense *p, const float *x, int64_t count, float *out) {
+    for (int64_t first = 0; first < count; first += GROUP) {
+        const float *from[GROUP];
+        float *to[GROUP];
+        int64_t rows = count - first < GROUP ? count - first : GROUP;
+        for (int64_t r = 0; r < rows; r++) {
+            from[r] = x + (first + r) * p->depth;
+            to[r] = out + (first + r) * p->outputs;
+        }
+        dense_rows(p, from, 0, rows, to);
     }
 }
 

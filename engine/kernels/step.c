@@ -10,7 +10,7 @@
 
 #include "products.h"
 
-enum { GROUP = 64, BLOCK = 256 }; /* rows that share a reading of the weights; tokens that share a sum */
+enum { BLOCK = 256 }; /* tokens that share a sum */
 
 typedef struct {
     product words, after, context, output; /* (4H, E), (4H + 2E, H), (E, C), (V, E), and padding */
@@ -341,9 +341,9 @@ int64_t moyou_step(const model *m, row *rows, const int64_t *order, int64_t coun
 void moyou_begin(const model *m, int64_t count, const float *known, const float *z, float *hidden,
                  int8_t *wholes, float *cell, float *rest, float *extra, float *above) {
     int64_t h = m->hidden, wide = m->first.outputs;
-    dense_multiply(&m->extra, known, m->extra.depth, count, extra, m->extra.outputs);
-    dense_multiply(&m->above, z, m->above.depth, count, above, m->above.outputs);
-    dense_multiply(&m->first, known, m->first.depth, count, hidden, wide);
+    dense_multiply(&m->extra, known, count, extra);
+    dense_multiply(&m->above, z, count, above);
+    dense_multiply(&m->first, known, count, hidden);
     for (int64_t r = 0; r < count; r++) {
         float *own = hidden + r * wide, *after = rest + r * m->after.outputs;
         for (int64_t i = 0; i < h; i += 16) {
