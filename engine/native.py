@@ -111,6 +111,11 @@ def load() -> ctypes.CDLL | None:
     return None
 
 
+def cores() -> int:
+    """On how many cores a step may be divided: two, where this process has them."""
+    return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 def compiled(*flags: str) -> ctypes.CDLL:
     """Raises OSError or SubprocessError."""
     compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)

@@ -10,8 +10,12 @@ first token to its last: joining copies nothing of others.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +31,19 @@ from engine.vocabulary import BEGIN, LINE
 
 _ROOM = 16  # rows and places that there is room for at first
 _LANES = 16
+_NICE = 5
+SHARED = 16
+"""Rows from which a second core is worth being woken for."""
+
+
+def _second() -> ThreadPoolExecutor:
+    """A thread that steps half of the rows, after whatever else wants its core: the event loop above all."""
+
+    def last() -> None:
+        with contextlib.suppress(AttributeError, OSError):  # a system that knows no such order
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+    return ThreadPoolExecutor(1, "moyou-batch-beside", last)
 
 
 @dataclass(slots=True, eq=False)
@@ -46,20 +63,22 @@ class _Placed:
 class NativeBatch(Batch):
     """The rows in flight of one model. One thread at a time steps it; `ask` may be called from any."""
 
-    def __init__(self, model: ConditionalVAE, banned: Tensor, library: ctypes.CDLL) -> None:
+    def __init__(self, model: ConditionalVAE, banned: Tensor, library: ctypes.CDLL, cores: int = 1) -> None:
+        """`cores`: how many may step at a time, 1 or 2."""
         self.weights = Weights(model, banned)
         self._library = library
         self._asked: list[Asked] = []
         self._joining: list[Asked] = []
         self._placed: dict[Written, _Placed] = {}
         self._steered: list[_Placed] = []  # those with a plan or a pull
-        self._order = np.zeros(0, np.int64)
+        self._orders: list[np.ndarray[Any, Any]] = []  # rows of each part of a step
         self._inside: list[_Placed] = []  # in the order in which they are stepped
         self._rows: Any = (Row * 0)()
         self._free: list[int] = []
         self._raises = 0
-        self._room = Room()
+        self._rooms: list[Room] = []
         self._held: list[Tensor] = []
+        self._beside = _second() if cores > 1 else None
         self._make_room(_ROOM, _ROOM)
         self._more_rows()
 
@@ -83,13 +102,7 @@ class NativeBatch(Batch):
             self._begin()
         for placed in self._steered:
             self._tell(placed)
-        over = self._library.moyou_step(
-            self.weights.address,
-            ctypes.addressof(self._rows),
-            self._order.ctypes.data,
-            len(self._order),
-            ctypes.addressof(self._room),
-        )
+        over = self._stepped()
         for placed in self._steered:
             self._hear(placed)
         if over or any(placed.one.over for placed in self._steered):
@@ -98,6 +111,18 @@ class NativeBatch(Batch):
                     self._finish(placed)
             return self._clear()
         return []
+
+    def _stepped(self) -> int:
+        """How many rows are over after this step. Rows know nothing of each other, so halves may be stepped
+        side by side."""
+        weights, rows = self.weights.address, ctypes.addressof(self._rows)
+        given = [
+            (weights, rows, order.ctypes.data, len(order), ctypes.addressof(room))
+            for order, room in zip(self._orders, self._rooms, strict=False)
+        ]
+        step = self._library.moyou_step
+        others = [self._beside.submit(step, *each) for each in given[1:]] if self._beside else []
+        return int(step(*given[0])) + sum(int(other.result()) for other in others)
 
     def products(self, rows: int) -> Callable[[], object]:
         weights = self.weights
@@ -181,7 +206,13 @@ class NativeBatch(Batch):
         # A row that follows another comes after it.
         live.sort(key=lambda placed: placed.one.partner is not None)
         self._inside = live
-        self._order = np.array([placed.place for placed in live], np.int64)
+        parts: list[list[int]] = [[], []] if self._beside and len(live) >= SHARED else [[]]
+        mine: dict[Written, int] = {}
+        for number, placed in enumerate(live):
+            partner = placed.one.partner
+            mine[placed.one] = own = number % len(parts) if partner is None else mine[partner]
+            parts[own].append(placed.place)
+        self._orders = [np.array(part, np.int64) for part in parts]
         self._steered = [p for p in live if p.one.plan is not None or p.one.pull is not None]
 
     @torch.inference_mode()
@@ -267,6 +298,9 @@ class NativeBatch(Batch):
         ]
         sizes += [GROUP * self._places, outputs, outputs // BLOCK + 1, weights.memory]
         sizes += [self._places + _LANES, max(1, raises)]
-        self._held = [torch.zeros(size) for size in sizes]
-        self._held.append(torch.zeros(GROUP * widest, dtype=torch.int8))
-        self._room = Room(*(part.data_ptr() for part in self._held), self._places, widest)
+        self._held, self._rooms = [], []
+        for _ in range(2 if self._beside else 1):
+            held = [torch.zeros(size) for size in sizes]
+            held.append(torch.zeros(GROUP * widest, dtype=torch.int8))
+            self._held += held
+            self._rooms.append(Room(*(part.data_ptr() for part in held), self._places, widest))

@@ -3,7 +3,8 @@
 Knows: what is measured and its bars. Does not know: how lines are printed.
 
 Everything is a ratio within one run: ours and a peer take turns, each figure is the median of REPEATS.
-One thread multiplies, as in production, where the other core is the event loop's.
+Writers have the cores that production has, two at most, and peers as many; what is held beside a limit of
+the machine has one, and so has the limit.
 """
 
 from __future__ import annotations
@@ -61,17 +62,15 @@ class Ours:
         return h * (4 * h + 2 * e) + e * (4 * h) + c * e + e * config.vocabulary
 
     def write(self, conversations: int, drafts: int, tokens: int) -> None:
-        batch, asked = self.decoder.batch(), []
-        words = len(self.decoder.vocabulary) - BEGIN - 1
-        for number in range(conversations):
-            condition = [BEGIN + 1 + (number * 31 + place) % words for place in range(PROMPT)]
+        batch, words = self.decoder.batch(), len(self.decoder.vocabulary) - BEGIN - 1
+        conditions = [
+            [BEGIN + 1 + (number * 31 + place) % words for place in range(PROMPT)]
+            for number in range(conversations)
+        ]
+        for number, encoded in enumerate(self.decoder.read(conditions)):
             z = decode.latents(number, drafts, self.decoder.latent_size)
-            sampling = Sampling(max_tokens=tokens)
             pulls = [Endless() for _ in z]
-            (encoded,) = self.decoder.read([condition])
-            asked.append(batch.ask(encoded, z, number, sampling, pulls=pulls))
-        for each in asked:
-            batch.join(each)
+            batch.join(batch.ask(encoded, z, number, Sampling(max_tokens=tokens), pulls=pulls))
         while len(batch):
             batch.step()
 
@@ -151,11 +150,12 @@ def speed(model: str, quick: bool) -> Iterator[Measurement]:
     """All rows. Without the extra `bench` those beside peers are left out."""
     torch.set_num_threads(1)
     repeats = QUICK_REPEATS if quick else REPEATS
-    ours = Ours(Decoder(checkpoint.load(folder_of(model))))
-    others = peers(len(ours.decoder.vocabulary), ours.parameters)
+    loaded = checkpoint.load(folder_of(model))
+    ours = Ours(Decoder(loaded))
+    others = peers(len(ours.decoder.vocabulary), ours.parameters, native.cores())
     yield from _replies(ours, others, repeats)
     yield from _many(ours, others, repeats)
-    yield from _limits(ours, repeats)
+    yield from _limits(Ours(Decoder(loaded, cores=1)), repeats)
     yield from asyncio.run(speed_burst.burst(quick))
     yield from speed_training.training(model, quick, repeats)
     yield from speed_journal.journal(speed_journal.QUICK_GENERATIONS if quick else speed_journal.GENERATIONS)
@@ -221,7 +221,7 @@ def curve(model: str, quick: bool) -> dict[str, dict[int, float]]:
     """Tokens a second of each who writes and of the machine's limit, by the number of conversations."""
     torch.set_num_threads(1)
     ours = Ours(Decoder(checkpoint.load(folder_of(model))))
-    others = peers(len(ours.decoder.vocabulary), ours.parameters)
+    others = peers(len(ours.decoder.vocabulary), ours.parameters, native.cores())
     counts = (1, 8, 64) if quick else (1, 2, 4, 8, 16, 32, 64, 128, 256)
     found: dict[str, dict[int, float]] = {one.name: {} for one in (ours, *others)}
     limit = found["limit"] = {}
@@ -231,5 +231,5 @@ def curve(model: str, quick: bool) -> dict[str, dict[int, float]]:
         for one, spent in zip((ours, *others), medians(works, 1 if quick else 3), strict=True):
             found[one.name][count] = count * TOKENS / spent
         size = ours.weight_bytes
-        limit[count] = count / max(size / read, 2 * count * size / most)
+        limit[count] = count / max(size / read, 2 * count * size / most / native.cores())
     return found

@@ -37,7 +37,8 @@ def sized(vocabulary: int, parameters: int) -> int:
 class Transformers:
     """`transformers` in float32 with its cache."""
 
-    def __init__(self, vocabulary: int, parameters: int) -> None:
+    def __init__(self, vocabulary: int, parameters: int, cores: int) -> None:
+        self._cores = cores
         library = importlib.import_module("transformers")
         config = library.GPT2Config(
             vocab_size=vocabulary,
@@ -56,24 +57,29 @@ class Transformers:
     @torch.inference_mode()
     def write(self, conversations: int, drafts: int, tokens: int) -> None:
         prompt = torch.randint(1, self.model.config.vocab_size, (conversations, PROMPT))
-        self.model.generate(
-            prompt,
-            attention_mask=torch.ones_like(prompt),
-            do_sample=True,
-            top_p=0.9,
-            top_k=0,
-            temperature=0.8,
-            num_return_sequences=drafts,
-            min_new_tokens=tokens,
-            max_new_tokens=tokens,
-            use_cache=True,
-        )
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._cores)
+        try:
+            self.model.generate(
+                prompt,
+                attention_mask=torch.ones_like(prompt),
+                do_sample=True,
+                top_p=0.9,
+                top_k=0,
+                temperature=0.8,
+                num_return_sequences=drafts,
+                min_new_tokens=tokens,
+                max_new_tokens=tokens,
+                use_cache=True,
+            )
+        finally:
+            torch.set_num_threads(before)
 
 
 class CTranslate2:
-    """The same weights in CTranslate2, int8, one thread."""
+    """The same weights in CTranslate2, int8."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, cores: int) -> None:
         library = importlib.import_module("ctranslate2")
         loaders = importlib.import_module("ctranslate2.converters.transformers")
         loader = loaders._MODEL_LOADERS["GPT2Config"]
@@ -86,7 +92,11 @@ class CTranslate2:
         self._folder = tempfile.TemporaryDirectory(prefix="moyou-peer-")
         spec.save(self._folder.name)
         self._generator = library.Generator(
-            str(Path(self._folder.name)), device="cpu", compute_type="int8", intra_threads=1, inter_threads=1
+            str(Path(self._folder.name)),
+            device="cpu",
+            compute_type="int8",
+            intra_threads=cores,
+            inter_threads=1,
         )
         self.name = f"CTranslate2 {library.__version__} int8"
 
@@ -106,13 +116,13 @@ class CTranslate2:
         )
 
 
-def peers(vocabulary: int, parameters: int) -> list[Peer]:
-    """Those that are installed (the extra `bench`)."""
+def peers(vocabulary: int, parameters: int, cores: int) -> list[Peer]:
+    """Those that are installed (the extra `bench`), each on as many cores as we have."""
     try:
-        first = Transformers(vocabulary, parameters)
+        first = Transformers(vocabulary, parameters, cores)
     except ImportError:
         return []
     try:
-        return [first, CTranslate2(first.model)]
+        return [first, CTranslate2(first.model, cores)]
     except ImportError:
         return [first]

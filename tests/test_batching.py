@@ -114,17 +114,17 @@ def bits(rows: Sequence[Row]) -> list[Any]:
     return [(r.tokens, r.log_probability.hex(), r.finished, r.under, r.attention, r.relaxed) for r in rows]
 
 
-KINDS = ["float32", "int8", "native"]
+KINDS = ["float32", "int8", "native", "native on two cores"]
 
 
 def batch_of(kind: str, writer: Decoder) -> Batch:
     """Rows that are computed so; what has no compiler skips the third."""
-    if kind != "native":
+    if not kind.startswith("native"):
         return TorchBatch(writer.model, writer.banned, ["float32"] if kind == "float32" else products.able())
     library = native.load()
     if library is None:
         pytest.skip("no C compiler on this machine")
-    return NativeBatch(writer.model, writer.banned, library)
+    return NativeBatch(writer.model, writer.banned, library, 2 if kind == KINDS[-1] else 1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
