@@ -6,9 +6,10 @@ Weights are random: speed does not depend on them. Both sample from the nucleus 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,9 +58,7 @@ class Transformers:
     @torch.inference_mode()
     def write(self, conversations: int, drafts: int, tokens: int) -> None:
         prompt = torch.randint(1, self.model.config.vocab_size, (conversations, PROMPT))
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._cores)
-        try:
+        with threads(self._cores):
             self.model.generate(
                 prompt,
                 attention_mask=torch.ones_like(prompt),
@@ -72,8 +71,17 @@ class Transformers:
                 max_new_tokens=tokens,
                 use_cache=True,
             )
-        finally:
-            torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many multiply within, and then as many as before. (CTranslate2 sets torch's number as well.)"""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class CTranslate2:
@@ -91,13 +99,11 @@ class CTranslate2:
         spec.optimize(quantization="int8")
         self._folder = tempfile.TemporaryDirectory(prefix="moyou-peer-")
         spec.save(self._folder.name)
-        self._generator = library.Generator(
-            str(Path(self._folder.name)),
-            device="cpu",
-            compute_type="int8",
-            intra_threads=cores,
-            inter_threads=1,
-        )
+        self._cores = cores
+        with threads(cores):
+            self._generator = library.Generator(
+                str(Path(self._folder.name)), compute_type="int8", intra_threads=cores, inter_threads=1
+            )
         self.name = f"CTranslate2 {library.__version__} int8"
 
     def write(self, conversations: int, drafts: int, tokens: int) -> None:
@@ -105,15 +111,16 @@ class CTranslate2:
             [self._words[1 + (number * 31 + place) % 5000] for place in range(PROMPT)]
             for number in range(conversations)
         ]
-        self._generator.generate_batch(
-            [prompt for prompt in prompts for _ in range(drafts)],
-            include_prompt_in_result=False,
-            min_length=tokens,
-            max_length=tokens,
-            sampling_topk=0,
-            sampling_topp=0.9,
-            sampling_temperature=0.8,
-        )
+        with threads(self._cores):
+            self._generator.generate_batch(
+                [prompt for prompt in prompts for _ in range(drafts)],
+                include_prompt_in_result=False,
+                min_length=tokens,
+                max_length=tokens,
+                sampling_topk=0,
+                sampling_topp=0.9,
+                sampling_temperature=0.8,
+            )
 
 
 def peers(vocabulary: int, parameters: int, cores: int) -> list[Peer]:
