@@ -46,6 +46,7 @@ def make_engine(settings: Settings) -> Engine:
         tuned=settings.tuned,
         prompts=settings.prompts,
         workers=settings.workers,
+        cores=settings.cores,
         queue=settings.queue,
         deadline=settings.deadline,
         book=settings.book,

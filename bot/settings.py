@@ -37,6 +37,7 @@ DEFAULTS: Mapping[str, str] = {
     "MOYOU_KEEP_DAYS": "730",
     "MOYOU_KEEP_BACKUPS_DAYS": "30",
     "MOYOU_WORKERS": "32",
+    "MOYOU_CORES": "2",
     "MOYOU_QUEUE": "512",
     "MOYOU_DEADLINE": "30",
     "MOYOU_MEMBER_PACE": "20",
@@ -85,6 +86,7 @@ class Settings:
     keep_days: float = 730.0
     keep_backups_days: float = 30.0
     workers: int = 32
+    cores: int = 2
     queue: int = 512
     deadline: float = 30.0
     member_pace: int = 20
@@ -153,6 +155,7 @@ class Settings:
             keep_days=reader.read("MOYOU_KEEP_DAYS", _number(0, 36500)),
             keep_backups_days=reader.read("MOYOU_KEEP_BACKUPS_DAYS", _number(1, 365)),
             workers=reader.read("MOYOU_WORKERS", _whole(1, 256)),
+            cores=reader.read("MOYOU_CORES", _whole(1, 2)),
             queue=reader.read("MOYOU_QUEUE", _whole(1, 10_000)),
             deadline=reader.read("MOYOU_DEADLINE", _number(1, 600)),
             member_pace=reader.read("MOYOU_MEMBER_PACE", _whole(0, 10_000)),

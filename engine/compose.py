@@ -28,6 +28,7 @@ from engine import (
     dials,
     english_writing,
     judge,
+    native,
     passages,
     safety,
     talk_task,
@@ -82,9 +83,10 @@ class Composer:
         use_book: bool,
         book: Book | None = None,
         fine_tuned: bool = False,
+        cores: int = 2,
     ) -> None:
         """`book`: in place of the shipped one, which is read when first needed. `fine_tuned`: whether models
-        that were fine-tuned may write."""
+        that were fine-tuned may write. `cores`: that write, at most."""
         self._models, self._use_book = models, use_book
         self._lock = threading.Lock()
         self._decoders: dict[str, Decoder] = {}
@@ -96,7 +98,7 @@ class Composer:
         self._translators: dict[str, translate.Translator] = {}
         self._reward = Arms(tuned, CurrentReward(tuned)) if tuned is not None else None
         self._choices = InForce(tuned, DECODING, Choices.load) if tuned is not None else None
-        self._pool = Pool()
+        self._pool = Pool(cores=native.cores(cores))
         self._writers = Writers(tuned, self._pool, in_use=fine_tuned)
         # More threads than one make small products slower and their sums depend on the machine.
         torch.set_num_threads(1)

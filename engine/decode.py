@@ -69,10 +69,10 @@ def near(latent: Sequence[float], seed: int, rows: int, distance: float) -> Tens
 class Decoder:
     """A checkpoint ready to write, for any number of threads: what they sample is one batch."""
 
-    def __init__(self, checkpoint: Checkpoint, pool: Pool | None = None, cores: int | None = None) -> None:
-        """`pool`: whose turns the batch is stepped in; None: its own. `cores`: as `native.cores`."""
+    def __init__(self, checkpoint: Checkpoint, pool: Pool | None = None) -> None:
+        """`pool`: whose turns the batch is stepped in; None: its own."""
         self.checkpoint = checkpoint
-        self._pool, self._cores = pool or Pool(), cores or native.cores()
+        self._pool = pool or Pool()
         self._lock = threading.Lock()
         self._batches: dict[str, Batch] = {}
         self._reader: NativeReader | None = None
@@ -164,7 +164,7 @@ class Decoder:
                 self._batches[arithmetic] = (
                     TorchBatch(self.writer(), self.banned, products.able())
                     if library is None
-                    else NativeBatch(self.writer(), self.banned, library, self._cores)
+                    else NativeBatch(self.writer(), self.banned, library, self._pool.cores)
                 )
             return self._batches[arithmetic]
 

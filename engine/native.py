@@ -111,9 +111,10 @@ def load() -> ctypes.CDLL | None:
     return None
 
 
-def cores() -> int:
-    """On how many cores a step may be divided: two, where this process has them."""
-    return min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+def cores(most: int = 2) -> int:
+    """On how many cores a step may be divided: two at most, as this process has them."""
+    have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(2, most, have)
 
 
 def compiled(*flags: str) -> ctypes.CDLL:

@@ -4,8 +4,9 @@ Knows: who leads, fair turns between groups, rows that nobody wants any more, ho
 Does not know: what the rows are for, worker threads, event loops.
 
 The first to wait leads: all batches are stepped until its own rows are written, and then another that waits
-leads. So one core decodes, whoever asks, and nothing has to be started or ended. Steps are made by one thread
-and conditions are read by another, whoever leads: MKL keeps eight megabytes for every thread that multiplied.
+leads. So one batch decodes, whoever asks, and nothing has to be started or ended. Steps are begun by one
+thread and conditions are read by another, whoever leads: MKL keeps eight megabytes for every thread that
+multiplied.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from engine import ticket
+from engine import native, ticket
 from engine.fair import FairQueue
 from engine.rows import Asked, Batch
 from engine.ticket import GivenUp, Ticket
@@ -41,10 +42,11 @@ def _all_done(works: Sequence[_Work]) -> bool:
 
 
 class Pool:
-    """`most`: rows in flight, beyond which requests wait; one request may have more."""
+    """`most`: rows in flight, beyond which requests wait; one request may have more. `cores`: that step."""
 
-    def __init__(self, most: int = MOST_ROWS) -> None:
+    def __init__(self, most: int = MOST_ROWS, cores: int | None = None) -> None:
         self._most = most
+        self.cores = cores or native.cores()
         self._changed = threading.Condition()
         self._waiting: FairQueue[_Work] = FairQueue()
         self._flying: list[_Work] = []

@@ -20,6 +20,7 @@ import torch
 
 from engine import checkpoint, decode, native, products, speed_burst, speed_journal, speed_training
 from engine.decode import Decoder
+from engine.pool import Pool
 from engine.rows import Sampling
 from engine.speed_peers import PROMPT, Peer, peers
 from engine.summary_bench import Measurement
@@ -155,7 +156,7 @@ def speed(model: str, quick: bool) -> Iterator[Measurement]:
     others = peers(len(ours.decoder.vocabulary), ours.parameters, native.cores())
     yield from _replies(ours, others, repeats)
     yield from _many(ours, others, repeats)
-    yield from _limits(Ours(Decoder(loaded, cores=1)), repeats)
+    yield from _limits(Ours(Decoder(loaded, Pool(cores=1))), repeats)
     yield from asyncio.run(speed_burst.burst(quick))
     yield from speed_training.training(model, quick, repeats)
     yield from speed_journal.journal(speed_journal.QUICK_GENERATIONS if quick else speed_journal.GENERATIONS)

@@ -37,7 +37,7 @@ class Engine:
     `fine_tuned`: a fine-tuned model in force there writes in place of the shipped one.
 
     `workers` requests are written side by side, at most `queue` are accepted, each for `deadline` seconds
-    at most. Servers take turns (`on_behalf_of`).
+    at most, on `cores` cores. Servers take turns (`on_behalf_of`).
     Raises PromptBroken.
     """
 
@@ -52,11 +52,12 @@ class Engine:
         deadline: float = 30.0,
         book: bool = True,
         fine_tuned: bool = False,
+        cores: int = 2,
     ) -> None:
         heap.share()
         self.tasks: dict[str, Task] = load_tasks(prompts)
         self._models, self._tuned, self._book = models, tuned, book
-        self._fine_tuned = fine_tuned
+        self._fine_tuned, self._cores = fine_tuned, cores
         self._workers = Workers(workers, queue, deadline)
         # Reading is quick and comes first: somebody in danger does not wait behind poems.
         self._readers = Workers(1, 4 * queue, deadline)
@@ -203,7 +204,11 @@ class Engine:
                 from engine.compose import Composer
 
                 self._composer = Composer(
-                    self._models, self._tuned, use_book=self._book, fine_tuned=self._fine_tuned
+                    self._models,
+                    self._tuned,
+                    use_book=self._book,
+                    fine_tuned=self._fine_tuned,
+                    cores=self._cores,
                 )
             return self._composer
 

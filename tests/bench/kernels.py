@@ -4,7 +4,11 @@ Each product of a step of the shipped `talk` model, at 1, 8, 64 and 256 rows: fl
 (oneDNN), whole numbers by FBGEMM and oneDNN, PyTorch's own dynamic int8, ONNX Runtime's dynamic int8 where
 it is installed, and torch.compile where there is a C++ compiler. One JSON line for each product and count of
 rows: microseconds of processor time, the least of ROUNDS, so that what else runs counts little. `exact`:
-whether whole numbers give the same bits in all kernels. One thread.
+whether whole numbers give the same bits in all kernels. One thread. `ours` is what engine/kernels holds,
+where there is a C compiler.
+
+Then whole steps of `talk`, attention, softmax and draw included: by torch's calls in float32 and in whole
+numbers, and by our own one call.
 """
 
 from __future__ import annotations
@@ -22,11 +26,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine import products
+from engine import checkpoint, decode, native, products
+from engine.batching import TorchBatch
+from engine.decode import Decoder
+from engine.native_batch import NativeBatch
+from engine.rows import Batch, Sampling
+from engine.speed_bench import Endless
+from engine.weights import folder_of
 
 SHAPES = {"after": (3072, 640), "words": (2560, 256), "context": (256, 320), "output": (9024, 256)}
 ROWS = (1, 8, 64, 256)
 ROUNDS = 30
+_WORDS = "今天下班路上看到一只橘猫，蹲在便利店门口等人。"
 
 
 def least(work: Callable[[], Any]) -> float:
@@ -85,6 +96,13 @@ def kernels(weight: Tensor, compiled: bool) -> dict[str, Callable[[Tensor], Any]
     for name in products.able():
         found[name] = products.KERNELS[name](whole, scale / products.UNIT)
     found["torch dynamic int8"] = dynamic(weight)
+    library = native.load()
+    if library is not None:
+        packed = native.Packed(whole, scale / products.UNIT)
+        outputs = len(weight)
+        found["ours"] = lambda x: packed.multiply(library, (x * products.UNIT).round().to(torch.int8))[
+            :, :outputs
+        ]
     with contextlib.suppress(ImportError):
         found["ONNX Runtime int8"] = onnx(weight)
     if compiled:
@@ -108,12 +126,40 @@ def main() -> None:
                 for kernel, work in found.items():
                     work(x)
                     spent[kernel] = round(least(functools.partial(work, x)), 1)
-                whole = [found[kernel](x) for kernel in products.able()]
+                exacts = [kernel for kernel in (*products.able(), "ours") if kernel in found]
+                whole = [found[kernel](x) for kernel in exacts]
                 exact = all(torch.equal(one, whole[0]) for one in whole)
                 print(
                     json.dumps({"name": name, "rows": rows, "microseconds": spent, "exact": exact}),
                     flush=True,
                 )
+    for rows in ROWS:
+        print(json.dumps({"name": "step", "rows": rows, "microseconds": steps(rows)}), flush=True)
+
+
+def steps(rows: int) -> dict[str, float]:
+    """Whole steps of the shipped `talk`."""
+    writer = Decoder(checkpoint.load(folder_of("talk")))
+    batches: dict[str, Batch] = {
+        "torch float32": TorchBatch(writer.model, writer.banned, ["float32"]),
+        "torch whole numbers": TorchBatch(writer.model, writer.banned, products.able()),
+    }
+    library = native.load()
+    if library is not None:
+        batches["ours"] = NativeBatch(writer.model, writer.banned, library)
+    spent = {}
+    for name, batch in batches.items():
+        sampling = Sampling(max_tokens=ROUNDS + 10)
+        for number in range(rows):
+            encoded = writer.encode(writer.condition(["chat", "zh"], [_WORDS]), 1)
+            z = decode.latents(number, 1, writer.latent_size)
+            batch.join(batch.ask(encoded, z, number, sampling, pulls=[Endless()]))
+        for _ in range(5):
+            batch.step()
+        spent[name] = round(least(batch.step), 1)
+        while len(batch):
+            batch.step()
+    return spent
 
 
 if __name__ == "__main__":
