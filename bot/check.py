@@ -147,8 +147,10 @@ def plan(settings: Settings) -> Iterator[str]:
         yield say("start.discord_off", locale)
     tasks = load_tasks(settings.prompts)
     yield say("start.tasks", locale, tasks=" ".join(_shown(task, locale) for task in tasks.values()))
-    hashes = make_engine(settings).model_hashes()
+    engine = make_engine(settings)
+    hashes = engine.model_hashes()
     yield say("start.models", locale, models=" ".join(f"{name}@{hash_}" for name, hash_ in hashes.items()))
+    yield say("start.compiled" if engine.compiled else "start.not_compiled", locale)
     known = settings.journal.exists()
     yield say("start.journal" if known else "start.journal_new", locale, file=settings.journal)
 

@@ -299,6 +299,14 @@ _WORDS: dict[str, tuple[str, str]] = {
         "控制台：{address}（打开时需要口令）",
         "Console: {address} (it asks for the token)",
     ),
+    "start.compiled": (
+        "写作：为这台机器编译好了",
+        "Writing: compiled for this machine",
+    ),
+    "start.not_compiled": (
+        "写作：没有能用的 C 编译器，会慢三倍；装上 gcc 再启动就好",
+        "Writing: no C compiler that works, so it takes three times as long; install gcc and start again",
+    ),
     "start.discord_on": (
         "Discord：会连接；邀请链接 {link}",
         "Discord: would connect; its invite link is {link}",

@@ -1,7 +1,7 @@
 """What `kernels/` holds, compiled where this machine has a C compiler: a step, and the reading of conditions.
 
 Knows: how the source is compiled and kept, what C calls its structures, how weights are packed, whether what
-came out computes what it should. Does not know: models, requests, which rows are in flight.
+came out computes what it should. Does not know: torch, models, requests, which rows are in flight.
 
 torch has no call that does a whole step: seventy small ones wait for Python, for memory and for each other.
 One call of our own needs a third of their time (`python -m engine bench`). Where there is no compiler, or
@@ -22,9 +22,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+Numbers = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
 
 GROUP, BLOCK, PANEL = 64, 256, 64
@@ -34,6 +34,7 @@ _SOURCES = (_FOLDER / "step.c", _FOLDER / "read.c")
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-w", "-shared", "-fPIC")
 _HERE = ("-march=native", "-mcpu=native")  # the second where the first means something else
+_LINE = 64  # bytes
 _SECONDS = 120  # that compiling may take; two are usual
 
 pointer, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
@@ -175,60 +176,65 @@ class Packed:
     Outputs are padded to a multiple of PANEL; K is a multiple of 4.
     """
 
-    def __init__(self, whole: Tensor, scale: Tensor, bias: Tensor | None = None) -> None:
-        short, depth = -len(whole) % PANEL, whole.shape[1]
-        shifted = torch.constant_pad_nd(whole.to(torch.int16) + 64, [0, 0, 0, short], 64).to(torch.uint8)
-        self._weight = shifted.view(-1, PANEL, depth // 4, 4).transpose(1, 2).contiguous()
-        self._scale = wide(scale.float(), len(shifted))
-        self._bias = None if bias is None else wide(bias, len(shifted))
-        self.outputs, self.depth = len(shifted), depth
-        pointers = (self._weight.data_ptr(), self._scale.data_ptr(), address(self._bias))
-        self.product = Product(*pointers, self.outputs, depth)
+    def __init__(self, whole: Numbers, scale: Numbers, bias: Numbers | None = None) -> None:
+        padded = _below(whole, -len(whole) % PANEL)
+        self.outputs, self.depth = padded.shape
+        shifted = (padded.astype(np.int16) + 64).astype(np.uint8)
+        self._weight = _aligned(shifted.reshape(-1, PANEL, self.depth // 4, 4).transpose(0, 2, 1, 3))
+        self._scale = _aligned(_below(scale.astype(np.float32), self.outputs - len(scale)))
+        self._bias = None if bias is None else _aligned(_below(bias, self.outputs - len(bias)))
+        held = (self._weight, self._scale, self._bias)
+        pointers = (None if part is None else part.ctypes.data for part in held)
+        self.product = Product(*pointers, self.outputs, self.depth)
 
-    def multiply(self, library: ctypes.CDLL, x: Tensor) -> Tensor:
+    def multiply(self, library: ctypes.CDLL, x: Numbers) -> Numbers:
         """x (N, K) int8, whole numbers of 1/127 → (N, outputs)."""
-        out = torch.empty(len(x), self.outputs)
-        library.moyou_multiply(ctypes.addressof(self.product), x.data_ptr(), len(x), out.data_ptr())
+        out = np.empty((len(x), self.outputs), np.float32)
+        library.moyou_multiply(ctypes.addressof(self.product), x.ctypes.data, len(x), out.ctypes.data)
         return out
 
 
 class PackedFloats:
     """A weight in float32: weight (O, K), bias (O,). Outputs are padded to a multiple of PANEL."""
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        short = -len(weight) % PANEL
-        padded = torch.constant_pad_nd(weight, [0, 0, 0, short])
-        self._weight = padded.view(-1, PANEL, weight.shape[1]).transpose(1, 2).contiguous()
-        self._bias = wide(bias, len(padded))
-        self.outputs = len(padded)
-        self.product = Dense(self._weight.data_ptr(), self._bias.data_ptr(), self.outputs, weight.shape[1])
+    def __init__(self, weight: Numbers, bias: Numbers) -> None:
+        padded = _below(weight, -len(weight) % PANEL)
+        self.outputs, self.depth = padded.shape
+        self._weight = _aligned(padded.reshape(-1, PANEL, self.depth).transpose(0, 2, 1))
+        self._bias = _aligned(_below(bias, self.outputs - len(bias)))
+        self.product = Dense(self._weight.ctypes.data, self._bias.ctypes.data, self.outputs, self.depth)
 
 
-def address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
+def _below(rows: Numbers, short: int) -> Numbers:
+    """With so many rows of zeros below."""
+    return np.concatenate([rows, np.zeros((short, *rows.shape[1:]), rows.dtype)]) if short else rows
 
 
-def wide(tensor: Tensor, width: int) -> Tensor:
-    """(..., W) → (..., width) contiguous, zeros behind; itself where it is so wide already."""
-    short = width - tensor.shape[-1]
-    return (torch.constant_pad_nd(tensor, [0, short]) if short else tensor).contiguous()
+def _aligned(numbers: Numbers) -> Numbers:
+    """A copy that begins where a line of the cache does: others are read in two halves."""
+    held = np.empty(numbers.nbytes + _LINE, np.uint8)
+    start = -held.ctypes.data % _LINE
+    found = held[start : start + numbers.nbytes].view(numbers.dtype).reshape(numbers.shape)
+    found[...] = numbers
+    return found
 
 
 def computes(library: ctypes.CDLL) -> bool:
     """Whether products are exact and functions near enough here, whatever the compiler promises."""
-    draw = torch.Generator().manual_seed(0)
-    whole = torch.randint(-63, 64, (70, 96), generator=draw).to(torch.int8)
+    draw = np.random.default_rng(0)
+    whole = draw.integers(-63, 64, (70, 96)).astype(np.int8)
     whole[0], whole[1] = 63, -63
-    scale = torch.rand(70, generator=draw) * 1e-3
-    x = torch.randint(-127, 128, (7, 96), generator=draw).to(torch.int8)
+    scale = draw.random(70, np.float32) * np.float32(1e-3)
+    x = draw.integers(-127, 128, (7, 96)).astype(np.int8)
     x[0], x[1] = 127, -127
-    wanted = (x.double() @ whole.double().T).float() * scale
-    if not torch.equal(Packed(whole, scale).multiply(library, x)[:, :70], wanted):
+    wanted = (x.astype(np.int64) @ whole.T.astype(np.int64)).astype(np.float32) * scale
+    if not np.array_equal(Packed(whole, scale).multiply(library, x)[:, :70], wanted):
         return False
-    at = torch.linspace(-86, 86, 4096)
-    found = torch.empty(4, 4096)
-    library.moyou_functions(at.data_ptr(), 4096, found.data_ptr())
-    exact = at.double()
-    near = torch.stack([exact.exp(), exact.log(), torch.sigmoid(exact), torch.tanh(exact)])
-    near[1][at < 0] = found[1][at < 0] = 0  # no logarithms there
-    return bool(((found - near).abs() <= 1e-6 * near.abs().clamp_min(0.5)).all())
+    at = np.linspace(-86, 86, 4096, dtype=np.float32)
+    found = np.zeros((4, len(at)), np.float32)
+    library.moyou_functions(at.ctypes.data, len(at), found.ctypes.data)
+    exact = at.astype(np.float64)
+    positive = np.maximum(exact, 1e-3)
+    near = np.stack([np.exp(exact), np.log(positive), 1 / (1 + np.exp(-exact)), np.tanh(exact)])
+    near[1][at < 1e-3] = found[1][at < 1e-3] = 0  # no logarithms there
+    return bool((np.abs(found - near) <= 1e-6 * np.maximum(np.abs(near), 0.5)).all())

@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from engine.model import ConditionalVAE, Encoded
-from engine.native import BLOCK, GROUP, Room, Row, wide
-from engine.native_weights import Weights
+from engine.native import BLOCK, GROUP, Room, Row
+from engine.native_weights import Weights, wide
 from engine.rows import Asked, Batch, Written
 from engine.vocabulary import BEGIN, LINE
 
@@ -127,7 +127,7 @@ class NativeBatch(Batch):
     def products(self, rows: int) -> Callable[[], object]:
         weights = self.weights
         work = [
-            (part, torch.ones(rows, part.depth, dtype=torch.int8))
+            (part, np.ones((rows, part.depth), np.int8))
             for part in (weights.words, weights.after, weights.context, weights.output)
         ]
         return lambda: [part.multiply(self._library, x) for part, x in work]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.model import ConditionalVAE, Encoded
-from engine.native import Conditions, PackedFloats, Reader, address
-from engine.native_weights import below, even, gates_of
+from engine.native import Conditions, PackedFloats, Reader
+from engine.native_weights import address, below, even, floats, gates_of
 
 
 class NativeReader:
@@ -31,19 +31,19 @@ class NativeReader:
         for lstm in (model.condition.forwards, model.condition.backwards):
             weight, again, *biases = lstm.parameters()
             bias = below(gates_of((biases[0] + biases[1])[:, None]), four).flatten()
-            inputs.append(PackedFloats(below(gates_of(weight), four), bias))
+            inputs.append(floats(below(gates_of(weight), four), bias))
             deep = torch.constant_pad_nd(below(gates_of(again), four), [0, self._hidden - c])
-            recurrent.append(PackedFloats(deep, torch.zeros(len(deep))))
-        self._key = PackedFloats(self._both(model.key.weight), model.key.bias)
+            recurrent.append(floats(deep, torch.zeros(len(deep))))
+        self._key = floats(self._both(model.key.weight), model.key.bias)
         self._held = [*inputs, *recurrent, self._key]
         self._meant: PackedFloats | None = None
         if config.meaning:
             first, last = (cast("nn.Linear", model.meaning[place]) for place in (0, 2))
-            self._meant = PackedFloats(first.weight * config.meaning**0.5, first.bias)
+            self._meant = floats(first.weight * config.meaning**0.5, first.bias)
             deep = last.weight.new_zeros(len(last.weight), self._meant.outputs)
             deep[:, : last.weight.shape[1]] = last.weight
             rows = self._both(torch.cat([deep, last.bias[:, None]], dim=1).T).T
-            self._heard = PackedFloats(rows[:, :-1], rows[:, -1].contiguous())
+            self._heard = floats(rows[:, :-1], rows[:, -1].contiguous())
             self._held += [self._meant, self._heard]
         nothing = self._key.product
         self._reader = Reader(

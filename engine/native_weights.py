@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.model import ConditionalVAE
-from engine.native import PANEL, Model, Packed, PackedFloats, address, wide
+from engine.native import PANEL, Model, Packed, PackedFloats
 from engine.products import UNIT, whole_numbers
 from engine.vocabulary import END, LINE
 
@@ -53,19 +53,17 @@ class Weights:
         self._gate = None if gate is None else wide(gate.weight[0].clone(), self.embedding)
         self._forbidden = torch.nonzero(banned).squeeze(1).to(torch.int32)
         starts, start_bias = model.first.weight.view(2, h, -1), model.first.bias.view(2, h, 1)
-        self.first = PackedFloats(
-            below(starts, [self.hidden] * 2), below(start_bias, [self.hidden] * 2).flatten()
-        )
-        self.extra = PackedFloats(below(gates_of(inputs[:, e:]), four), below(gates_of(bias), four).flatten())
-        self.above = PackedFloats(
+        self.first = floats(below(starts, [self.hidden] * 2), below(start_bias, [self.hidden] * 2).flatten())
+        self.extra = floats(below(gates_of(inputs[:, e:]), four), below(gates_of(bias), four).flatten())
+        self.above = floats(
             below([combine[:, h + c :]], [self.embedding]), wide(model.combine.bias, self.embedding)
         )
         whole = (part.product for part in (self.words, self.after, self.context, self.output))
-        floats = (part.product for part in (self.first, self.extra, self.above))
+        whole_floats = (part.product for part in (self.first, self.extra, self.above))
         held = (self._table, self._worth, self._gate, self._forbidden)
         self._model = Model(
             *whole,
-            *floats,
+            *whole_floats,
             *map(address, held),
             len(self._forbidden),
             self.hidden,
@@ -100,4 +98,18 @@ def below(parts: Sequence[Tensor] | Tensor, sizes: Sequence[int]) -> Tensor:
 
 def _rounded(parts: Sequence[Tensor], sizes: Sequence[int], depth: int, bias: Tensor | None = None) -> Packed:
     whole, scale = whole_numbers(wide(below(parts, sizes), depth))
-    return Packed(whole, scale / UNIT, bias)
+    return Packed(whole.numpy(), (scale / UNIT).numpy(), None if bias is None else bias.numpy())
+
+
+def floats(weight: Tensor, bias: Tensor) -> PackedFloats:
+    return PackedFloats(weight.numpy(), bias.numpy())
+
+
+def address(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()
+
+
+def wide(tensor: Tensor, width: int) -> Tensor:
+    """(..., W) → (..., width) contiguous, zeros behind; itself where it is so wide already."""
+    short = width - tensor.shape[-1]
+    return (torch.constant_pad_nd(tensor, [0, short]) if short else tensor).contiguous()

@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -130,18 +131,17 @@ def bandwidth(size: int, repeats: int) -> float:
 def peak(rows: int, repeats: int) -> float:
     """Operations a second of a large product by the quickest kernel there is here, ours or torch's."""
     whole, scale = products.whole_numbers(torch.randn(2048, 1024))
-    works: list[Callable[[torch.Tensor], object]]
-    works = [products.KERNELS[name](whole, scale) for name in products.able()]
+    works: list[tuple[Callable[[Any], object], bool]]
+    works = [(products.KERNELS[name](whole, scale), False) for name in products.able()]
     library = native.load()
     if library is not None:
-        packed = native.Packed(whole, scale)
-        works.append(lambda x: packed.multiply(library, x))
+        packed = native.Packed(whole.numpy(), scale.numpy())
+        works.append((functools.partial(packed.multiply, library), True))
     best = 0.0
-    for work in works:
-        own = work is works[-1] and library is not None
+    for work, ours in works:
         for count in (rows, 2 * rows, 4 * rows):
             x = torch.rand(count, 1024)
-            given = (x * products.UNIT).to(torch.int8) if own else x
+            given = (x * products.UNIT).to(torch.int8).numpy() if ours else x
             spent = statistics.median(busy(functools.partial(work, given)) for _ in range(10 * repeats))
             best = max(best, 2 * count * 2048 * 1024 / spent)
     return best

@@ -70,6 +70,13 @@ class Engine:
         """The checkpoints that the tasks ask for."""
         return sorted(frozenset[str]().union(*(task.models for task in self.tasks.values())) - {"extract"})
 
+    @property
+    def compiled(self) -> bool:
+        """Whether what writes is compiled for this machine; torch alone takes three times as long."""
+        from engine import native
+
+        return native.load() is not None
+
     def check(self) -> None:
         """Raises SetupError when a model that a task needs is not there. Loads nothing."""
         for name in self.model_names:

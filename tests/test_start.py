@@ -73,7 +73,8 @@ def test_nothing_is_wrong_and_nothing_is_touched(settings: Settings) -> None:
     assert lines[3].startswith("Models: ")
     assert "talk@" in lines[3]
     assert "verse@" in lines[3]
-    assert lines[4].endswith("journal.db (made at start)")
+    assert lines[4].startswith("Writing: ")
+    assert lines[5].endswith("journal.db (made at start)")
 
 
 def test_with_a_token_the_invite_link_is_said(settings: Settings) -> None:
@@ -90,7 +91,7 @@ def test_a_journal_in_use_is_no_problem(settings: Settings) -> None:
     settings.data.mkdir()
     with Journal(settings.journal):
         assert problems_of(settings) == []
-    assert not list(plan(settings))[4].endswith("(made at start)")
+    assert not list(plan(settings))[5].endswith("(made at start)")
 
 
 def test_a_journal_that_is_none_or_cannot_be_made_is_a_problem(settings: Settings, tmp_path: Path) -> None:

@@ -98,11 +98,13 @@ def kernels(weight: Tensor, compiled: bool) -> dict[str, Callable[[Tensor], Any]
     found["torch dynamic int8"] = dynamic(weight)
     library = native.load()
     if library is not None:
-        packed = native.Packed(whole, scale / products.UNIT)
-        outputs = len(weight)
-        found["ours"] = lambda x: packed.multiply(library, (x * products.UNIT).round().to(torch.int8))[
-            :, :outputs
-        ]
+        packed = native.Packed(whole.numpy(), (scale / products.UNIT).numpy())
+
+        def ours(x: Tensor) -> Tensor:
+            rounded = (x * products.UNIT).round().to(torch.int8)
+            return torch.from_numpy(packed.multiply(library, rounded.numpy()))[:, : len(weight)]
+
+        found["ours"] = ours
     with contextlib.suppress(ImportError):
         found["ONNX Runtime int8"] = onnx(weight)
     if compiled:
