@@ -94,7 +94,7 @@ class TorchBatch(Batch):
                 forced[number] = END
                 uniform.append(0.0)
                 continue
-            uniform.append(one.uniform[len(tokens)])
+            uniform.append(float(one.uniform[len(tokens)]))
             banned = one.repeats.now(tokens) if tokens or one.plan is not None else (END, LINE)
             if banned:
                 bans[number] = banned

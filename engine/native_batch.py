@@ -261,14 +261,18 @@ class NativeBatch(Batch):
             if not self._free:
                 self._more_rows()
             where, sampling = self._free.pop(), one.sampling
-            tokens, uniform = np.zeros(sampling.max_tokens, np.int32), np.array(one.uniform, np.float64)
-            held = [keys, values, distinct, place, *state, uniform]
+            tokens = np.zeros(sampling.max_tokens, np.int32)
+            held = [keys, values, distinct, place, *state]
             placed = self._placed[one] = _Placed(one, where, attended[number], tokens, held)
             row = Row()
             row.cell, row.rest, row.extra, row.above = (part[number].data_ptr() for part in state)
             row.keys, row.values, row.distinct, row.place = condition
             row.attended, row.places, row.kinds = placed.attended.data_ptr(), len(ids), len(distinct)
-            row.uniform, row.tokens, row.most = uniform.ctypes.data, tokens.ctypes.data, sampling.max_tokens
+            row.uniform, row.tokens, row.most = (
+                one.uniform.ctypes.data,
+                tokens.ctypes.data,
+                sampling.max_tokens,
+            )
             row.coldness, row.nucleus = 1 / sampling.temperature, sampling.nucleus
             row.last, row.forced, row.judged = BEGIN, -1, one.judged
             row.partner = -1 if one.partner is None else self._placed[one.partner].place

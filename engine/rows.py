@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -106,7 +106,7 @@ class Written:
     number: int  # of the row among those of its seat
     sampling: Sampling
     asked: Asked | None = None
-    uniform: list[float] = field(default_factory=list)
+    uniform: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(0))  # (most,): fixes its draws
     plan: Plan | None = None
     pull: Words | None = None
     repeats: Repeats = field(default_factory=lambda: Repeats(0))
@@ -258,7 +258,7 @@ def rows_asked(
     for number in range(len(z)):
         draw = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * number + 1]))
         one = Written(Row(), seat, number, sampling)
-        one.uniform = draw.random(sampling.max_tokens).tolist()
+        one.uniform = draw.random(sampling.max_tokens)
         one.plan = plans[number] if plans else None
         one.pull = pulls[number] if pulls else None
         one.repeats = Repeats(0 if plans else sampling.no_repeat)

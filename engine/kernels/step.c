@@ -335,30 +335,7 @@ int64_t moyou_step(const model *m, row *rows, const int64_t *order, int64_t coun
     return over;
 }
 
-/* What `count` rows begin with. known (count, S): summary and latent; z (count, Z); hidden (count, 2H) and
-   wholes (count, H) to work in → cell (count, H), rest (count, outputs of after), extra (count, 4H outputs),
-   above (count, E outputs). */
-void moyou_begin(const model *m, int64_t count, const float *known, const float *z, float *hidden,
-                 int8_t *wholes, float *cell, float *rest, float *extra, float *above) {
-    int64_t h = m->hidden, wide = m->first.outputs;
-    dense_multiply(&m->extra, known, count, extra);
-    dense_multiply(&m->above, z, count, above);
-    dense_multiply(&m->first, known, count, hidden);
-    for (int64_t r = 0; r < count; r++) {
-        float *own = hidden + r * wide, *after = rest + r * m->after.outputs;
-        for (int64_t i = 0; i < h; i += 16) {
-            store(own + i, tanh16(load(own + i)));
-            store(cell + r * h + i, load(own + h + i));
-        }
-        const int8_t *x = wholes + r * h;
-        whole(wholes + r * h, own, h);
-        multiply(&m->after, &x, 1, &after, 0);
-        for (int64_t i = 0; i < 4 * h; i += 16)
-            store(after + i, load(after + i) + load(extra + r * m->extra.outputs + i));
-    }
-}
-
-/* A product alone, for tests and measurements: x (count, depth) whole numbers → out (count, outputs). */
+/* x (count, depth) whole numbers → out (count, outputs), rows side by side. */
 void moyou_multiply(const product *p, const int8_t *x, int64_t count, float *out) {
     for (int64_t first = 0; first < count; first += GROUP) {
         const int8_t *from[GROUP];
@@ -370,6 +347,31 @@ void moyou_multiply(const product *p, const int8_t *x, int64_t count, float *out
         }
         multiply(p, from, rows, to, 0);
     }
+}
+
+/* What `count` rows begin with. known (count, S): summary and latent; z (count, Z); hidden (count, 2H) and
+   wholes (count, H) to work in → cell (count, H), rest (count, outputs of after), extra (count, 4H outputs),
+   above (count, E outputs). */
+void moyou_begin(const model *m, int64_t count, const float *known, const float *z, float *hidden,
+                 int8_t *wholes, float *cell, float *rest, float *extra, float *above) {
+    int64_t h = m->hidden, wide = m->first.outputs;
+    dense_multiply(&m->extra, known, count, extra);
+    dense_multiply(&m->above, z, count, above);
+    dense_multiply(&m->first, known, count, hidden);
+    for (int64_t r = 0; r < count; r++) {
+        float *own = hidden + r * wide;
+        for (int64_t i = 0; i < h; i += 16) {
+            store(own + i, tanh16(load(own + i)));
+            store(cell + r * h + i, load(own + h + i));
+        }
+        whole(wholes + r * h, own, h);
+    }
+    moyou_multiply(&m->after, wholes, count, rest);
+    for (int64_t r = 0; r < count; r++)
+        for (int64_t i = 0; i < 4 * h; i += 16) {
+            float *own = rest + r * m->after.outputs + i;
+            store(own, load(own) + load(extra + r * m->extra.outputs + i));
+        }
 }
 
 /* The functions alone, for tests: x (count,), a multiple of 16 → e^x, ln x, σ(x), tanh x, each (count,). */
