@@ -311,6 +311,7 @@ _CONSOLE: dict[str, tuple[str, str]] = {
     "about.MOYOU_KEEP_DAYS": ("回复和评价保留几天", "days replies and judgements are kept"),
     "about.MOYOU_KEEP_BACKUPS_DAYS": ("日志库的备份保留几天", "days backups of the journal are kept"),
     "about.MOYOU_WORKERS": ("同时写多少个请求", "requests written side by side"),
+    "about.MOYOU_CORES": ("最多用几个核写", "cores that write, at most"),
     "about.MOYOU_QUEUE": ("最多多少个请求在等", "requests that may wait"),
     "about.MOYOU_DEADLINE": ("一个请求最多几秒", "seconds a request may take"),
     "about.MOYOU_MEMBER_PACE": ("一个人每分钟最多几次", "answers a minute for one person"),
