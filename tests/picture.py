@@ -2,7 +2,8 @@
 
 The bot as it ships, with its own models, connects to the protocol server of these tests; people write to it
 there what stands below, and what it answers is kept as a transcript (tests/pictures/*.json) and drawn in
-Discord's layout (tests/pictures/*.png, which the README shows). Nothing it says is written or chosen here.
+Discord's layout (tests/pictures/*.png, which the README shows). The console writes two poems, of which
+pictures are taken as they are shown there. Nothing it says is written or chosen here.
 `--redraw` draws the transcripts that are there.
 """
 
@@ -20,10 +21,12 @@ from typing import Any
 
 import discord
 import jinja2
+from aiohttp import web
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from bot import console
 from bot.check import make_engine
 from bot.client import MoyouClient
 from bot.settings import Settings
@@ -171,6 +174,9 @@ CONVERSATIONS: dict[str, tuple[str, str, str, Callable[[Room], Awaitable[None]]]
     "discord-en": ("en-US", "general", "Moyou", english),
 }
 
+VERSE = {"poem": ("外婆家的院子", "qijue"), "ci": ("春天的傍晚", "浣溪沙")}
+"""What the console is asked for, by the name of the picture."""
+
 
 async def talk() -> None:
     """Writes a transcript of each conversation."""
@@ -275,9 +281,47 @@ async def draw() -> None:
                 (FOLDER / f"{name}.png").write_bytes(await browser.picture(WIDTH, height, SCALE))
 
 
+async def write_verse() -> None:
+    """Has the console write verse, and takes a picture of what it shows: the first that comes."""
+    settings = Settings()
+    engine = make_engine(settings)
+    await engine.start()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            async with JournalThread(Path(folder) / "journal.db") as journal:
+                runner = web.AppRunner(console.build(engine, journal, settings))
+                await runner.setup()
+                try:
+                    await web.TCPSite(runner, "127.0.0.1", 0).start()
+                    await _photographed(f"http://127.0.0.1:{runner.addresses[0][1]}")
+                finally:
+                    await runner.cleanup()
+    finally:
+        await engine.close()
+
+
+async def _photographed(address: str) -> None:
+    async with open_browser() as browser:
+        await browser.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": "zh-CN"})
+        await browser.size(1280, 900)
+        for name, (theme, form) in VERSE.items():
+            await browser.go(f"{address}/write/poem")
+            await browser.click("#field-theme")
+            await browser.type(theme)
+            await browser.run(f"""
+                const choice = document.querySelector("[name=form][value='{form}']");
+                if (choice) choice.click(); else document.querySelector("#field-form").value = "{form}";
+            """)
+            await browser.click("main .primary")
+            await browser.until("document.querySelector('.verse')")
+            await browser.run("document.querySelector('.verse').scrollIntoView({block: 'center'})")
+            (FOLDER / f"{name}.png").write_bytes(await browser.picture())
+
+
 async def main() -> None:
     if "--redraw" not in sys.argv:
         await talk()
+        await write_verse()
     await draw()
 
 
