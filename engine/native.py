@@ -92,7 +92,7 @@ class Row(ctypes.Structure):
 
 class Room(ctypes.Structure):
     _fields_ = [
-        *_fields(pointer, "gates after features logits paid weights blocks found mass saved wholes"),
+        *_fields(pointer, "gates after features logits paid weights blocks mass saved wholes"),
         *_fields(integer, "places wide"),
     ]
 

@@ -300,8 +300,7 @@ class NativeBatch(Batch):
         sizes = [
             GROUP * part.outputs for part in (weights.words, weights.after, weights.context, weights.output)
         ]
-        sizes += [GROUP * self._places, outputs, outputs // BLOCK + 1, weights.memory]
-        sizes += [self._places + _LANES, max(1, raises)]
+        sizes += [GROUP * self._places, outputs, outputs // BLOCK + 1, self._places + _LANES, max(1, raises)]
         self._held, self._rooms = [], []
         for _ in range(2 if self._beside else 1):
             held = [torch.zeros(size) for size in sizes]

@@ -1,7 +1,7 @@
-/* Sixteen numbers at a time, the same to the bit on every machine.
+/* Several numbers at a time, as many as the processor takes, and the same to the bit on every machine.
 
-   Knows: additions, multiplications and fused multiply-adds, which IEEE 754 defines to the bit, and functions
-   made of them; sums of lanes in one order. Does not know: models. Needs -ffp-contract=off. */
+   Knows: additions, multiplications and fused multiply-adds, which IEEE 754 defines to the bit, functions made
+   of them, sums over sixteen lanes in one order. Does not know: models. Needs -ffp-contract=off. */
 
 #ifndef MOYOU_LANES
 #define MOYOU_LANES
@@ -9,139 +9,132 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__AVX512F__) && defined(__AVX512BW__)
 #include <immintrin.h>
-#endif
-#if defined(__aarch64__)
+#define W 16 /* numbers in a register */
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#define W 8
+#elif defined(__aarch64__)
 #include <arm_neon.h>
-#endif
-#if !defined(__FMA__) && !defined(__aarch64__)
-#error "without fused multiply-adds the other step is quicker"
+#define W 4
+#else
+#error "other processors need a part of their own here"
 #endif
 
-typedef float v16 __attribute__((vector_size(64), aligned(4)));
-typedef int32_t i16 __attribute__((vector_size(64), aligned(4)));
+#define PARTS (16 / W)
+#define EACH(p) for (int p = 0; p < PARTS; p++)
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE v16 all(float x) { return (v16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
-INLINE v16 load(const float *p) { return *(const v16 *)p; }
-INLINE void store(float *p, v16 x) { *(v16 *)p = x; }
+typedef float vec __attribute__((vector_size(4 * W), aligned(4)));
+typedef int32_t ivec __attribute__((vector_size(4 * W), aligned(4)));
+typedef struct {
+    vec p[PARTS];
+} lanes; /* sixteen sums side by side */
 
-INLINE v16 fma16(v16 a, v16 b, v16 c) {
-#if defined(__AVX512F__)
-    return (v16)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__AVX2__)
-    union { v16 v; __m256 h[2]; } x = {a}, y = {b}, z = {c};
-    z.h[0] = _mm256_fmadd_ps(x.h[0], y.h[0], z.h[0]);
-    z.h[1] = _mm256_fmadd_ps(x.h[1], y.h[1], z.h[1]);
-    return z.v;
+INLINE vec load(const float *p) { return *(const vec *)p; }
+INLINE void store(float *p, vec x) { *(vec *)p = x; }
+
+#if W == 16
+INLINE vec all(float x) { return (vec)_mm512_set1_ps(x); }
+INLINE vec fma_of(vec a, vec b, vec c) { return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE vec larger(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE void bytes(int8_t *out, ivec n) { _mm_storeu_si128((__m128i *)out, _mm512_cvtepi32_epi8((__m512i)n)); }
+#elif W == 8
+INLINE vec all(float x) { return (vec)_mm256_set1_ps(x); }
+INLINE vec fma_of(vec a, vec b, vec c) { return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE vec larger(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
+INLINE void bytes(int8_t *out, ivec n) {
+    __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)n), _mm256_extracti128_si256((__m256i)n, 1));
+    _mm_storel_epi64((__m128i *)out, _mm_packs_epi16(words, words));
+}
 #else
-    union { v16 v; float32x4_t h[4]; } x = {a}, y = {b}, z = {c};
-    for (int i = 0; i < 4; i++) z.h[i] = vfmaq_f32(z.h[i], x.h[i], y.h[i]);
-    return z.v;
+INLINE vec all(float x) { return (vec)vdupq_n_f32(x); }
+INLINE vec fma_of(vec a, vec b, vec c) {
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+INLINE vec larger(vec a, vec b) { return (vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
+INLINE vec smaller(vec a, vec b) { return (vec)vminq_f32((float32x4_t)a, (float32x4_t)b); }
+INLINE void bytes(int8_t *out, ivec n) {
+    for (int j = 0; j < W; j++) out[j] = (int8_t)n[j];
+}
 #endif
+
+INLINE lanes none(void) {
+    lanes found;
+    EACH(p) found.p[p] = all(0.0f);
+    return found;
 }
 
-INLINE v16 chosen(i16 mask, v16 yes, v16 no) { return (v16)((mask & (i16)yes) | (~mask & (i16)no)); }
-INLINE v16 larger(v16 a, v16 b) {
-#if defined(__AVX512F__)
-    return (v16)_mm512_max_ps((__m512)a, (__m512)b);
-#else
-    return chosen(a > b, a, b);
-#endif
-}
-INLINE v16 smaller(v16 a, v16 b) {
-#if defined(__AVX512F__)
-    return (v16)_mm512_min_ps((__m512)a, (__m512)b);
-#else
-    return chosen(a < b, a, b);
-#endif
-}
-
-/* Sums of lanes in one order everywhere. */
-INLINE float sum(v16 x) {
+/* The sum of two times sixteen lanes, in one order everywhere. */
+INLINE float sum(lanes a, lanes b) {
     float t[16];
-    store(t, x);
+    EACH(p) store(t + p * W, a.p[p] + b.p[p]);
     for (int i = 0; i < 8; i++) t[i] += t[i + 8];
     for (int i = 0; i < 4; i++) t[i] += t[i + 4];
     return (t[0] + t[2]) + (t[1] + t[3]);
 }
-INLINE float largest(v16 x) {
-    float t[16], most;
-    store(t, x);
-    most = t[0];
-    for (int i = 1; i < 16; i++) most = t[i] > most ? t[i] : most;
+INLINE float largest(vec x) {
+    float most = x[0];
+    for (int i = 1; i < W; i++) most = x[i] > most ? x[i] : most;
     return most;
 }
 
 /* e^x: 2^n times a polynomial of what is left (Cephes' expf); 0 below -87, x at most 88. */
-INLINE v16 exp16(v16 x) {
-    v16 bounded = larger(x, all(-87.0f));
-    v16 t = fma16(bounded, all(1.44269504088896341f), all(12582912.0f));
-    v16 n = t - all(12582912.0f);
-    v16 r = fma16(n, all(-0.693359375f), bounded);
-    r = fma16(n, all(2.12194440e-4f), r);
-    v16 p = fma16(r, all(1.9875691500e-4f), all(1.3981999507e-3f));
-    p = fma16(p, r, all(8.3334519073e-3f));
-    p = fma16(p, r, all(4.1665795894e-2f));
-    p = fma16(p, r, all(1.6666665459e-1f));
-    p = fma16(p, r, all(5.0000001201e-1f));
-    p = fma16(p, r * r, r + all(1.0f));
-    i16 raised = (i16)p + ((i16)t << 23);
-#if defined(__AVX512F__)
+INLINE vec exp_of(vec x) {
+    vec bounded = larger(x, all(-87.0f));
+    vec t = fma_of(bounded, all(1.44269504088896341f), all(12582912.0f));
+    vec n = t - all(12582912.0f);
+    vec r = fma_of(n, all(-0.693359375f), bounded);
+    r = fma_of(n, all(2.12194440e-4f), r);
+    vec p = fma_of(r, all(1.9875691500e-4f), all(1.3981999507e-3f));
+    p = fma_of(p, r, all(8.3334519073e-3f));
+    p = fma_of(p, r, all(4.1665795894e-2f));
+    p = fma_of(p, r, all(1.6666665459e-1f));
+    p = fma_of(p, r, all(5.0000001201e-1f));
+    p = fma_of(p, r * r, r + all(1.0f));
+    ivec raised = (ivec)p + ((ivec)t << 23);
+#if W == 16
     __mmask16 counts = _mm512_cmp_ps_mask((__m512)x, (__m512)all(-87.0f), _CMP_GE_OQ);
-    return (v16)_mm512_maskz_mov_ps(counts, (__m512)raised);
+    return (vec)_mm512_maskz_mov_ps(counts, (__m512)raised);
 #else
-    return (v16)(raised & (x >= all(-87.0f)));
+    return (vec)(raised & (x >= all(-87.0f)));
 #endif
 }
 
 /* ln x for x > 0 and normal (Cephes' logf). */
-INLINE v16 log16(v16 x) {
-    i16 bits = (i16)x;
-    i16 e = ((bits >> 23) & 255) - 126;
-    v16 m = (v16)((bits & 0x007fffff) | 0x3f000000);
-    i16 low = m < all(0.707106781186547524f);
+INLINE vec log_of(vec x) {
+    ivec bits = (ivec)x;
+    ivec e = ((bits >> 23) & 255) - 126;
+    vec m = (vec)((bits & 0x007fffff) | 0x3f000000);
+    ivec low = m < all(0.707106781186547524f);
     e += low;
-    m = m + (v16)(low & (i16)m) - all(1.0f);
-    v16 n = __builtin_convertvector(e, v16), z = m * m;
-    v16 p = fma16(m, all(7.0376836292e-2f), all(-1.1514610310e-1f));
-    p = fma16(p, m, all(1.1676998740e-1f));
-    p = fma16(p, m, all(-1.2420140846e-1f));
-    p = fma16(p, m, all(1.4249322787e-1f));
-    p = fma16(p, m, all(-1.6668057665e-1f));
-    p = fma16(p, m, all(2.0000714765e-1f));
-    p = fma16(p, m, all(-2.4999993993e-1f));
-    p = fma16(p, m, all(3.3333331174e-1f));
+    m = m + (vec)(low & (ivec)m) - all(1.0f);
+    vec n = __builtin_convertvector(e, vec), z = m * m;
+    vec p = fma_of(m, all(7.0376836292e-2f), all(-1.1514610310e-1f));
+    p = fma_of(p, m, all(1.1676998740e-1f));
+    p = fma_of(p, m, all(-1.2420140846e-1f));
+    p = fma_of(p, m, all(1.4249322787e-1f));
+    p = fma_of(p, m, all(-1.6668057665e-1f));
+    p = fma_of(p, m, all(2.0000714765e-1f));
+    p = fma_of(p, m, all(-2.4999993993e-1f));
+    p = fma_of(p, m, all(3.3333331174e-1f));
     p = p * m * z;
-    p = fma16(n, all(-2.12194440e-4f), p);
-    p = fma16(z, all(-0.5f), p);
-    return fma16(n, all(0.693359375f), m + p);
+    p = fma_of(n, all(-2.12194440e-4f), p);
+    p = fma_of(z, all(-0.5f), p);
+    return fma_of(n, all(0.693359375f), m + p);
 }
-INLINE float log1(float x) {
-    float t[16];
-    store(t, log16(all(x)));
-    return t[0];
-}
-INLINE v16 sigmoid16(v16 x) {
-    return all(1.0f) / (all(1.0f) + exp16(smaller(-x, all(87.0f))));
-}
-INLINE v16 tanh16(v16 x) {
-    v16 twice = larger(smaller(x + x, all(40.0f)), all(-40.0f));
-    return all(1.0f) - all(2.0f) / (exp16(twice) + all(1.0f));
+INLINE vec sigmoid_of(vec x) { return all(1.0f) / (all(1.0f) + exp_of(smaller(-x, all(87.0f)))); }
+INLINE vec tanh_of(vec x) {
+    vec twice = larger(smaller(x + x, all(40.0f)), all(-40.0f));
+    return all(1.0f) - all(2.0f) / (exp_of(twice) + all(1.0f));
 }
 
 /* Numbers in [-1, 1] as whole ones of 1/127, ties to even. */
-INLINE void whole(int8_t *out, const float *x, int64_t count) {
-    for (int64_t i = 0; i < count; i += 16) {
-        v16 t = fma16(load(x + i), all(127.0f), all(12582912.0f));
-        i16 n = (i16)t - 0x4b400000;
-#if defined(__AVX512F__)
-        _mm_storeu_si128((__m128i *)(out + i), _mm512_cvtepi32_epi8((__m512i)n));
-#else
-        for (int j = 0; j < 16; j++) out[i + j] = (int8_t)n[j];
-#endif
-    }
+INLINE void whole_of(int8_t *out, vec x) {
+    bytes(out, (ivec)fma_of(x, all(127.0f), all(12582912.0f)) - 0x4b400000);
 }
 
 #endif

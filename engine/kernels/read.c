@@ -47,12 +47,12 @@ static void one_way(const reader *m, conditions *c, int back) {
             }
             if (t) dense_rows(&m->recurrent[back], before, (const float *const *)gates, rows, gates);
             for (int64_t r = 0; r < rows; r++)
-                for (int64_t k = 0; k < h; k += 16) {
-                    v16 in = sigmoid16(load(gates[r] + k)), keep = sigmoid16(load(gates[r] + h + k));
-                    v16 show = sigmoid16(load(gates[r] + 2 * h + k)), update = tanh16(load(gates[r] + 3 * h + k));
-                    v16 cell = fma16(in, update, keep * load(cells[r] + k));
+                for (int64_t k = 0; k < h; k += W) {
+                    vec in = sigmoid_of(load(gates[r] + k)), keep = sigmoid_of(load(gates[r] + h + k));
+                    vec show = sigmoid_of(load(gates[r] + 2 * h + k));
+                    vec cell = fma_of(in, tanh_of(load(gates[r] + 3 * h + k)), keep * load(cells[r] + k));
                     store(cells[r] + k, cell);
-                    store(out[r] + k, tanh16(cell) * show);
+                    store(out[r] + k, tanh_of(cell) * show);
                 }
         }
 }
@@ -64,19 +64,19 @@ void moyou_read(const reader *m, conditions *c) {
     dense_multiply(&m->key, c->memory, c->starts[c->count], c->keys);
     if (m->means) {
         dense_multiply(&m->meant, c->meaning, c->count, c->within);
-        for (int64_t i = 0; i < c->count * m->meant.outputs; i += 16)
-            store(c->within + i, tanh16(load(c->within + i)));
+        for (int64_t i = 0; i < c->count * m->meant.outputs; i += W)
+            store(c->within + i, tanh_of(load(c->within + i)));
         dense_multiply(&m->heard, c->within, c->count, c->added);
     }
     for (int64_t i = 0; i < c->count; i++) {
         const float *ahead = c->memory + 2 * (c->starts[i + 1] - 1) * h;
         const float *back = c->memory + (2 * c->starts[i] + 1) * h;
-        for (int64_t k = 0; k < h; k += 16) {
+        for (int64_t k = 0; k < h; k += W) {
             store(c->summary + 2 * i * h + k, load(ahead + k));
             store(c->summary + (2 * i + 1) * h + k, load(back + k));
         }
         if (m->means)
-            for (int64_t k = 0; k < 2 * h; k += 16) {
+            for (int64_t k = 0; k < 2 * h; k += W) {
                 float *own = c->summary + 2 * i * h + k;
                 store(own, load(own) + load(c->added + i * m->heard.outputs + k));
             }

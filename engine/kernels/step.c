@@ -49,7 +49,7 @@ typedef struct {
 typedef struct { /* room to work in */
     float *gates, *after, *features, *logits; /* (GROUP, outputs) of each product */
     float *paid;                              /* (GROUP, places) */
-    float *weights, *blocks, *found, *mass;   /* (outputs,), (outputs / BLOCK + 1,), (C,), (places,) */
+    float *weights, *blocks, *mass;           /* (outputs,), (outputs / BLOCK + 1,), (places + 16,) */
     float *saved;                             /* (most raises,) */
     int8_t *wholes;                           /* (GROUP, the widest of E, C and H) */
     int64_t places, wide;                     /* the longest condition, a multiple of 16 */
@@ -58,67 +58,68 @@ typedef struct { /* room to work in */
 /* gates: what the last token gives them; in, forget, out, update. */
 static void gated(const model *m, row *r, const float *gates, int8_t *hidden) {
     int64_t h = m->hidden;
-    v16 w = all(m->worth[r->last]);
-    float shown[16];
-    for (int64_t i = 0; i < h; i += 16) {
-        v16 in = sigmoid16(fma16(load(gates + i), w, load(r->rest + i)));
-        v16 keep = sigmoid16(fma16(load(gates + h + i), w, load(r->rest + h + i)));
-        v16 show = sigmoid16(fma16(load(gates + 2 * h + i), w, load(r->rest + 2 * h + i)));
-        v16 update = tanh16(fma16(load(gates + 3 * h + i), w, load(r->rest + 3 * h + i)));
-        v16 cell = fma16(in, update, keep * load(r->cell + i));
+    vec w = all(m->worth[r->last]);
+    for (int64_t i = 0; i < h; i += W) {
+        vec in = sigmoid_of(fma_of(load(gates + i), w, load(r->rest + i)));
+        vec keep = sigmoid_of(fma_of(load(gates + h + i), w, load(r->rest + h + i)));
+        vec show = sigmoid_of(fma_of(load(gates + 2 * h + i), w, load(r->rest + 2 * h + i)));
+        vec update = tanh_of(fma_of(load(gates + 3 * h + i), w, load(r->rest + 3 * h + i)));
+        vec cell = fma_of(in, update, keep * load(r->cell + i));
         store(r->cell + i, cell);
-        store(shown, tanh16(cell) * show);
-        whole(hidden + i, shown, 16);
+        whole_of(hidden + i, tanh_of(cell) * show);
     }
 }
 
 /* Dot-product attention (Luong et al. 2015): what is found, in whole numbers, and the weight of each place. */
-static void attend(const model *m, row *r, room *s, const float *query, float *paid, int8_t *context) {
+static void attend(const model *m, row *r, const float *query, float *paid, int8_t *context) {
     int64_t e = m->embedding, c = m->memory;
     float most = -3e38f;
     for (int64_t x = 0; x < r->places; x++) {
         const float *key = r->keys + x * e;
-        v16 a = all(0.0f), b = all(0.0f);
-        for (int64_t i = 0; i < e; i += 32) {
-            a = fma16(load(query + i), load(key + i), a);
-            b = fma16(load(query + i + 16), load(key + i + 16), b);
-        }
-        paid[x] = sum(a + b);
+        lanes a = none(), b = none();
+        for (int64_t i = 0; i < e; i += 32)
+            EACH(p) {
+                a.p[p] = fma_of(load(query + i + p * W), load(key + i + p * W), a.p[p]);
+                b.p[p] = fma_of(load(query + i + 16 + p * W), load(key + i + 16 + p * W), b.p[p]);
+            }
+        paid[x] = sum(a, b);
         most = paid[x] > most ? paid[x] : most;
     }
     for (int64_t x = r->places; x % 16; x++) paid[x] = -3e38f;
-    v16 total = all(0.0f);
-    for (int64_t x = 0; x < r->places; x += 16) {
-        v16 p = exp16(load(paid + x) - all(most));
-        store(paid + x, p);
-        total += p;
-    }
-    float share = 1.0f / sum(total);
+    lanes total = none();
+    for (int64_t x = 0; x < r->places; x += 16)
+        EACH(p) {
+            vec y = exp_of(load(paid + x + p * W) - all(most));
+            store(paid + x + p * W, y);
+            total.p[p] += y;
+        }
+    float share = 1.0f / sum(total, none());
     for (int64_t x = 0; x < r->places; x++) {
         paid[x] *= share;
         r->attended[x] += paid[x];
     }
-    for (int64_t i = 0; i < c; i += 64) {
-        v16 f[4] = {all(0.0f), all(0.0f), all(0.0f), all(0.0f)};
-        int64_t wide = c - i < 64 ? (c - i) / 16 : 4;
+    for (int64_t i = 0; i < c; i += 4 * W) {
+        vec f[4] = {all(0.0f), all(0.0f), all(0.0f), all(0.0f)};
+        int64_t side = c - i < 4 * W ? (c - i) / W : 4;
         for (int64_t x = 0; x < r->places; x++)
-            for (int64_t b = 0; b < wide; b++)
-                f[b] = fma16(all(paid[x]), load(r->values + x * c + i + 16 * b), f[b]);
-        for (int64_t b = 0; b < wide; b++) store(s->found + i + 16 * b, f[b]);
+            for (int64_t b = 0; b < side; b++)
+                f[b] = fma_of(all(paid[x]), load(r->values + x * c + i + b * W), f[b]);
+        for (int64_t b = 0; b < side; b++) whole_of(context + i + b * W, f[b]);
     }
-    whole(context, s->found, c);
 }
 
 /* The copy gate raises the scores of what may be copied; the share of the mass that is left to the vocabulary.
    scores: logits, the largest of them `most`, the sum of e^(score - most) `total`. */
 static float copied(const model *m, const row *r, room *s, const float *features, const float *paid,
                     float *scores, float most, float total) {
-    v16 dot = all(0.0f);
-    for (int64_t i = 0; i < m->embedding; i += 16) dot = fma16(load(features + i), load(m->gate + i), dot);
-    float found[16], given = 0.0f;
-    store(found, sigmoid16(all(sum(dot) + m->gate_bias)));
-    float open = found[0];
-    memset(s->mass, 0, sizeof(float) * (size_t)(r->kinds + 15));
+    lanes a = none(), b = none();
+    for (int64_t i = 0; i < m->embedding; i += 32)
+        EACH(p) {
+            a.p[p] = fma_of(load(features + i + p * W), load(m->gate + i + p * W), a.p[p]);
+            b.p[p] = fma_of(load(features + i + 16 + p * W), load(m->gate + i + 16 + p * W), b.p[p]);
+        }
+    float found[W], open = sigmoid_of(all(sum(a, b) + m->gate_bias))[0], given = 0.0f;
+    memset(s->mass, 0, sizeof(float) * (size_t)(r->kinds + W - 1));
     for (int64_t x = 0; x < r->places; x++) {
         if (r->place[x] < 0) continue;
         float part = open * paid[x];
@@ -126,12 +127,12 @@ static float copied(const model *m, const row *r, room *s, const float *features
         given += part;
     }
     float kept = 1.0f - (given < 1.0f - 1e-6f ? given : 1.0f - 1e-6f);
-    v16 rate = all(total / kept);
-    for (int64_t k = 0; k < r->kinds; k += 16) {
-        int64_t few = r->kinds - k < 16 ? r->kinds - k : 16;
-        for (int64_t j = 0; j < 16; j++) found[j] = j < few ? scores[r->distinct[k + j]] : most;
-        v16 p = fma16(load(s->mass + k), rate, exp16(load(found) - all(most)));
-        store(found, log16(larger(p, all(1e-30f))) + all(most));
+    vec rate = all(total / kept);
+    for (int64_t k = 0; k < r->kinds; k += W) {
+        int64_t few = r->kinds - k < W ? r->kinds - k : W;
+        for (int64_t j = 0; j < W; j++) found[j] = j < few ? scores[r->distinct[k + j]] : most;
+        vec p = fma_of(load(s->mass + k), rate, exp_of(load(found) - all(most)));
+        store(found, log_of(larger(p, all(1e-30f))) + all(most));
         for (int64_t j = 0; j < few; j++) scores[r->distinct[k + j]] = found[j];
     }
     return kept;
@@ -163,28 +164,29 @@ static void told(const model *m, const row *r, room *s, float *scores) {
 /* Weights of all tokens and their sums by blocks; scores -inf: what may not come. */
 static void weigh(const model *m, const row *r, room *s, const float *scores, float most) {
     int64_t outputs = m->output.outputs;
-    v16 cold = all(r->coldness);
+    vec cold = all(r->coldness);
     for (int again = 0; again < 2; again++) {
         float mass = 0.0f;
         if (again) { /* all that may come lies far below the likeliest of all */
-            v16 best = all(-3e38f);
-            for (int64_t v = 0; v < outputs; v += 16) best = larger(best, load(scores + v));
+            vec best = all(-3e38f);
+            for (int64_t v = 0; v < outputs; v += W) best = larger(best, load(scores + v));
             most = largest(best);
         }
-        v16 shift = all(-most * r->coldness);
-        for (int64_t from = 0, b = 0; from < outputs; from += BLOCK, b++) {
+        vec shift = all(-most * r->coldness);
+        for (int64_t from = 0, block = 0; from < outputs; from += BLOCK, block++) {
             int64_t to = from + BLOCK < outputs ? from + BLOCK : outputs;
-            v16 f = all(0.0f), g = all(0.0f);
-            for (int64_t v = from; v < to; v += 32) {
-                v16 w = exp16(fma16(load(scores + v), cold, shift));
-                v16 u = exp16(fma16(load(scores + v + 16), cold, shift));
-                store(s->weights + v, w);
-                store(s->weights + v + 16, u);
-                f += w;
-                g += u;
-            }
-            s->blocks[b] = sum(f + g);
-            mass += s->blocks[b];
+            lanes a = none(), b = none();
+            for (int64_t v = from; v < to; v += 32)
+                EACH(p) {
+                    vec x = exp_of(fma_of(load(scores + v + p * W), cold, shift));
+                    vec y = exp_of(fma_of(load(scores + v + 16 + p * W), cold, shift));
+                    store(s->weights + v + p * W, x);
+                    store(s->weights + v + 16 + p * W, y);
+                    a.p[p] += x;
+                    b.p[p] += y;
+                }
+            s->blocks[block] = sum(a, b);
+            mass += s->blocks[block];
         }
         if (mass > 1e-15f) return;
     }
@@ -208,6 +210,10 @@ static int64_t any_token(const room *s, int64_t outputs, double uniform) {
     return token;
 }
 
+INLINE vec above_only(vec x, float least) { /* 0 for what is not above it */
+    return (vec)((ivec)x & (x > all(least)));
+}
+
 /* From the nucleus (Holtzman et al. 2020) without a sort: a token belongs to it when what is heavier holds
    less than its share; in place of one that does not, another is drawn among what is heavier
    (`engine/nucleus.py`). */
@@ -224,20 +230,18 @@ static int64_t drawn(const model *m, room *s, float nucleus, double uniform) {
         double heavier = 0.0;
         for (int64_t b = 0; b < many; b++) {
             int64_t from = b * BLOCK, to = from + BLOCK < outputs ? from + BLOCK : outputs;
-            v16 f = all(0.0f), g = all(0.0f);
-            for (int64_t v = from; v < to; v += 32) {
-                v16 w = load(s->weights + v), u = load(s->weights + v + 16);
-                f += (v16)((i16)w & (w > all(own)));
-                g += (v16)((i16)u & (u > all(own)));
-            }
-            s->blocks[b] = sum(f + g);
+            lanes f = none(), g = none();
+            for (int64_t v = from; v < to; v += 32)
+                EACH(p) {
+                    f.p[p] += above_only(load(s->weights + v + p * W), own);
+                    g.p[p] += above_only(load(s->weights + v + 16 + p * W), own);
+                }
+            s->blocks[b] = sum(f, g);
             heavier += s->blocks[b];
         }
         if (heavier < share) break;
-        for (int64_t v = 0; v < outputs; v += 16) {
-            v16 w = load(s->weights + v);
-            store(s->weights + v, (v16)((i16)w & (w > all(own))));
-        }
+        for (int64_t v = 0; v < outputs; v += W)
+            store(s->weights + v, above_only(load(s->weights + v), own));
         uniform = uniform * 104729.0 + 0.6180339887498949;
         uniform -= (double)(int64_t)uniform;
     }
@@ -248,12 +252,13 @@ static int64_t drawn(const model *m, room *s, float nucleus, double uniform) {
 static void write(const model *m, row *rows, row *r, room *s, const float *features, const float *paid,
                   float *scores, float most) {
     int64_t outputs = m->output.outputs, token;
-    v16 a = all(0.0f), b = all(0.0f);
-    for (int64_t v = 0; v < outputs; v += 32) {
-        a += exp16(load(scores + v) - all(most));
-        b += exp16(load(scores + v + 16) - all(most));
-    }
-    float total = sum(a + b), kept = 1.0f, score = 0.0f;
+    lanes a = none(), b = none();
+    for (int64_t v = 0; v < outputs; v += 32)
+        EACH(p) {
+            a.p[p] += exp_of(load(scores + v + p * W) - all(most));
+            b.p[p] += exp_of(load(scores + v + 16 + p * W) - all(most));
+        }
+    float total = sum(a, b), kept = 1.0f, score = 0.0f;
     if (m->copies) kept = copied(m, r, s, features, paid, scores, most, total);
     int closing = r->count >= r->most, raised = 0;
     if (r->partner >= 0) {
@@ -268,7 +273,7 @@ static void write(const model *m, row *rows, row *r, room *s, const float *featu
             if (r->raised[i] == token) score = s->saved[i], raised = 1;
     }
     if (!raised) score = scores[token];
-    float log_p = score - most - log1(total) + log1(kept);
+    float log_p = score - most - log_of(all(total))[0] + log_of(all(kept))[0];
     log_p = log_p > -87.5f ? log_p : -87.5f;
     r->last = token;
     r->nats_in_all += log_p;
@@ -295,7 +300,7 @@ int64_t moyou_step(const model *m, row *rows, const int64_t *order, int64_t coun
         int64_t here = count - first < GROUP ? count - first : GROUP;
         const int8_t *x[GROUP];
         float *out[GROUP];
-        v16 most[GROUP];
+        vec most[GROUP];
         row *own[GROUP];
         for (int64_t i = 0; i < here; i++) {
             own[i] = rows + order[first + i];
@@ -311,17 +316,19 @@ int64_t moyou_step(const model *m, row *rows, const int64_t *order, int64_t coun
         multiply(&m->after, x, here, out, 0);
         for (int64_t i = 0; i < here; i++) {
             const float *after = out[i];
-            for (int64_t k = 0; k < 4 * h; k += 16)
+            for (int64_t k = 0; k < 4 * h; k += W)
                 store(own[i]->rest + k, load(after + k) + load(own[i]->extra + k));
-            attend(m, own[i], s, after + 4 * h, s->paid + i * s->places, s->wholes + i * s->wide);
+            attend(m, own[i], after + 4 * h, s->paid + i * s->places, s->wholes + i * s->wide);
             out[i] = s->features + i * m->context.outputs;
         }
         multiply(&m->context, x, here, out, 0);
         for (int64_t i = 0; i < here; i++) {
             const float *after = s->after + i * m->after.outputs + 4 * h + e;
-            for (int64_t k = 0; k < e; k += 16)
-                store(out[i] + k, tanh16(load(out[i] + k) + load(after + k) + load(own[i]->above + k)));
-            whole(s->wholes + i * s->wide, out[i], e);
+            for (int64_t k = 0; k < e; k += W) {
+                vec feature = tanh_of(load(out[i] + k) + load(after + k) + load(own[i]->above + k));
+                store(out[i] + k, feature);
+                whole_of(s->wholes + i * s->wide + k, feature);
+            }
             out[i] = s->logits + i * outputs;
             most[i] = all(-3e38f);
         }
@@ -360,15 +367,14 @@ void moyou_begin(const model *m, int64_t count, const float *known, const float 
     dense_multiply(&m->first, known, count, hidden);
     for (int64_t r = 0; r < count; r++) {
         float *own = hidden + r * wide;
-        for (int64_t i = 0; i < h; i += 16) {
-            store(own + i, tanh16(load(own + i)));
+        for (int64_t i = 0; i < h; i += W) {
+            whole_of(wholes + r * h + i, tanh_of(load(own + i)));
             store(cell + r * h + i, load(own + h + i));
         }
-        whole(wholes + r * h, own, h);
     }
     moyou_multiply(&m->after, wholes, count, rest);
     for (int64_t r = 0; r < count; r++)
-        for (int64_t i = 0; i < 4 * h; i += 16) {
+        for (int64_t i = 0; i < 4 * h; i += W) {
             float *own = rest + r * m->after.outputs + i;
             store(own, load(own) + load(extra + r * m->extra.outputs + i));
         }
@@ -376,10 +382,10 @@ void moyou_begin(const model *m, int64_t count, const float *known, const float 
 
 /* The functions alone, for tests: x (count,), a multiple of 16 → e^x, ln x, σ(x), tanh x, each (count,). */
 void moyou_functions(const float *x, int64_t count, float *out) {
-    for (int64_t i = 0; i < count; i += 16) {
-        store(out + i, exp16(load(x + i)));
-        store(out + count + i, log16(load(x + i)));
-        store(out + 2 * count + i, sigmoid16(load(x + i)));
-        store(out + 3 * count + i, tanh16(load(x + i)));
+    for (int64_t i = 0; i < count; i += W) {
+        store(out + i, exp_of(load(x + i)));
+        store(out + count + i, log_of(load(x + i)));
+        store(out + 2 * count + i, sigmoid_of(load(x + i)));
+        store(out + 3 * count + i, tanh_of(load(x + i)));
     }
 }
