@@ -27,7 +27,7 @@ import numpy as np
 Numbers = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
 
-GROUP, BLOCK, PANEL = 64, 256, 64
+GROUP, BLOCK, PANEL = 36, 256, 64
 """As in the source: rows that share a reading of the weights, tokens that share a sum, outputs of a panel."""
 _FOLDER = Path(__file__).with_name("kernels")
 _SOURCES = (_FOLDER / "step.c", _FOLDER / "read.c")

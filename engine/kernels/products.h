@@ -9,7 +9,7 @@
 
 /* PANEL: outputs side by side in memory. GROUP: rows that share a reading of the weights. TILE rows times SIDE
    registers of outputs are summed at a time, as many as the processor has registers for. */
-enum { PANEL = 64, GROUP = 64, SIDE = 4, TILE = W == 8 ? 2 : 6 };
+enum { PANEL = 64, GROUP = 36, SIDE = 4, TILE = W == 8 ? 2 : 6 };
 
 /* The same code once for each number of rows, so that sums stay in registers. */
 #if W == 8
