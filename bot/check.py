@@ -47,6 +47,7 @@ def make_engine(settings: Settings) -> Engine:
         prompts=settings.prompts,
         workers=settings.workers,
         cores=settings.cores,
+        compiled=settings.data / "compiled",
         queue=settings.queue,
         deadline=settings.deadline,
         book=settings.book,

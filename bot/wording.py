@@ -68,6 +68,10 @@ _ERRORS: dict[str, tuple[str, str]] = {
         "“{option}”里没有这一项，可选：{known}。",
         "{option} has no such value; choose one of: {known}.",
     ),
+    "no_compiler": (
+        "这条是用编译过的代码写的，要重放，先在这台机器上装一个 C 编译器（gcc）。",
+        "This reply was written by compiled code; install a C compiler (gcc) here to replay it.",
+    ),
     "another_model": (
         "这是 {written} 写的，现在装着的是 {loaded}；换回那个模型才能重放。",
         "This was written by {written}, but {loaded} is loaded; put that model back to replay it.",

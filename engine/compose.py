@@ -42,13 +42,13 @@ from engine import (
 from engine.decode import Decoder, Row, Sampling
 from engine.decoding_choice import ARMS, Choices
 from engine.english_forms import ENGLISH_MODEL, english_form
-from engine.errors import AnotherModel, ModelBroken, NothingGood, SetupError
+from engine.errors import AnotherModel, ModelBroken, NoCompiler, NothingGood, SetupError
 from engine.facing import Facing
 from engine.latents import LatentEncoder
 from engine.novelty import Bloom
 from engine.passages import Passages
 from engine.pool import Pool
-from engine.rows import FLOAT32
+from engine.rows import FLOAT32, NATIVE
 from engine.talk_task import TAG, words_of
 from engine.task import Task
 from engine.trial import Arms
@@ -211,7 +211,8 @@ class Composer:
         """Write for a validated request. `decoding`: to use instead of the task's own.
 
         `again` is a Reply to be written once more: its decoding, its choice and its scores are taken
-        over, so that a reward model that came later changes nothing. Raises AnotherModel for it.
+        over, so that a reward model that came later changes nothing. Raises AnotherModel or NoCompiler for
+        it.
         Raises ModelMissing, ModelBroken, UnknownForm, NothingGood.
         """
         began = time.perf_counter()
@@ -223,6 +224,10 @@ class Composer:
             decoder = self._that_wrote(again, model, decoder)
             decoding = again.decoding
         decoding = dict(decoding or self._decoding(task, request, seed, decoder))
+        if again is None:
+            decoding["arithmetic"] = decoder.arithmetic  # a reply that is varied may be older
+        elif decoding.get("arithmetic") == NATIVE != decoder.arithmetic:
+            raise NoCompiler()
         # A reply that does not say how it was computed is older than the choice.
         sampled = {name: decoding[name] for name in _SAMPLED}
         sampling = Sampling(**sampled, arithmetic=decoding.get("arithmetic", FLOAT32))

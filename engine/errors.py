@@ -6,7 +6,7 @@ Does not know: how it is worded for people in a locale (`bot.wording` does, by `
     MoyouError
     ├── BadInput             the person can fix it
     │   ├── EmptyText  TextTooLong  UnknownTask  UnknownForm  BadOption  BadFile  NothingToSummarize
-    │   ├── AnotherModel  AnotherRequest  NotVerse  TwoLanguages
+    │   ├── AnotherModel  NoCompiler  AnotherRequest  NotVerse  TwoLanguages
     │   ├── HeadMissing  HeadUnfit  HeadUnwritable
     │   ├── AnotherJournal  FileTooLarge  FileNotText  UnknownChoice  BadEmoji  TooManyEmoji
     ├── NotHere              the moderators of a server do not want it
@@ -117,6 +117,11 @@ class AnotherModel(BadInput):
     sentence = (
         "This reply was written by {written}, but {loaded} is loaded; put that model back to replay it."
     )
+
+
+class NoCompiler(BadInput):
+    code = "no_compiler"
+    sentence = "This reply was written by compiled code; install a C compiler (gcc) here to replay it."
 
 
 class AnotherRequest(BadInput):

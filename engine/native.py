@@ -1,7 +1,8 @@
 """What `kernels/` holds, compiled where this machine has a C compiler: a step, and the reading of conditions.
 
-Knows: how the source is compiled and kept, what C calls its structures, how weights are packed, whether what
-came out computes what it should. Does not know: torch, models, requests, which rows are in flight.
+Knows: what the sources are, what C calls its structures, how weights are packed, whether what was compiled
+(`engine.compiling`) computes what it should. Does not know: torch, models, requests, which rows are in
+flight.
 
 torch has no call that does a whole step: seventy small ones wait for Python, for memory and for each other.
 One call of our own needs a third of their time (`python -m engine bench`). Where there is no compiler, or
@@ -10,19 +11,17 @@ what it makes is wrong, `load` says None and `engine.cell` steps instead.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import functools
-import hashlib
 import logging
 import os
-import platform
-import shutil
-import subprocess
-import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from engine import compiling
 
 Numbers = np.ndarray[Any, Any]
 log = logging.getLogger(__name__)
@@ -31,11 +30,12 @@ GROUP, BLOCK, PANEL = 36, 256, 64
 """As in the source: rows that share a reading of the weights, tokens that share a sum, outputs of a panel."""
 _FOLDER = Path(__file__).with_name("kernels")
 _SOURCES = (_FOLDER / "step.c", _FOLDER / "read.c")
-_COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-O3", "-std=gnu11", "-ffp-contract=off", "-fno-math-errno", "-w", "-shared", "-fPIC")
 _HERE = ("-march=native", "-mcpu=native")  # the second where the first means something else
 _LINE = 64  # bytes
-_SECONDS = 120  # that compiling may take; two are usual
+_folders = [_FOLDER / "__pycache__"]
+_found: list[ctypes.CDLL | None] = []
+_lock = threading.Lock()
 
 pointer, integer, real = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 
@@ -97,14 +97,37 @@ class Room(ctypes.Structure):
     ]
 
 
-@functools.cache
 def load() -> ctypes.CDLL | None:
     """The library, compiled for this processor when it is first wanted; None where that cannot be."""
+    with _lock:
+        if not _found:
+            _found.append(_first())
+        return _found[0]
+
+
+def keep_in(folder: Path) -> None:
+    """Where what is compiled may be kept as well, if not beside the source."""
+    if folder not in _folders:
+        _folders.append(folder)
+
+
+def possible() -> bool:
+    """Whether `load` finds or makes a library, as far as can be told without making one."""
+    kept = (compiling.kept(_stem(flag), _folders) for flag in _HERE)
+    return any(next(files, None) for files in kept) or bool(compiling.compilers())
+
+
+def _first() -> ctypes.CDLL | None:
     for flag in _HERE:
+        for file in compiling.kept(_stem(flag), _folders):
+            with contextlib.suppress(OSError, AttributeError):
+                if computes(library := described(ctypes.CDLL(str(file)))):
+                    return library
+            compiling.remove(file)
         try:
             library = compiled(flag)
-        except (OSError, subprocess.SubprocessError) as error:
-            log.info("The step was not compiled with %s: %s", flag, type(error).__name__)
+        except (OSError, AttributeError, compiling.NotCompiled) as error:
+            log.info("Nothing was compiled with %s: %s", flag, error)
             continue
         if computes(library):
             return library
@@ -112,46 +135,19 @@ def load() -> ctypes.CDLL | None:
     return None
 
 
-def cores(most: int = 2) -> int:
-    """On how many cores a step may be divided: two at most, as this process has them."""
-    have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(2, most, have)
-
-
 def compiled(*flags: str) -> ctypes.CDLL:
-    """Raises OSError or SubprocessError."""
-    compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)
-    if compiler is None:
-        raise FileNotFoundError("no C compiler")
-    key = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(_FOLDER.glob("*.[ch]"))))
-    key.update(" ".join((*_FLAGS, *flags, compiler, _processor())).encode())
-    name = f"step-{key.hexdigest()[:16]}.so"
-    kept = _FOLDER / "__pycache__" / name
-    if kept.exists():
-        return _library(kept)
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / name
-        command = [
-            compiler,
-            *_FLAGS,
-            *flags,
-            "-o",
-            str(made),
-            *(str(_FOLDER / source) for source in _SOURCES),
-        ]
-        subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
-        try:
-            kept.parent.mkdir(exist_ok=True)
-            beside = kept.with_name(f"{name}.{os.getpid()}")
-            shutil.copyfile(made, beside)
-            beside.replace(kept)  # whole or not at all, whoever else starts now
-        except OSError:
-            return _library(made)  # nothing may be kept here: it stays loaded without its file
-        return _library(kept)
+    """The library as the compiler makes it now, and kept. Raises OSError or NotCompiled."""
+    content = compiling.compiled(_SOURCES, (*_FLAGS, *flags))
+    file = compiling.keep(content, _stem(*flags), _folders)
+    return described(ctypes.CDLL(str(file)) if file else compiling.loaded(content))
 
 
-def _library(file: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(file))
+def _stem(*flags: str) -> str:
+    return compiling.stem_of("step", _SOURCES, (*_FLAGS, *flags))
+
+
+def described(library: ctypes.CDLL) -> ctypes.CDLL:
+    """With what its functions take. Raises AttributeError for a library that is none of ours."""
     library.moyou_step.restype = ctypes.c_int64
     library.moyou_step.argtypes = [pointer, pointer, pointer, integer, pointer]
     library.moyou_begin.argtypes = [pointer, integer, *[pointer] * 8]
@@ -161,13 +157,13 @@ def _library(file: Path) -> ctypes.CDLL:
     return library
 
 
-def _processor() -> str:
-    """What tells processors apart for which other code would be written."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").split("\n\n")[0].splitlines()
-    except OSError:
-        return platform.platform() + platform.processor()
-    return "".join(line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part")))
+def cores(most: int = 2) -> int:
+    """On how many cores a step may be divided: two at most, as this process may use them."""
+    have = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    with contextlib.suppress(OSError, ValueError):  # a container's share of them, in microseconds
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("utf-8").split()
+        have = min(have, float("inf") if quota == "max" else int(quota) / int(period))
+    return max(1, min(2, most, int(have)))
 
 
 class Packed:
@@ -180,7 +176,8 @@ class Packed:
         padded = _below(whole, -len(whole) % PANEL)
         self.outputs, self.depth = padded.shape
         shifted = (padded.astype(np.int16) + 64).astype(np.uint8)
-        self._weight = _aligned(shifted.reshape(-1, PANEL, self.depth // 4, 4).transpose(0, 2, 1, 3))
+        panels = self.outputs // PANEL
+        self._weight = _aligned(shifted.reshape(panels, PANEL, self.depth // 4, 4).transpose(0, 2, 1, 3))
         self._scale = _aligned(_below(scale.astype(np.float32), self.outputs - len(scale)))
         self._bias = None if bias is None else _aligned(_below(bias, self.outputs - len(bias)))
         held = (self._weight, self._scale, self._bias)
@@ -200,7 +197,7 @@ class PackedFloats:
     def __init__(self, weight: Numbers, bias: Numbers) -> None:
         padded = _below(weight, -len(weight) % PANEL)
         self.outputs, self.depth = padded.shape
-        self._weight = _aligned(padded.reshape(-1, PANEL, self.depth).transpose(0, 2, 1))
+        self._weight = _aligned(padded.reshape(self.outputs // PANEL, PANEL, self.depth).transpose(0, 2, 1))
         self._bias = _aligned(_below(bias, self.outputs - len(bias)))
         self.product = Dense(self._weight.ctypes.data, self._bias.ctypes.data, self.outputs, self.depth)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +41,10 @@ def _second() -> ThreadPoolExecutor:
     """A thread that steps half of the rows, after whatever else wants its core: the event loop above all."""
 
     def last() -> None:
-        with contextlib.suppress(AttributeError, OSError):  # a system that knows no such order
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        if sys.platform == "linux":  # where threads have an order of their own
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, own + _NICE))
 
     return ThreadPoolExecutor(1, "moyou-batch-beside", last)
 
@@ -65,7 +68,7 @@ class NativeBatch(Batch):
 
     def __init__(self, model: ConditionalVAE, banned: Tensor, library: ctypes.CDLL, cores: int = 1) -> None:
         """`cores`: how many may step at a time, 1 or 2."""
-        self.weights = Weights(model, banned)
+        self.weights, self._config = Weights(model, banned), model.config
         self._library = library
         self._asked: list[Asked] = []
         self._joining: list[Asked] = []
@@ -86,9 +89,27 @@ class NativeBatch(Batch):
         return len(self._inside) + sum(map(len, self._joining))
 
     def join(self, asked: Asked) -> None:
-        """From the next step on. What joins before it begins together; 30 KB a row are made only then."""
+        """From the next step on. What joins before it begins together; 30 KB a row are made only then.
+
+        Raises ValueError for what is none of this model's: C would read beyond it.
+        """
+        self._belongs(asked)
         self._asked.append(asked)
         self._joining.append(asked)
+
+    def _belongs(self, asked: Asked) -> None:
+        config = self._config
+        memory = 2 * config.condition_hidden
+        for seat in asked._seats:
+            encoded = seat.encoded
+            if encoded is None:
+                raise ValueError("a request joins once")
+            floats = (asked._z, encoded.summary, encoded.memory, encoded.keys)
+            widths = (config.latent, memory, memory, config.embedding)
+            if any(part.shape[-1] != width for part, width in zip(floats, widths, strict=True)):
+                raise ValueError("this condition or latent is not of the model that writes")
+            if any(part.dtype != torch.float32 for part in floats) or not encoded.tokens.shape[1]:
+                raise ValueError("conditions and latents are float32, conditions of one token at least")
 
     def leave(self, asked: Asked) -> None:
         for one in asked._writing:
@@ -141,11 +162,13 @@ class NativeBatch(Batch):
             if one.pull is not None and (bias := one.pull.bias(one.row.tokens)) is not placed.told:
                 placed.told = bias
                 ids, nats = np.fromiter(bias, np.int32), np.fromiter(bias.values(), np.float32)
-                placed.raised = [ids, nats]
-                row.raised, row.nats, row.raises = ids.ctypes.data, nats.ctypes.data, len(ids)
+                if len(ids) and not 0 <= ids.min() <= ids.max() < self.weights.vocabulary:
+                    raise ValueError("a pull raises tokens that there are not")
                 if len(ids) > self._raises:
                     self._raises = len(ids)
                     self._make_room(self._places, len(ids))
+                placed.raised = [ids, nats]
+                row.raised, row.nats, row.raises = ids.ctypes.data, nats.ctypes.data, len(ids)
             if one.plan is not None:
                 row.forced = due = one.form_says
                 if due < 0:

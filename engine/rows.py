@@ -50,7 +50,8 @@ class Plan(Protocol):
 
 
 class Words(Protocol):
-    """What draws a text towards given words, such as `pull.Pull`. It holds no state."""
+    """What draws a text towards given words, such as `pull.Pull`. It holds no state, and what it returned
+    once never changes."""
 
     def bias(self, written: Sequence[int]) -> Mapping[int, float]: ...
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import heap, text
+from engine import heap, native, text
 from engine.errors import Loading, NothingToSummarize, UnknownTask
 from engine.prompt import load_tasks
 from engine.task import Task
@@ -37,7 +37,8 @@ class Engine:
     `fine_tuned`: a fine-tuned model in force there writes in place of the shipped one.
 
     `workers` requests are written side by side, at most `queue` are accepted, each for `deadline` seconds
-    at most, on `cores` cores. Servers take turns (`on_behalf_of`).
+    at most, on `cores` cores. Servers take turns (`on_behalf_of`). `compiled`: where what is compiled for
+    this machine may be kept, if not beside its source.
     Raises PromptBroken.
     """
 
@@ -53,11 +54,14 @@ class Engine:
         book: bool = True,
         fine_tuned: bool = False,
         cores: int = 2,
+        compiled: Path | None = None,
     ) -> None:
         heap.share()
         self.tasks: dict[str, Task] = load_tasks(prompts)
         self._models, self._tuned, self._book = models, tuned, book
         self._fine_tuned, self._cores = fine_tuned, cores
+        if compiled is not None:
+            native.keep_in(compiled)
         self._workers = Workers(workers, queue, deadline)
         # Reading is quick and comes first: somebody in danger does not wait behind poems.
         self._readers = Workers(1, 4 * queue, deadline)
@@ -72,10 +76,9 @@ class Engine:
 
     @property
     def compiled(self) -> bool:
-        """Whether what writes is compiled for this machine; torch alone takes three times as long."""
-        from engine import native
-
-        return native.load() is not None
+        """Whether what writes is, or would be, compiled for this machine; torch alone takes three times as
+        long."""
+        return native.possible()
 
     def check(self) -> None:
         """Raises SetupError when a model that a task needs is not there. Loads nothing."""
@@ -132,7 +135,7 @@ class Engine:
         return await self._workers.run(lambda: self._load().compose(*prepared, decoding=decoding))
 
     def replay(self, request: Request, reply: Reply) -> Reply:
-        """Write `reply` again from its request: every draft, bit for bit. Raises AnotherModel."""
+        """Write `reply` again from its request: every draft, bit for bit. Raises AnotherModel, NoCompiler."""
         if reply.origin == FIXED:
             return reply
         prepared = self._prepare(dataclasses.replace(request, seed=reply.seed))

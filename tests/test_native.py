@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import dataclasses
 import hashlib
+import os
 import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +20,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from engine import decode, native
+from engine import Engine, NoCompiler, Reply, Request, native
 from engine.batching import TorchBatch
-from engine.model import ConditionalVAE, ModelConfig
+from engine.compiling import processor
+from engine.model import ConditionalVAE, Encoded, ModelConfig
 from engine.native_batch import NativeBatch
 from engine.native_reader import NativeReader
 from engine.products import able
 from engine.rows import Row, Sampling, alone
 from engine.vocabulary import END, LINE
+from tests import tiny
 from tests.test_batching import bits
 
 SIZES = ModelConfig(
     vocabulary=700, embedding=32, hidden=48, latent=8, condition_hidden=24, posterior_hidden=16, copy=True
 )
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.tiny_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +166,7 @@ def test_other_processors_write_the_same_bits(
         lesser = native.compiled("-mavx2", "-mfma")
     except Exception:  # noqa: BLE001  a compiler for other processors says so in ways of its own
         pytest.skip("no compiler for such processors")
-    if "avx2" not in native._processor():
+    if "avx2" not in processor():
         pytest.skip("this processor does not run them")
     ours, theirs = (NativeBatch(model, banned, each) for each in (library, lesser))
     for seed in range(10):
@@ -193,22 +204,102 @@ def test_conditions_are_read_together_as_torch_reads_each(
 def test_every_machine_writes_these_bits(library: ctypes.CDLL, banned: torch.Tensor) -> None:
     """Whoever changes them gives the arithmetic another name: replies that say `native` replay bit for bit.
     (gcc and clang, AVX-512, AVX2 and ARM have been seen to agree.)"""
-    draw = np.random.Generator(np.random.Philox(key=7))
+
+    def chance(count: int, seed: int) -> np.ndarray[Any, Any]:
+        """Numbers in [-1, 1) that no library's next release changes."""
+        whole = (np.arange(1, count + 1, dtype=np.uint64) * np.uint64(seed + 11)) ** np.uint64(3)
+        mixed = (whole * np.uint64(2654435761) >> np.uint64(16)) % np.uint64(65536)
+        return mixed.astype(np.float32) / np.float32(32768) - np.float32(1)
+
     model = ConditionalVAE(SIZES).eval()
     with torch.no_grad():
-        for weight in model.parameters():
-            weight.copy_(
-                torch.from_numpy(draw.standard_normal(tuple(weight.shape), np.float32) * np.float32(0.3))
-            )
+        for seed, weight in enumerate(model.parameters()):
+            weight.copy_(torch.from_numpy(chance(weight.numel(), seed) / 2).view_as(weight))
     reader, batch = NativeReader(model, library), NativeBatch(model, banned, library)
     seen = hashlib.sha256()
     for seed in range(4):
-        conditions = [draw.integers(6, 699, 5 + 11 * seed).tolist(), [7, 8, 9]]
-        own, other = reader.read(conditions)
-        z = decode.latents(seed, 5, SIZES.latent)
+        own, other = reader.read([[6 + 37 * place % 690 for place in range(5 + 11 * seed)], [7, 8, 9]])
+        z = torch.from_numpy(chance(5 * SIZES.latent, seed)).view(5, -1)
         rows = alone(batch, batch.ask(own, z, seed, Sampling(0.9, 0.9, 20, 2), beside=[other]))
         seen.update(repr(bits(rows)).encode())
-    assert seen.hexdigest()[:16] == "dc93ac95567c455f"
+    assert seen.hexdigest()[:16] == "3b9e13b36a4e7cf0"
+
+
+@pytest.fixture
+def encoded(model: ConditionalVAE) -> Encoded:
+    with torch.inference_mode():
+        return model.encode(torch.tensor([[7, 8]]), torch.tensor([2]))
+
+
+def test_what_is_none_of_the_models_is_refused_when_it_joins(
+    library: ctypes.CDLL, model: ConditionalVAE, banned: torch.Tensor, encoded: Encoded
+) -> None:
+    batch = NativeBatch(model, banned, library)
+    fine = batch.ask(encoded, torch.zeros(2, SIZES.latent), 1, Sampling(max_tokens=4))
+    batch.join(fine)
+    narrow = encoded._replace(keys=encoded.keys[:, :, :-1])
+    empty = encoded._replace(tokens=encoded.tokens[:, :0])
+    wrong = [
+        (encoded, torch.zeros(1, SIZES.latent - 1)),
+        (encoded, torch.zeros(1, SIZES.latent, dtype=torch.float64)),
+        (narrow, torch.zeros(1, SIZES.latent)),
+        (empty, torch.zeros(1, SIZES.latent)),
+    ]
+    for condition, z in wrong:
+        with pytest.raises(ValueError, match="condition"):
+            batch.join(batch.ask(condition, z, 1, Sampling()))
+    while len(batch):
+        batch.step()
+    assert fine.error is None
+    assert all(row.tokens for row in fine.rows)
+
+
+class Raises:
+    """A pull that raises one token, wherever that is."""
+
+    def __init__(self, token: int, nats: float = 5.0) -> None:
+        self._bias = {token: nats}
+
+    def bias(self, written: Sequence[int]) -> dict[int, float]:
+        return self._bias
+
+
+@pytest.mark.parametrize("token", [-1, SIZES.vocabulary, 1 << 20])
+def test_a_pull_to_a_token_that_is_not_there_fails_its_own_request(
+    library: ctypes.CDLL, model: ConditionalVAE, banned: torch.Tensor, encoded: Encoded, token: int
+) -> None:
+    batch = NativeBatch(model, banned, library)
+    z = torch.zeros(1, SIZES.latent)
+    wrong = batch.ask(encoded, z, 1, Sampling(max_tokens=4), pulls=[Raises(token)])
+    fine = batch.ask(encoded, z, 1, Sampling(max_tokens=4))
+    batch.join(wrong)
+    batch.join(fine)
+    while len(batch):
+        batch.step()
+    assert isinstance(wrong.error, ValueError)
+    assert fine.error is None
+    assert fine.rows[0].tokens
+
+
+@pytest.mark.parametrize("temperature", [1e-9, 0.01, 50.0])
+def test_no_temperature_is_too_low_or_too_high(
+    library: ctypes.CDLL, model: ConditionalVAE, banned: torch.Tensor, encoded: Encoded, temperature: float
+) -> None:
+    batch = NativeBatch(model, banned, library)
+    sampling = Sampling(temperature, 0.9, 6, 0)
+    asked = batch.ask(encoded, torch.zeros(1, SIZES.latent), 1, sampling, pulls=[Raises(77, 1500.0)])
+    (row,) = alone(batch, asked)
+    assert row.tokens == [77] * 6
+
+
+def test_a_model_without_latents_writes(library: ctypes.CDLL, banned: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    twin = ConditionalVAE(dataclasses.replace(SIZES, latent=0)).eval()
+    with torch.inference_mode():
+        encoded = twin.encode(torch.tensor([[7, 8]]), torch.tensor([2]))
+    for batch in (NativeBatch(twin, banned, library), TorchBatch(twin, banned, able())):
+        (row,) = alone(batch, batch.ask(encoded, torch.zeros(1, 0), 1, Sampling(max_tokens=4)))
+        assert row.tokens
 
 
 class Wrong:
@@ -224,19 +315,99 @@ def test_what_computes_wrongly_is_not_taken(library: ctypes.CDLL) -> None:
     assert not native.computes(Wrong())  # type: ignore[arg-type]
 
 
-def test_without_a_compiler_torch_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert native.load.__wrapped__() is None
-
-
-def test_where_nothing_may_be_kept_it_is_compiled_all_the_same(
-    library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    folder = tmp_path / "kernels"
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The sources in a folder of their own, nothing compiled yet."""
+    folder = tmp_path / "ker nels"
     folder.mkdir()
     for file in native._FOLDER.glob("*.[ch]"):
         shutil.copy(file, folder)
-    (folder / "__pycache__").write_text("not a folder")
-    monkeypatch.setattr(native, "_FOLDER", folder)
     monkeypatch.setattr(native, "_SOURCES", tuple(folder.glob("*.c")))
-    assert native.computes(native.compiled(native._HERE[0]))
+    monkeypatch.setattr(native, "_folders", [folder / "__pycache__"])
+    monkeypatch.setattr(native, "_found", [])
+    return folder
+
+
+def test_without_a_compiler_torch_steps(monkeypatch: pytest.MonkeyPatch, sources: Path, models: Path) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert native.load() is None
+    assert not native.possible()
+    engine = Engine(models=models)
+    assert not engine.compiled
+    request = Request("poem", "秋夜", {"form": "wujue"}, seed=3)
+    reply = engine.write_now(request)
+    assert reply.decoding["arithmetic"] == "int8"
+    elsewhere = dataclasses.replace(reply, decoding={**reply.decoding, "arithmetic": "native"})
+    with pytest.raises(NoCompiler):
+        engine.replay(request, elsewhere)
+
+
+def test_what_is_varied_is_written_as_things_are_written_now(library: ctypes.CDLL, models: Path) -> None:
+    async def varied() -> Reply:
+        async with Engine(models=models) as engine:
+            request = Request("poem", "秋夜", {"form": "wujue"}, seed=3)
+            reply = await engine.write(request)
+            old = dataclasses.replace(reply, decoding={**reply.decoding, "arithmetic": "int8"})
+            return await engine.vary(request, old)
+
+    assert asyncio.run(varied()).decoding["arithmetic"] == "native"
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "turned", "another"])
+def test_a_damaged_file_is_made_again(library: ctypes.CDLL, sources: Path, damage: str) -> None:
+    assert native.load() is not None
+    [kept] = (sources / "__pycache__").glob("*.so")
+    whole = kept.read_bytes()
+    spoilt = {
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "turned": whole[:20_000] + bytes(255 - byte for byte in whole[20_000:]),
+        "another": b"no library at all",
+    }
+    kept.unlink()  # the one that is loaded stays as it is
+    kept.write_bytes(spoilt[damage])
+    native._found.clear()
+    assert native.load() is not None
+    [again] = (sources / "__pycache__").glob("*.so")
+    assert again.read_bytes() != spoilt[damage]
+
+
+def test_where_nothing_may_be_kept_it_is_compiled_all_the_same(
+    library: ctypes.CDLL, sources: Path, tmp_path: Path
+) -> None:
+    (sources / "__pycache__").write_text("not a folder")
+    assert native.load() is not None
+    native._found.clear()
+    native.keep_in(tmp_path / "data" / "compiled")
+    assert native.load() is not None
+    assert len(list((tmp_path / "data" / "compiled").glob("*.so"))) == 1
+
+
+def test_what_is_kept_needs_no_compiler(
+    library: ctypes.CDLL, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert native.load() is not None
+    native._found.clear()
+    monkeypatch.setenv("PATH", "")
+    assert native.possible()
+    assert native.load() is not None
+
+
+def test_a_compiler_that_cannot_gives_way_to_one_that_can(
+    library: ctypes.CDLL, sources: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    able = next(found for name in ("gcc", "clang", "cc") if (found := shutil.which(name)))
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "cc").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    (folder / "cc").chmod(0o755)
+    (folder / "gcc").symlink_to(able)
+    monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+    assert native.load() is not None
+
+
+def test_many_that_start_at_once_compile_once(library: ctypes.CDLL, sources: Path) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: native.load(), range(4)))
+    assert all(each is found[0] is not None for each in found)
+    assert len(list((sources / "__pycache__").iterdir())) == 1

@@ -55,8 +55,12 @@ INLINE vec all(float x) { return (vec)vdupq_n_f32(x); }
 INLINE vec fma_of(vec a, vec b, vec c) {
     return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
-INLINE vec larger(vec a, vec b) { return (vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b); }
-INLINE vec smaller(vec a, vec b) { return (vec)vminq_f32((float32x4_t)a, (float32x4_t)b); }
+INLINE vec larger(vec a, vec b) { /* b where one of them is no number, as elsewhere */
+    return (vec)vbslq_f32(vcgtq_f32((float32x4_t)a, (float32x4_t)b), (float32x4_t)a, (float32x4_t)b);
+}
+INLINE vec smaller(vec a, vec b) {
+    return (vec)vbslq_f32(vcltq_f32((float32x4_t)a, (float32x4_t)b), (float32x4_t)a, (float32x4_t)b);
+}
 INLINE void bytes(int8_t *out, ivec n) {
     for (int j = 0; j < W; j++) out[j] = (int8_t)n[j];
 }

@@ -161,34 +161,25 @@ static void told(const model *m, const row *r, room *s, float *scores) {
             scores[r->tokens[i + size - 1]] = never;
 }
 
-/* Weights of all tokens and their sums by blocks; scores -inf: what may not come. */
-static void weigh(const model *m, const row *r, room *s, const float *scores, float most) {
+/* Weights of all tokens and their sums by blocks, the largest 1; scores -inf: what may not come. */
+static void weigh(const model *m, const row *r, room *s, const float *scores) {
     int64_t outputs = m->output.outputs;
-    vec cold = all(r->coldness);
-    for (int again = 0; again < 2; again++) {
-        float mass = 0.0f;
-        if (again) { /* all that may come lies far below the likeliest of all */
-            vec best = all(-3e38f);
-            for (int64_t v = 0; v < outputs; v += W) best = larger(best, load(scores + v));
-            most = largest(best);
-        }
-        vec shift = all(-most * r->coldness);
-        for (int64_t from = 0, block = 0; from < outputs; from += BLOCK, block++) {
-            int64_t to = from + BLOCK < outputs ? from + BLOCK : outputs;
-            lanes a = none(), b = none();
-            for (int64_t v = from; v < to; v += 32)
-                EACH(p) {
-                    vec x = exp_of(fma_of(load(scores + v + p * W), cold, shift));
-                    vec y = exp_of(fma_of(load(scores + v + 16 + p * W), cold, shift));
-                    store(s->weights + v + p * W, x);
-                    store(s->weights + v + 16 + p * W, y);
-                    a.p[p] += x;
-                    b.p[p] += y;
-                }
-            s->blocks[block] = sum(a, b);
-            mass += s->blocks[block];
-        }
-        if (mass > 1e-15f) return;
+    vec cold = all(r->coldness), best = all(-3e38f);
+    for (int64_t v = 0; v < outputs; v += W) best = larger(load(scores + v), best);
+    vec most = all(largest(best));
+    for (int64_t from = 0, block = 0; from < outputs; from += BLOCK, block++) {
+        int64_t to = from + BLOCK < outputs ? from + BLOCK : outputs;
+        lanes a = none(), b = none();
+        for (int64_t v = from; v < to; v += 32)
+            EACH(p) {
+                vec x = exp_of((load(scores + v + p * W) - most) * cold);
+                vec y = exp_of((load(scores + v + 16 + p * W) - most) * cold);
+                store(s->weights + v + p * W, x);
+                store(s->weights + v + 16 + p * W, y);
+                a.p[p] += x;
+                b.p[p] += y;
+            }
+        s->blocks[block] = sum(a, b);
     }
 }
 
@@ -267,7 +258,7 @@ static void write(const model *m, row *rows, row *r, room *s, const float *featu
         token = closing ? m->end : r->forced;
     } else {
         told(m, r, s, scores);
-        weigh(m, r, s, scores, most);
+        weigh(m, r, s, scores);
         token = drawn(m, s, r->nucleus, r->uniform[r->count]);
         for (int64_t i = r->raises - 1; i >= 0; i--)
             if (r->raised[i] == token) score = s->saved[i], raised = 1;
