@@ -219,7 +219,22 @@ class Batch(Protocol):
         beside: Sequence[Encoded] = (),
     ) -> Asked:
         """Rows that may `join`: encoded (1, ...), z (N, Z). `beside`: the conditions of `Row.under`."""
-        return rows_asked(encoded, z, seed, sampling, plans, pulls, beside)
+        writing: list[Written] = []
+        seat = Seat(encoded, SEATS if len(z) > 2 else 1)
+        for number in range(len(z)):
+            draw = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * number + 1]))
+            one = Written(Row(), seat, number, sampling)
+            one.uniform = draw.random(sampling.max_tokens)
+            one.plan = plans[number] if plans else None
+            one.pull = pulls[number] if pulls else None
+            one.repeats = Repeats(0 if plans else sampling.no_repeat)
+            one.judged = bool(beside)
+            writing.append(one)
+        drawing, seats = list(writing), [seat]
+        for other in beside:
+            seats.append(Seat(other, seat.width))
+            writing += [Written(own.row, seats[-1], own.number, sampling, partner=own) for own in drawing]
+        return Asked(writing, seats, z)
 
     def join(self, asked: Asked) -> None:
         """From the next step on."""
@@ -242,31 +257,3 @@ def alone(batch: Batch, asked: Asked) -> list[Row]:
     while not asked.done:
         batch.step()
     return asked.rows
-
-
-def rows_asked(
-    encoded: Encoded,
-    z: Tensor,
-    seed: int,
-    sampling: Sampling,
-    plans: Sequence[Plan] | None = None,
-    pulls: Sequence[Words] | None = None,
-    beside: Sequence[Encoded] = (),
-) -> Asked:
-    """Rows that may join a batch: encoded (1, ...), z (N, Z). `beside`: the conditions of `Row.under`."""
-    writing: list[Written] = []
-    seat = Seat(encoded, SEATS if len(z) > 2 else 1)
-    for number in range(len(z)):
-        draw = np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 * number + 1]))
-        one = Written(Row(), seat, number, sampling)
-        one.uniform = draw.random(sampling.max_tokens)
-        one.plan = plans[number] if plans else None
-        one.pull = pulls[number] if pulls else None
-        one.repeats = Repeats(0 if plans else sampling.no_repeat)
-        one.judged = bool(beside)
-        writing.append(one)
-    drawing, seats = list(writing), [seat]
-    for other in beside:
-        seats.append(Seat(other, seat.width))
-        writing += [Written(own.row, seats[-1], own.number, sampling, partner=own) for own in drawing]
-    return Asked(writing, seats, z)
