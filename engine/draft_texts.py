@@ -6,7 +6,7 @@ One byte says how, then follows deflated text, the drafts apart by NUL:
     2  GB18030, with the dictionary `facts/drafts-zh.txt`        3  UTF-8, with `facts/drafts-en.txt`
 
 Drafts are short, and what they share with each other is less than what they share with all that Moyou says: a
-dictionary takes a quarter off Chinese texts that it was not made from, and near half off English ones. Where it
+dictionary takes a quarter off Chinese texts that it was not made from, near half off English ones. Where it
 takes nothing off the first two are written; before there were dictionaries they always were.
 
 Knows: these four forms, both ways, and the two files (`facts.make_drafts` made them). Does not know: drafts'
