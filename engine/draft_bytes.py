@@ -1,18 +1,16 @@
-"""The scores and texts of a reply's drafts as bytes.
+"""The scores of a reply's drafts as bytes.
 
 Scores are whole numbers of ten-thousandths in two bytes, log-probabilities of hundredths. A score that all
 drafts have at 1 takes one bit; of the others only what differs from the draft before. What the chosen draft
-has in more digits follows exactly, in the eight bytes that a number has.
+has in more digits follows exactly: in four bytes each where all of it came from a model, whose numbers have
+no more, and in eight where it did not.
 
-Texts are deflated in whichever of two encodings holds them: GBK gives a Han character two bytes.
-
-Knows: these two forms, both ways. Does not know: what a score means, what else a reply has.
+Knows: this form, both ways. Does not know: what a score means, what else a reply has.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -22,8 +20,6 @@ _FINE = 10_000
 _ONE, _NONE = _FINE, -32_768
 _COARSE = 100
 _MOST = 32_767
-_GBK, _UTF8 = b"\x00", b"\x01"
-_BETWEEN = "\0"
 
 
 class Unusual(Exception):
@@ -44,8 +40,9 @@ class Numbers(NamedTuple):
 
 def numbers(
     drafts: Sequence[Draft], names: Sequence[str], chosen: int, propensity: float, whole: Sequence[int]
-) -> bytes:
-    """All numbers of the drafts, whose scores have these names, and some more. Raises Unusual."""
+) -> tuple[bytes, bool]:
+    """All numbers of the drafts, whose scores have these names, and some more; whether those that are exact
+    have four bytes. Raises Unusual."""
     logs = [-_whole(draft.log_probability, _COARSE) for draft in drafts]
     if not all(0 <= value <= 2 * _MOST for value in logs):
         raise Unusual
@@ -59,36 +56,44 @@ def numbers(
             varied |= 1 << place
             changes += _changes(column)
     best = drafts[chosen]
-    more, digits = 0, []
+    more, digits = 0, [propensity, best.log_probability]
     for place, (value, column) in enumerate(zip(_values(best, names), columns, strict=True)):
         if value is not None and _bits(value) != _bits(column[chosen] / _FINE):
             more |= 1 << place
             digits.append(value)
     size = _size(names)
-    return b"".join(
+    narrow = floats(digits)
+    exact, first = (struct.pack(f"<{len(digits)}d", *digits), 16) if narrow is None else (narrow, 8)
+    data = b"".join(
         (
             bytes((chosen,)),
             *map(_short, whole),
-            struct.pack("<2d", propensity, best.log_probability),
+            exact[:first],
             struct.pack(f"<{len(logs)}H", *logs),
             varied.to_bytes(size, "little"),
             more.to_bytes(size, "little"),
             changes,
-            struct.pack(f"<{len(digits)}d", *digits),
+            exact[first:],
         )
     )
+    return data, narrow is not None
 
 
-def read_numbers(data: bytes, at: int, count: int, names: Sequence[str], wholes: int) -> Numbers:
-    """Of `count` drafts, from the byte `at` on; `wholes`: how many whole numbers there are beside."""
+def read_numbers(
+    data: bytes, at: int, count: int, names: Sequence[str], wholes: int, narrow: bool
+) -> Numbers:
+    """Of `count` drafts, from the byte `at` on; `wholes`: how many whole numbers there are beside; `narrow`:
+    those that are exact have four bytes."""
     chosen, at, whole = data[at], at + 1, []
     for _ in range(wholes):
         number, at = _read_short(data, at)
         whole.append(number)
-    propensity, best = struct.unpack_from("<2d", data, at)
-    logs = [-value / _COARSE for value in struct.unpack_from(f"<{count}H", data, at + 16)]
+    exact, width = ("f", 4) if narrow else ("d", 8)
+    propensity, best = struct.unpack_from(f"<2{exact}", data, at)
+    at += 2 * width
+    logs = [-value / _COARSE for value in struct.unpack_from(f"<{count}H", data, at)]
     logs[chosen] = best
-    at += 16 + 2 * count
+    at += 2 * count
     size = _size(names)
     varied = int.from_bytes(data[at : at + size], "little")
     more = int.from_bytes(data[at + size : at + 2 * size], "little")
@@ -101,35 +106,14 @@ def read_numbers(data: bytes, at: int, count: int, names: Sequence[str], wholes:
         columns.append([None if value == _NONE else value / _FINE for value in whole_column])
     for place, column in enumerate(columns):
         if more >> place & 1:
-            column[chosen] = struct.unpack_from("<d", data, at)[0]
-            at += 8
+            column[chosen] = struct.unpack_from(f"<{exact}", data, at)[0]
+            at += width
     *by_name, score = columns
     scores: list[dict[str, float]] = [
         {name: value for name, column in zip(names, by_name, strict=True) if (value := column[n]) is not None}
         for n in range(count)
     ]
     return Numbers(chosen, propensity, whole, logs, scores, [value or 0.0 for value in score], at)
-
-
-def texts(found: Sequence[str]) -> bytes:
-    """Texts, deflated. Raises Unusual."""
-    joined = _BETWEEN.join(found)
-    if joined.count(_BETWEEN) != max(0, len(found) - 1) or (not joined and found):
-        raise Unusual
-    try:
-        how, data = _GBK, joined.encode("gbk")
-    except UnicodeEncodeError:
-        how, data = _UTF8, joined.encode("utf-8", "surrogatepass")
-    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
-    return how + press.compress(data) + press.flush()
-
-
-def read_texts(data: bytes) -> list[str]:
-    held = zlib.decompressobj(-15).decompress(data[1:])
-    if not held:
-        return []
-    text = held.decode("gbk") if data[:1] == _GBK else held.decode("utf-8", "surrogatepass")
-    return text.split(_BETWEEN)
 
 
 def floats(latent: Sequence[float]) -> bytes | None:

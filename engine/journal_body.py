@@ -7,12 +7,14 @@ A reply is written again from its seed (`Engine.replay`), so of drafts that were
 kept, their scores to four digits, their log-probabilities to two. All that belongs to the chosen one comes
 back bit for bit.
 
-    1  2     one byte: this form; numbers out of the ordinary go into the first (`journal_body_json`)
-    2  what  which of `Beside` are to be had from the row
+    1  3     one byte: this form; numbers out of the ordinary go into the first (`journal_body_json`)
+    2  what  which of `Beside` are to be had from the row; 128: exact numbers have four bytes
     3  n m   drafts, and two bytes: how long the head is
        head  JSON, deflated with a dictionary of what most replies have in common
        ...   scores of all drafts as whole numbers, those of the chosen one exactly (`draft_bytes`)
-       text  of all drafts, deflated
+       text  of all drafts, deflated (`draft_texts`)
+
+The second form, which older journals hold, has another dictionary of heads and never that 128.
 
 Knows: what of a reply can be had again and need not be kept, how the rest is packed and read back.
 Does not know: where it is stored, whose it is, what of it must be erased (`journal_rows.without_copies`).
@@ -26,12 +28,17 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
-from engine import draft_bytes, journal_body_json
+from engine import draft_bytes, draft_texts, facts, journal_body_json
 from engine.values import FormCheck, Reply
 
-_SECOND = b"\x02"
+_SECOND, _THIRD = b"\x02", b"\x03"
+_PACKED = (_SECOND, _THIRD)
+_NARROW = 128
+HEADS = "reply-heads.txt"
+"""What heads of the third form have in common. Never edited once released, nor is that of the second."""
 _HEAD = (
     '{"decoding":{"arithmetic":"int8","book":true,"choice":{"arm":"","control":false},"distance":0.45,'
     '"drafts":8,"max_tokens":24,"near":[],"no_repeat":0,"nucleus":0.95,"spread":0.5,"temperature":0.8}'
@@ -94,24 +101,61 @@ def as_json(kept: bytes | str | None, *beside: Any) -> str | None:
 
 def drafts_in(kept: bytes | str) -> int:
     """How many drafts a kept reply has, without making a Reply of it. Raises ValueError as `unpacked`."""
-    if isinstance(kept, str) or kept[:1] != _SECOND:
+    if isinstance(kept, str) or kept[:1] not in _PACKED:
         return journal_body_json.drafts_in(kept)
     return kept[2]
 
 
 def scores_in(kept: bytes | str) -> tuple[int, list[float]]:
     """Which draft was chosen and what each was worth, without making a Reply of it. Raises ValueError."""
-    if isinstance(kept, str) or kept[:1] != _SECOND:
+    if isinstance(kept, str) or kept[:1] not in _PACKED:
         reply = journal_body_json.unpacked(kept)
         return reply.chosen, [draft.score for draft in reply.drafts]
     head, end = _head(kept)
-    read = draft_bytes.read_numbers(kept, end, kept[2], head["names"], 2)
+    read = draft_bytes.read_numbers(kept, end, kept[2], head["names"], 2, _narrow(kept))
     return read.chosen, read.score
 
 
 def as_kept(reply: Reply) -> Reply:
     """The reply as it will come back."""
     return unpacked(packed(reply))
+
+
+def head(reply: Reply, beside: Beside) -> str:
+    """What is kept of a reply as JSON. Raises `draft_bytes.Unusual`."""
+    same = _same(reply, beside)
+    values: dict[str, Any] = {
+        "decoding": reply.decoding,
+        "names": _names(reply),
+        "origins": "".join(draft.origin[0] for draft in reply.drafts),
+    }
+    for name, known in zip(_SAME, same, strict=False):
+        if not known:
+            values[name] = getattr(reply, name)
+    if not same[6]:
+        values["latent"] = reply.latent
+    if reply.novelty != 1.0:
+        values["novelty"] = reply.novelty
+    if reply.lines is not None:
+        values["lines"] = reply.lines == _lines(reply.text) or reply.lines
+    if reply.form is not None:
+        values["form"] = _form(reply.form, reply.lines or ())
+    own = {
+        str(place): draft.own_text for place, draft in enumerate(reply.drafts) if draft.own_text != draft.text
+    }
+    if own:
+        values["own"] = own
+    return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _same(reply: Reply, beside: Beside) -> list[bool]:
+    """What the row says already: a bit each."""
+    same = [getattr(reply, name) == getattr(beside, name) for name in _SAME]
+    return [*same, reply.text == beside.own_text, draft_bytes.floats(reply.latent) == (beside.latent or b"")]
+
+
+def _names(reply: Reply) -> list[str]:
+    return sorted({name for draft in reply.drafts for name in draft.scores})
 
 
 def _packed(reply: Reply, beside: Beside) -> bytes:
@@ -121,48 +165,28 @@ def _packed(reply: Reply, beside: Beside) -> bytes:
         raise draft_bytes.Unusual
     if min(reply.seed, tenths) < 0 or tenths / 10 != reply.milliseconds:
         raise draft_bytes.Unusual
-    same = [getattr(reply, name) == getattr(beside, name) for name in _SAME]
-    same += [reply.text == beside.own_text, draft_bytes.floats(reply.latent) == (beside.latent or b"")]
-    names = sorted({name for draft in drafts for name in draft.scores})
-    head: dict[str, Any] = {
-        "decoding": reply.decoding,
-        "names": names,
-        "origins": "".join(draft.origin[0] for draft in drafts),
-    }
-    for name, known in zip(_SAME, same, strict=False):
-        if not known:
-            head[name] = getattr(reply, name)
-    if not same[6]:
-        head["latent"] = reply.latent
-    if reply.novelty != 1.0:
-        head["novelty"] = reply.novelty
-    if reply.lines is not None:
-        head["lines"] = reply.lines == _lines(reply.text) or reply.lines
-    if reply.form is not None:
-        head["form"] = _form(reply.form, reply.lines or ())
-    own = {str(place): draft.own_text for place, draft in enumerate(drafts) if draft.own_text != draft.text}
-    if own:
-        head["own"] = own
-    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_HEAD)
-    text = json.dumps(head, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    heading = press.compress(text.encode("utf-8", "surrogatepass")) + press.flush()
-    numbers = draft_bytes.numbers(drafts, names, chosen, reply.propensity, (reply.seed, tenths))
-    texts = draft_bytes.texts(
+    same = _same(reply, beside)
+    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_heads(_THIRD))
+    heading = press.compress(head(reply, beside).encode("utf-8", "surrogatepass")) + press.flush()
+    numbers, narrow = draft_bytes.numbers(
+        drafts, _names(reply), chosen, reply.propensity, (reply.seed, tenths)
+    )
+    texts = draft_texts.texts(
         [draft.text for place, draft in enumerate(drafts) if place != chosen or not same[5]]
     )
-    known_bits = sum(1 << place for place, is_same in enumerate(same) if is_same)
+    what = sum(1 << place for place, is_same in enumerate(same) if is_same) | (_NARROW if narrow else 0)
     return b"".join(
-        (_SECOND, bytes((known_bits, len(drafts))), struct.pack("<H", len(heading)), heading, numbers, texts)
+        (_THIRD, bytes((what, len(drafts))), struct.pack("<H", len(heading)), heading, numbers, texts)
     )
 
 
 def _unpacked(kept: bytes, beside: Beside) -> Reply:
-    if kept[:1] != _SECOND:
+    if kept[:1] not in _PACKED:
         raise ValueError("a newer Moyou packed this reply")
     same, count = kept[1], kept[2]
     head, end = _head(kept)
-    read = draft_bytes.read_numbers(kept, end, count, head["names"], 2)
-    texts = draft_bytes.read_texts(kept[read.end :])
+    read = draft_bytes.read_numbers(kept, end, count, head["names"], 2, _narrow(kept))
+    texts = draft_texts.read_texts(kept[read.end :])
     if same & 32:
         texts.insert(read.chosen, beside.own_text)
     latent = draft_bytes.read_floats(beside.latent or b"") if same & 64 else tuple(head["latent"])
@@ -206,9 +230,18 @@ def _unpacked(kept: bytes, beside: Beside) -> Reply:
 def _head(kept: bytes) -> tuple[dict[str, Any], int]:
     """The head, and where it ends."""
     end = 5 + struct.unpack_from("<H", kept, 3)[0]
-    press = zlib.decompressobj(-15, zdict=_HEAD)
+    press = zlib.decompressobj(-15, zdict=_heads(kept[:1]))
     head: dict[str, Any] = json.loads(press.decompress(kept[5:end]).decode("utf-8", "surrogatepass"))
     return head, end
+
+
+@cache
+def _heads(form: bytes) -> bytes:
+    return _HEAD if form == _SECOND else facts.read_bytes(HEADS)
+
+
+def _narrow(kept: bytes) -> bool:
+    return kept[:1] != _SECOND and kept[1] >= _NARROW
 
 
 def _lines(text: str) -> tuple[str, ...]:
