@@ -6,7 +6,6 @@ Does not know: which draft is sent, loading, verse, replays.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import torch
 
-from engine import judge, relevance, safety, text
+from engine import fitting, judge, relevance, safety, text
 from engine.book import Book
 from engine.decode import Decoder, Row, Sampling, Wanted
 from engine.errors import NothingGood
@@ -30,12 +29,6 @@ _HOLE = re.compile(r"\{(\w+)\}")
 _BOOK_DRAFTS = 3
 _PROTOTYPES, _EDITS = 2, 3  # replies of the book that are edited, and drafts of each
 _EDIT_WORTH = 0.6  # of an edit beside its prototype; edits of a model this small lose what they do not copy
-# How likely a reply in a chat fits, as a logit: a bias, and what its relevance to what was said (by
-# `engine.relevance`) and the likeness of the book's asking add. Fitted to 1,558 replies of all origins that
-# four raters judged blind by the rules of `tests/bench/relevance.py`, to askings that nothing was learnt
-# from; of askings left out it tells what fits with AUC 0.84, 0.75 and 0.78. How fluent the model finds its
-# words, and how much likelier here than anywhere (0.73 alone), add nothing beside it.
-_FITTING = {"generated": (-3.97, 9.55, 0.0), "edited": (-4.45, 5.22, 1.68), "book": (-3.23, 3.25, 3.76)}
 # What a book text is worth at no likeness, and more at full, in other tasks. A continuation may go anywhere,
 # a story or a post need only share something with what was asked.
 _BOOK_WORTH = {
@@ -49,13 +42,17 @@ _BOOK_WORTH = {
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A text that may be sent: `fit` in nats a token; `likeness` of the book's asking it comes from."""
+    """A text that may be sent: `fit` in nats a token; `likeness` of the book's asking it answers, if any.
+
+    `alone`: there is no book to compare it with.
+    """
 
     row: Row
     origin: Origin
     latent: Sequence[float] = ()
     fit: float = 0.0
-    likeness: float = 0.0
+    likeness: float | None = None
+    alone: bool = False
 
     @property
     def text(self) -> str:
@@ -131,16 +128,21 @@ def write(
     asking = _Asking(request, decoder, tags, tuple(context), words_of(task, request), known, ending)
     asked = context[-1] if context and CONTEXT not in task.condition else request.text
     found: list[tuple[str, float]] = []
+    alike: dict[str, float] = {}  # of all replies that were looked at, some of which the model writes as well
     if book is not None:
-        found = book.nearest(asked, request.context, task.name, _BOOK_DRAFTS)
-        safe = safety.safe([words for words, _ in found])
-        found = [pair for pair, ok in zip(found, safe, strict=True) if ok]
+        chat = task.name == CHAT
+        found = book.nearest(asked, request.context, task.name, fitting.READ if chat else _BOOK_DRAFTS)
+        alike = dict(found) if chat else {}
+        found = fitting.first_safe(fitting.likeliest(asked, found) if chat else found, _BOOK_DRAFTS)
     edited = found[:_PROTOTYPES] if decoder.edits else []
     wanted = [asking.wanted(z, seed, sampling)]
     for number, (words, _) in enumerate(edited):
         wanted.append(asking.wanted(z[:_EDITS], seed + number + 1, sampling, words))
     written, *edits = decoder.sample_together(wanted)
-    candidates = [_Candidate(row, "generated", at, fit) for row, at, fit in asking.kept(written, z)]
+    candidates = [
+        _Candidate(row, "generated", at, fit, alike.get(row.text.strip()), alone=book is None)
+        for row, at, fit in asking.kept(written, z)
+    ]
     candidates += [_Candidate(Row(text=words), "book", likeness=likeness) for words, likeness in found]
     for (words, likeness), rows in zip(edited, edits, strict=True):
         candidates += [
@@ -168,7 +170,7 @@ def _judged(asking: _Asking, one: _Candidate, answers: float | None) -> Draft:
     """A draft with its scores. `answers`: its relevance to what was said in a chat."""
     request, words = asking.request, one.text
     scores, quality = judge.judge(words, request.text, request.context, request.locale)
-    if one.origin != "generated":
+    if one.likeness is not None:
         scores["likeness"] = one.likeness
     if one.origin != "book":
         scores |= {"fluency": one.row.fluency, "fit": one.fit}
@@ -182,11 +184,10 @@ def _judged(asking: _Asking, one: _Candidate, answers: float | None) -> Draft:
 def _worth(task: str, one: _Candidate, answers: float | None) -> float:
     """What a well-written draft of this origin is worth: in a chat, the chance that it fits."""
     if answers is not None:
-        bias, of_relevance, of_likeness = _FITTING[one.origin]
-        return 1 / (1 + math.exp(-(bias + of_relevance * answers + of_likeness * one.likeness)))
+        return fitting.chance(answers, one.likeness, edited=one.origin == "edited", alone=one.alone)
     # A book text is well written; what is in doubt is whether it fits.
     least, more = _BOOK_WORTH.get(task, (0.0, 1.25))
-    book = min(1.0, least + more * one.likeness)
+    book = min(1.0, least + more * (one.likeness or 0.0))
     if one.origin == "book":
         return book
     written = 0.05 + 0.4 * one.row.fluency + 0.1 * max(-1.0, min(1.0, one.fit))
