@@ -15,8 +15,9 @@ from discord.http import Route
 from yarl import URL
 
 from bot.client import MoyouClient
+from bot.context import CHAIN, CONTEXT_TOKENS
 from bot.settings import Settings
-from engine import Journal, JournalThread
+from engine import Journal, JournalThread, token_count
 from tests.discord_server import DiscordServer, payloads
 from tests.discord_server.gateway import IDENTIFY, RECONNECT, RESUME
 from tests.fakes import FakeEngine
@@ -236,3 +237,18 @@ async def test_a_client_that_closes_ends_its_connection(
         async with asyncio.timeout(10):
             await ended.wait()
         assert session.connection is None
+
+
+async def test_of_a_hundred_thousand_messages_the_last_few_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connected(tmp_path, monkeypatch) as line:
+        direct = {"id": payloads.snowflake(), "type": 1}
+        old = payloads.message(direct["id"], line.alice, "早就说过的话")
+        first = int(old["id"]) - 100_000
+        line.server.messages |= {str(first + n): {**old, "id": str(first + n)} for n in range(100_000)}
+        await line.server.write(line.alice, "你好", channel=direct)
+        await line.server.until(lambda: line.server.said(direct))
+        [read] = line.server.made("GET", MESSAGES)
+        assert read.query["limit"] == str(CHAIN)
+        assert sum(map(token_count, line.engine.asked[-1].context)) <= CONTEXT_TOKENS
