@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 COMPILERS = ("cc", "gcc", "clang")
 _SECONDS = 60  # that compiling may take; two are usual
 _KEPT = 4  # files of other versions and processors
+_HANGS: set[str] = set()
 
 
 class NotCompiled(Exception):
@@ -46,18 +47,17 @@ def compilers() -> list[str]:
     return [found for name in COMPILERS if (found := shutil.which(name))]
 
 
-def kept(stem: str, folders: Sequence[Path]) -> Iterator[Path]:
-    """Whole files of this name and content. What is damaged is removed."""
+def kept(stem: str, folders: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+    """Files of this name, and whether their content is the one that they are named after."""
     for folder in folders:
         for file in sorted(folder.glob(f"{stem}-*.so")):
-            try:
-                whole = _content(file.read_bytes()) == file.stem.rpartition("-")[2]
-            except OSError:
-                continue
-            if whole:
-                yield file
-            else:
-                remove(file)
+            with contextlib.suppress(OSError):
+                yield file, _content(file.read_bytes()) == file.stem.rpartition("-")[2]
+
+
+def understands(source: Path, flags: Sequence[str]) -> bool:
+    """Whether there is a compiler that has nothing against it; nothing is written."""
+    return any(_ran([compiler, *flags, "-fsyntax-only", str(source)]) for compiler in compilers())
 
 
 def stem_of(name: str, sources: Sequence[Path], flags: Sequence[str]) -> str:
@@ -73,21 +73,33 @@ def compiled(sources: Sequence[Path], flags: Sequence[str]) -> bytes:
     for compiler in compilers():
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "made.so"
-            command = [compiler, *flags, "-o", str(made), *map(str, sources)]
-            with subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-            ) as running:
-                try:
-                    _, said = running.communicate(timeout=_SECONDS)
-                except subprocess.TimeoutExpired:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(running.pid, signal.SIGKILL)  # what it started as well
-                    raise NotCompiled(f"{compiler} took more than {_SECONDS} seconds") from None
-            if running.returncode == 0 and made.exists():
+            if _ran([compiler, *flags, "-o", str(made), *map(str, sources)]) and made.exists():
                 return made.read_bytes()
-            last = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            log.info("%s did not compile it: %s", compiler, last)
     raise NotCompiled("no C compiler that can")
+
+
+def _ran(command: Sequence[str]) -> bool:
+    """Whether a compiler did as it was told. One that does not end is not asked again."""
+    if command[0] in _HANGS:
+        return False
+    try:
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        ) as running:
+            try:
+                _, said = running.communicate(timeout=_SECONDS)
+            except subprocess.TimeoutExpired:
+                _HANGS.add(command[0])
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, signal.SIGKILL)  # what it started as well
+                log.info("%s took more than %d seconds", command[0], _SECONDS)
+                return False
+    except OSError as error:
+        log.info("%s cannot be started: %s", command[0], error.strerror)
+        return False
+    if running.returncode:
+        log.info("%s: %s", command[0], said.decode("utf-8", "replace").strip().rpartition("\n")[2])
+    return running.returncode == 0
 
 
 def keep(content: bytes, stem: str, folders: Sequence[Path]) -> Path | None:
@@ -110,7 +122,8 @@ def keep(content: bytes, stem: str, folders: Sequence[Path]) -> Path | None:
             remove(Path(beside))
             continue
         for old in sorted(folder.glob("*-*-*.so"), key=_age)[_KEPT:]:
-            remove(old)
+            if old != found:
+                remove(old)
         return found
     return None
 

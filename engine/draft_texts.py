@@ -46,8 +46,12 @@ def texts(found: Sequence[str]) -> bytes:
 
 
 def read_texts(data: bytes) -> list[str]:
+    """The texts again. Raises ValueError or zlib.error for what is damaged."""
     how = data[:1]
-    held = _decompressor(how).decompress(data[1:])
+    press = _decompressor(how)
+    held = press.decompress(data[1:])
+    if not press.eof or press.unused_data:
+        raise ValueError("these texts were cut short")
     if not held:
         return []
     return held.decode(_ENCODING[how], _errors(how)).split(_BETWEEN)
@@ -96,7 +100,7 @@ def _decompressor(how: bytes) -> zlib._Decompress:
 
 @cache
 def _dictionary(how: bytes) -> bytes:
-    text = facts.read_text(_SHARED[how])
+    text = facts.read_text(_SHARED[how]).replace("\r\n", "\n")  # as git may have written it on Windows
     return encoded(text.replace("\n", _BETWEEN).replace(_VERSE_END, "\n"), _SHARED[how])
 
 

@@ -22,12 +22,13 @@ Does not know: where it is stored, whose it is, what of it must be erased (`jour
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -56,6 +57,8 @@ _HEAD = (
     '"likeness","novelty","repetition"],"origins":"ggggggggbbbeeeeee"'
 ).encode()
 """Never edited once released: what was kept with it could not be read."""
+_DAMAGED = (struct.error, zlib.error, LookupError, StopIteration, TypeError, AttributeError, OverflowError)
+_LONGEST_HEAD = 65_535  # as two bytes say it
 _ORIGINS = ("generated", "edited", "book", "extract", "fixed")
 _TONES = {"平": "p", "仄": "z", "中": "m", "?": "?"}
 _TONE = {letter: tone for tone, letter in _TONES.items()}
@@ -89,9 +92,10 @@ def packed(reply: Reply, beside: Beside = ALONE) -> bytes:
 
 def unpacked(kept: bytes | str, beside: Beside = ALONE) -> Reply:
     """The reply that was kept, in this form or an earlier one. Raises ValueError for anything else."""
-    if isinstance(kept, str) or kept[:1] == journal_body_json.FIRST:
-        return journal_body_json.unpacked(kept)
-    return _unpacked(kept, beside)
+    with _refused():
+        if isinstance(kept, str) or kept[:1] == journal_body_json.FIRST:
+            return journal_body_json.unpacked(kept)
+        return _unpacked(kept, beside)
 
 
 def as_json(kept: bytes | str | None, *beside: Any) -> str | None:
@@ -101,19 +105,30 @@ def as_json(kept: bytes | str | None, *beside: Any) -> str | None:
 
 def drafts_in(kept: bytes | str) -> int:
     """How many drafts a kept reply has, without making a Reply of it. Raises ValueError as `unpacked`."""
-    if isinstance(kept, str) or kept[:1] not in _PACKED:
-        return journal_body_json.drafts_in(kept)
-    return kept[2]
+    with _refused():
+        if isinstance(kept, str) or kept[:1] not in _PACKED:
+            return journal_body_json.drafts_in(kept)
+        return kept[2]
 
 
 def scores_in(kept: bytes | str) -> tuple[int, list[float]]:
     """Which draft was chosen and what each was worth, without making a Reply of it. Raises ValueError."""
-    if isinstance(kept, str) or kept[:1] not in _PACKED:
-        reply = journal_body_json.unpacked(kept)
-        return reply.chosen, [draft.score for draft in reply.drafts]
-    head, end = _head(kept)
-    read = draft_bytes.read_numbers(kept, end, kept[2], head["names"], 2, _narrow(kept))
-    return read.chosen, read.score
+    with _refused():
+        if isinstance(kept, str) or kept[:1] not in _PACKED:
+            reply = journal_body_json.unpacked(kept)
+            return reply.chosen, [draft.score for draft in reply.drafts]
+        head, end = _head(kept)
+        read = draft_bytes.read_numbers(kept, end, kept[2], head["names"], 2, _narrow(kept))
+        return read.chosen, read.score
+
+
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """What damaged bytes raise, whatever it is, as ValueError."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise ValueError("this reply is damaged") from error
 
 
 def as_kept(reply: Reply) -> Reply:
@@ -168,6 +183,8 @@ def _packed(reply: Reply, beside: Beside) -> bytes:
     same = _same(reply, beside)
     press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_heads(_THIRD))
     heading = press.compress(head(reply, beside).encode("utf-8", "surrogatepass")) + press.flush()
+    if len(heading) > _LONGEST_HEAD:
+        raise draft_bytes.Unusual
     numbers, narrow = draft_bytes.numbers(
         drafts, _names(reply), chosen, reply.propensity, (reply.seed, tenths)
     )
@@ -231,7 +248,10 @@ def _head(kept: bytes) -> tuple[dict[str, Any], int]:
     """The head, and where it ends."""
     end = 5 + struct.unpack_from("<H", kept, 3)[0]
     press = zlib.decompressobj(-15, zdict=_heads(kept[:1]))
-    head: dict[str, Any] = json.loads(press.decompress(kept[5:end]).decode("utf-8", "surrogatepass"))
+    text = press.decompress(kept[5:end]).decode("utf-8", "surrogatepass")
+    if not press.eof or press.unused_data:
+        raise ValueError("this head was cut short")
+    head: dict[str, Any] = json.loads(text)
     return head, end
 
 

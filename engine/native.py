@@ -113,15 +113,15 @@ def keep_in(folder: Path) -> None:
 
 def possible() -> bool:
     """Whether `load` finds or makes a library, as far as can be told without making one."""
-    kept = (compiling.kept(_stem(flag), _folders) for flag in _HERE)
-    return any(next(files, None) for files in kept) or bool(compiling.compilers())
+    kept = (whole for flag in _HERE for _, whole in compiling.kept(_stem(flag), _folders))
+    return any(kept) or any(compiling.understands(_SOURCES[0], (*_FLAGS, flag)) for flag in _HERE)
 
 
 def _first() -> ctypes.CDLL | None:
     for flag in _HERE:
-        for file in compiling.kept(_stem(flag), _folders):
+        for file, whole in list(compiling.kept(_stem(flag), _folders)):
             with contextlib.suppress(OSError, AttributeError):
-                if computes(library := described(ctypes.CDLL(str(file)))):
+                if whole and computes(library := described(ctypes.CDLL(str(file)))):
                     return library
             compiling.remove(file)
         try:
@@ -132,6 +132,8 @@ def _first() -> ctypes.CDLL | None:
         if computes(library):
             return library
         log.warning("What was compiled with %s computes wrongly; torch steps instead.", flag)
+        for file, _ in list(compiling.kept(_stem(flag), _folders)):
+            compiling.remove(file)
     return None
 
 
@@ -139,7 +141,10 @@ def compiled(*flags: str) -> ctypes.CDLL:
     """The library as the compiler makes it now, and kept. Raises OSError or NotCompiled."""
     content = compiling.compiled(_SOURCES, (*_FLAGS, *flags))
     file = compiling.keep(content, _stem(*flags), _folders)
-    return described(ctypes.CDLL(str(file)) if file else compiling.loaded(content))
+    if file is not None:
+        with contextlib.suppress(OSError):  # a folder that lets nothing run
+            return described(ctypes.CDLL(str(file)))
+    return described(compiling.loaded(content))
 
 
 def _stem(*flags: str) -> str:

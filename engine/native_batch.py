@@ -33,6 +33,7 @@ from engine.vocabulary import BEGIN, LINE
 _ROOM = 16  # rows and places that there is room for at first
 _LANES = 16
 _NICE = 5
+_COLDEST = 1e38  # 1 / temperature, as float32 holds it
 SHARED = 16
 """Rows from which a second core is worth being woken for."""
 
@@ -108,8 +109,12 @@ class NativeBatch(Batch):
             widths = (config.latent, memory, memory, config.embedding)
             if any(part.shape[-1] != width for part, width in zip(floats, widths, strict=True)):
                 raise ValueError("this condition or latent is not of the model that writes")
-            if any(part.dtype != torch.float32 for part in floats) or not encoded.tokens.shape[1]:
+            tokens = encoded.tokens[0]
+            places = (len(tokens), encoded.memory.shape[1], encoded.keys.shape[1])
+            if any(part.dtype != torch.float32 for part in floats) or len(set(places)) > 1 or not places[0]:
                 raise ValueError("conditions and latents are float32, conditions of one token at least")
+            if not 0 <= int(tokens.min()) <= int(tokens.max()) < config.vocabulary:
+                raise ValueError("this condition has tokens that there are not")
 
     def leave(self, asked: Asked) -> None:
         for one in asked._writing:
@@ -296,7 +301,8 @@ class NativeBatch(Batch):
                 tokens.ctypes.data,
                 sampling.max_tokens,
             )
-            row.coldness, row.nucleus = 1 / sampling.temperature, sampling.nucleus
+            row.coldness = min(1 / sampling.temperature, _COLDEST)
+            row.nucleus = sampling.nucleus
             row.last, row.forced, row.judged = BEGIN, -1, one.judged
             row.partner = -1 if one.partner is None else self._placed[one.partner].place
             if one.plan is None:

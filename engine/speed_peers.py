@@ -19,7 +19,7 @@ import torch
 WIDTH, HEADS, PLACES = 256, 4, 256
 PROMPT = 24
 """Tokens of what is answered."""
-_TRIED = 8  # tokens with which cores are compared
+_TRIED = 40  # tokens with which cores are compared: as many as are measured
 
 
 class Peer(Protocol):

@@ -1,6 +1,7 @@
 """What of a reply the journal keeps: all of the chosen draft, less of the others, in few bytes."""
 
 import base64
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -193,3 +194,17 @@ def test_a_verse_comes_back_with_its_marks(
     made = replace(reply("g"), drafts=(draft,), chosen=0, text=text, lines=lines, form=form)
     assert packed(made)[:1] == b"\x03"
     assert as_kept(made) == made
+
+
+@given(st.integers(1, 17), st.data())
+def test_what_is_damaged_is_refused_or_read_and_nothing_else(count: int, data: st.DataObject) -> None:
+    made = replace(reply("g"), drafts=drafts(count), chosen=0, text=drafts(count)[0].text)
+    whole = packed(made)
+    with pytest.raises(ValueError, match=r"."):
+        unpacked(whole[: data.draw(st.integers(1, len(whole) - 1))])
+    turned = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        turned[data.draw(st.integers(1, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    for read in (unpacked, scores_in, drafts_in):
+        with contextlib.suppress(ValueError):
+            read(bytes(turned))

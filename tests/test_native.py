@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from engine import Engine, NoCompiler, Reply, Request, native
+from engine import Engine, NoCompiler, Reply, Request, compiling, native
 from engine.batching import TorchBatch
 from engine.compiling import processor
 from engine.model import ConditionalVAE, Encoded, ModelConfig
@@ -238,11 +238,15 @@ def test_what_is_none_of_the_models_is_refused_when_it_joins(
     fine = batch.ask(encoded, torch.zeros(2, SIZES.latent), 1, Sampling(max_tokens=4))
     batch.join(fine)
     narrow = encoded._replace(keys=encoded.keys[:, :, :-1])
+    short = encoded._replace(keys=encoded.keys[:, :1])
+    foreign = encoded._replace(tokens=torch.full((1, 2), SIZES.vocabulary))
     empty = encoded._replace(tokens=encoded.tokens[:, :0])
     wrong = [
         (encoded, torch.zeros(1, SIZES.latent - 1)),
         (encoded, torch.zeros(1, SIZES.latent, dtype=torch.float64)),
         (narrow, torch.zeros(1, SIZES.latent)),
+        (short, torch.zeros(1, SIZES.latent)),
+        (foreign, torch.zeros(1, SIZES.latent)),
         (empty, torch.zeros(1, SIZES.latent)),
     ]
     for condition, z in wrong:
@@ -281,7 +285,7 @@ def test_a_pull_to_a_token_that_is_not_there_fails_its_own_request(
     assert fine.rows[0].tokens
 
 
-@pytest.mark.parametrize("temperature", [1e-9, 0.01, 50.0])
+@pytest.mark.parametrize("temperature", [1e-60, 1e-9, 0.01, 50.0])
 def test_no_temperature_is_too_low_or_too_high(
     library: ctypes.CDLL, model: ConditionalVAE, banned: torch.Tensor, encoded: Encoded, temperature: float
 ) -> None:
@@ -393,17 +397,42 @@ def test_what_is_kept_needs_no_compiler(
     assert native.load() is not None
 
 
+@pytest.mark.parametrize(
+    "first", ["#!/bin/sh\necho broken >&2\nexit 1\n", "no program\n", "#!/bin/sh\nsleep 600 & sleep 600\n"]
+)
 def test_a_compiler_that_cannot_gives_way_to_one_that_can(
-    library: ctypes.CDLL, sources: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    library: ctypes.CDLL, sources: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, first: str
 ) -> None:
     able = next(found for name in ("gcc", "clang", "cc") if (found := shutil.which(name)))
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "cc").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    (folder / "cc").write_text(first)
     (folder / "cc").chmod(0o755)
     (folder / "gcc").symlink_to(able)
     monkeypatch.setenv("PATH", f"{folder}:{os.defpath}")
+    if "sleep" in first:
+        monkeypatch.setattr(compiling, "_SECONDS", 20.0)  # enough for the one that can, whatever else runs
     assert native.load() is not None
+
+
+def test_a_processor_that_the_source_does_not_know_is_told_before_anything_is_made(
+    library: ctypes.CDLL, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "_HERE", ("-march=no-such-processor",))
+    assert not native.possible()
+    assert native.load() is None
+    assert not (sources / "__pycache__").exists()
+
+
+def test_what_is_new_is_kept_though_clocks_went_wrong(library: ctypes.CDLL, sources: Path) -> None:
+    folder = sources / "__pycache__"
+    folder.mkdir()
+    for number in range(6):
+        file = folder / f"step-{number}-{number}.so"
+        file.write_bytes(b"old")
+        os.utime(file, (4e9, 4e9))
+    assert native.load() is not None
+    assert len(list(folder.iterdir())) == 5
 
 
 def test_many_that_start_at_once_compile_once(library: ctypes.CDLL, sources: Path) -> None:
