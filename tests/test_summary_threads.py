@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.summary_bench import adjusted_rand
 from engine.summary_breaks import BOUNDARY, boundaries
 from engine.summary_log import Log
 from engine.summary_pairs import COMPANY, PAIR, company, pairs
@@ -98,14 +97,6 @@ def test_a_long_log_is_read_where_it_is_wanted() -> None:
     assert len(set(labels[2 * BLOCK :].tolist())) <= 2
     assert len(set(threads(many, wanted=[5]).tolist())) < len(set(threads(many).tolist()))
     assert threads([]).tolist() == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [([0, 0, 1, 1], [5, 5, 2, 2], 1.0), ([0, 0, 1, 1], [0, 1, 0, 1], -0.5), ([0, 0, 0], [0, 0, 0], 1.0)],
-)
-def test_the_adjusted_rand_index_by_hand(one: list[int], other: list[int], expected: float) -> None:
-    assert adjusted_rand(one, other) == pytest.approx(expected)
 
 
 def test_one_message_apart_from_many_stays_apart() -> None:
