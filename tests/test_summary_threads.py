@@ -44,6 +44,21 @@ def test_tables_have_a_column_for_every_name_with_and_without_latents() -> None:
         assert company(log, np.full((6, 6), 0.5)).shape == (6, 6, len(COMPANY))
 
 
+def test_an_english_cue_is_a_whole_word_and_may_stand_beside_a_han_character() -> None:
+    log = Log(
+        talk(
+            ("甲", "周五几点", 0, None),
+            ("乙", "northern line is off", 1, None),
+            ("丙", "no, only the last stop", 2, None),
+            ("甲", "周五ok", 3, None),
+            ("乙", "okra", 4, None),
+        )
+    )
+    table = boundaries(log)
+    assert table[1:, BOUNDARY.index("goes_on")].tolist() == [0, 1, 0, 0]
+    assert table[1:, BOUNDARY.index("closes")].tolist() == [0, 0, 1, 0]
+
+
 def test_a_burst_knows_who_opened_it() -> None:
     # bursts: 0-2, opened by 甲; 3-5, opened by 丙
     table = pairs(Log(TWO), np.array([0, 0, 0, 1, 0, 0.0]))
