@@ -186,11 +186,16 @@ def _kinds(logs: Sequence[TrainingLog]) -> list[str]:
     return [kind for kind in KINDS if all(kind in log.tables for log in logs)]
 
 
+def fold_of(name: str) -> int:
+    """Which of FOLDS a log of this name falls into."""
+    return zlib.crc32(name.encode()) % FOLDS
+
+
 def held_out(
     logs: Sequence[TrainingLog], fitting: Callable[[Sequence[TrainingLog]], Fitted] = fit
 ) -> dict[str, Fitted]:
     """For each log by name what was fitted on the other folds."""
-    fold = {log.log.name: zlib.crc32(log.log.name.encode()) % FOLDS for log in logs}
+    fold = {log.log.name: fold_of(log.log.name) for log in logs}
     fitted = {
         number: fitting([log for log in logs if fold[log.log.name] != number])
         for number in set(fold.values())

@@ -39,7 +39,6 @@ def test_a_peer_fills_the_budget_in_its_order_and_the_oracle_finds_all() -> None
     assert backwards == {"3", "2"}
     assert summary_bench.peer_choice(LOG, lambda texts: [1, 0, 2], "gold number") == {"2", "1"}
     assert LOG.recall(summary_bench.oracle_choice(LOG, "equal length")) == 1.0
-    assert summary_bench.by_gap(LOG, 5) == [0, 0, 1]
 
 
 def test_a_file_that_is_no_log_is_named_with_its_line(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.summary_bench import adjusted_rand
 from engine.summary_breaks import BOUNDARY, boundaries
 from engine.summary_log import Log
 from engine.summary_pairs import COMPANY, PAIR, company, pairs
@@ -43,6 +42,21 @@ def test_tables_have_a_column_for_every_name_with_and_without_latents() -> None:
         assert boundaries(log).shape == (6, len(BOUNDARY))
         assert pairs(log, np.full(6, 0.5)).shape == (6, 6, len(PAIR))
         assert company(log, np.full((6, 6), 0.5)).shape == (6, 6, len(COMPANY))
+
+
+def test_an_english_cue_is_a_whole_word_and_may_stand_beside_a_han_character() -> None:
+    log = Log(
+        talk(
+            ("甲", "周五几点", 0, None),
+            ("乙", "northern line is off", 1, None),
+            ("丙", "no, only the last stop", 2, None),
+            ("甲", "周五ok", 3, None),
+            ("乙", "okra", 4, None),
+        )
+    )
+    table = boundaries(log)
+    assert table[1:, BOUNDARY.index("goes_on")].tolist() == [0, 1, 0, 0]
+    assert table[1:, BOUNDARY.index("closes")].tolist() == [0, 0, 1, 0]
 
 
 def test_a_burst_knows_who_opened_it() -> None:
@@ -98,14 +112,6 @@ def test_a_long_log_is_read_where_it_is_wanted() -> None:
     assert len(set(labels[2 * BLOCK :].tolist())) <= 2
     assert len(set(threads(many, wanted=[5]).tolist())) < len(set(threads(many).tolist()))
     assert threads([]).tolist() == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [([0, 0, 1, 1], [5, 5, 2, 2], 1.0), ([0, 0, 1, 1], [0, 1, 0, 1], -0.5), ([0, 0, 0], [0, 0, 0], 1.0)],
-)
-def test_the_adjusted_rand_index_by_hand(one: list[int], other: list[int], expected: float) -> None:
-    assert adjusted_rand(one, other) == pytest.approx(expected)
 
 
 def test_one_message_apart_from_many_stays_apart() -> None:
