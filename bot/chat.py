@@ -28,6 +28,8 @@ from bot.wording import language_of, say
 from engine import Request, forgettings
 
 TYPING = 60.0
+SOON = 0.25
+"""Seconds in which most answers come: for those a sign would be a request more, in the way of the answer."""
 NO_HISTORY_PERMISSION = 160002
 TOLD = 1024
 """Channels remembered as told that messages cannot be read there."""
@@ -280,7 +282,8 @@ class Chat:
 
 @contextlib.asynccontextmanager
 async def typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
-    """The typing sign while the block runs; the block neither waits for it nor fails with it."""
+    """The typing sign while the block runs, if it does not end soon; the block neither waits for it nor
+    fails with it."""
     sign = asyncio.create_task(_type(channel))
     try:
         yield
@@ -290,6 +293,7 @@ async def typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
 
 
 async def _type(channel: discord.abc.Messageable) -> None:
+    await asyncio.sleep(SOON)
     with contextlib.suppress(discord.HTTPException, OSError):
         async with channel.typing():
             await asyncio.sleep(TYPING)

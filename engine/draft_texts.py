@@ -87,11 +87,16 @@ def _ways(joined: str) -> tuple[bytes, bytes]:
 
 def _pressed(joined: str, how: bytes) -> bytes:
     data = joined.encode(_ENCODING[how], _errors(how))
-    if how in _SHARED:
-        press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_dictionary(how))
-    else:
-        press = zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+    press = _compressor(how).copy()
     return how + press.compress(data) + press.flush()
+
+
+@cache
+def _compressor(how: bytes) -> zlib._Compress:
+    """To be copied: reading a dictionary takes longer than deflating a reply's texts."""
+    if how in _SHARED:
+        return zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_dictionary(how))
+    return zlib.compressobj(9, zlib.DEFLATED, -15, 9)
 
 
 def _decompressor(how: bytes) -> zlib._Decompress:

@@ -181,7 +181,7 @@ def _packed(reply: Reply, beside: Beside) -> bytes:
     if min(reply.seed, tenths) < 0 or tenths / 10 != reply.milliseconds:
         raise draft_bytes.Unusual
     same = _same(reply, beside)
-    press = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_heads(_THIRD))
+    press = _compressor().copy()
     heading = press.compress(head(reply, beside).encode("utf-8", "surrogatepass")) + press.flush()
     if len(heading) > _LONGEST_HEAD:
         raise draft_bytes.Unusual
@@ -258,6 +258,12 @@ def _head(kept: bytes) -> tuple[dict[str, Any], int]:
 @cache
 def _heads(form: bytes) -> bytes:
     return _HEAD if form == _SECOND else facts.read_bytes(HEADS)
+
+
+@cache
+def _compressor() -> zlib._Compress:
+    """Of heads, to be copied: reading the dictionary takes longer than deflating a head."""
+    return zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_heads(_THIRD))
 
 
 def _narrow(kept: bytes) -> bool:
