@@ -61,9 +61,8 @@ class Data:
         counts = np.full(len(self.vocabulary), 0.1)
         for index in range(0, len(self.train), max(1, len(self.train) // MOST_COUNTED)):
             np.add.at(counts, self.train[index].target, float(self.weights[index]))
-        logs: np.ndarray[tuple[int], np.dtype[np.float32]] = np.log(counts).astype(np.float32)
-        logs -= logs.mean()
-        return logs
+        logs = np.log(counts)
+        return (logs - logs.mean()).astype(np.float32)
 
 
 class Seen:
