@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 MOST_PROTOTYPED = 100_000
 """Examples of our own voice among which prototypes are looked for."""
-MOST_COUNTED = 50_000
-"""Examples by which a vocabulary's frequencies are told."""
 FEW = 64
 """Examples that stand in for a validation part where none could be held out."""
 
@@ -55,14 +53,6 @@ class Data:
         return zlib.crc32(
             repr((len(self.train), self.vocabulary.tokens)).encode(), int(self.train.lengths.sum())
         )
-
-    def log_frequencies(self) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        """The logarithm of how often each token stands in targets, less the mean: (V,)."""
-        counts = np.full(len(self.vocabulary), 0.1)
-        for index in range(0, len(self.train), max(1, len(self.train) // MOST_COUNTED)):
-            np.add.at(counts, self.train[index].target, float(self.weights[index]))
-        logs = np.log(counts)
-        return (logs - logs.mean()).astype(np.float32)
 
 
 class Seen:

@@ -30,21 +30,6 @@ def test_training_ends_with_a_checkpoint_that_loads(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "lines.npy").exists()
 
 
-def test_what_is_common_is_likelier_before_anything_is_learnt(tmp_path: Path) -> None:
-    run = config(tmp_path, steps=1)
-    run.training.learning_rate = 0.0
-    files = [tiny.write_verses(tmp_path)]
-    data = train.load_data(files, run.corpus)
-    train.train(run, files, tmp_path / "out", device="cpu", quiet=True)
-    bias = torch.load(tmp_path / "out" / "state.pt", weights_only=True)["model"]["bias"]
-    counted = torch.zeros(len(data.vocabulary))
-    for example in data.train:
-        for token in example.target.tolist():
-            counted[token] += 1
-    assert bias.argmax() == counted.argmax()
-    assert bias[counted == 0].max() < bias[counted > 0].min()
-
-
 def test_a_run_cut_in_the_middle_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     data = [tiny.write_verses(tmp_path)]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
