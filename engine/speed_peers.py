@@ -6,6 +6,7 @@ Weights are random: speed does not depend on them. Both sample from the nucleus 
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import importlib
 import tempfile
@@ -48,7 +49,7 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Quickest:
+class Quickest(abc.ABC):
     """What a peer writes with one core or with all there are, whichever takes it less time for so many rows:
     eight of them are often quicker with one."""
 
@@ -68,9 +69,9 @@ class Quickest:
         self.on(count, conversations, drafts, _TRIED)
         return time.perf_counter() - began
 
+    @abc.abstractmethod
     def on(self, count: int, conversations: int, drafts: int, tokens: int) -> None:
         """Writes with so many cores."""
-        raise NotImplementedError
 
 
 class Transformers(Quickest):
