@@ -133,7 +133,9 @@ class Admission:
     async def check_place(self, place: Place) -> None:
         """Raises WrongChannel or QuietHours when nothing may be said there now."""
         settings = await self._settings(place)
-        channels = self._guilds.places(int(place.channel)) if place.channel else ()
+        channels = (
+            self._guilds.places(int(place.guild), int(place.channel)) if place.guild and place.channel else ()
+        )
         if channels and not settings.may_speak(*channels):
             raise WrongChannel()
         if settings.is_quiet(self._guilds.now()):

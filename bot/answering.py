@@ -34,7 +34,7 @@ from engine import (
     ShuttingDown,
     Summary,
     Task,
-    forgettings,
+    Wished,
     on_behalf_of,
     wished,
 )
@@ -117,6 +117,11 @@ class Answering:
         self.choices: GuildChoices = NothingChosen() if choices is None else choices
         self._closing = False
 
+    async def before(self, asker: Asker) -> Wished:
+        """What the journal says before a request of somebody is made: how they and their channel want to be
+        written to, and who was forgotten up to now. To be asked before others' words are read for it."""
+        return await self.journal(wished, asker.person, asker.place.channel)
+
     async def write(
         self,
         request: Request,
@@ -125,26 +130,27 @@ class Answering:
         others: Collection[str] = (),
         holds: Collection[str] = (),
         repeats: str = "",
-        since: tuple[object, ...] | None = None,
+        before: Wished | None = None,
     ) -> Answer:
         """The engine's reply, in the journal before anyone sees it.
 
         A fixed answer (danger) is not recorded: nothing is kept of such a moment or learnt from it.
         Nor is that of a person who asked for nothing to be kept. `others`: people whose words stand in
         the request as well; `holds`: replies whose requests' words do; `repeats`: the reply whose request
-        is given once more; `since`: `forgettings` before others' words were read, None where there are
-        none (see Journal.record).
+        is given once more (see Journal.record); `before`: what `before` said ahead of others' words, None
+        where there are none.
         """
-        since = await self.journal(forgettings) if since is None else since
-        reply = await self._admitted(request, asker, self.engine.write)
+        before = await self.before(asker) if before is None else before
+        reply = await self._admitted(request, asker, self.engine.write, before)
         return await self._keep(
-            request, reply, asker, others=others, holds=holds, repeats=repeats, since=since
+            request, reply, asker, others=others, holds=holds, repeats=repeats, since=before.since
         )
 
     async def vary(self, request: Request, reply: Reply, asker: Asker) -> Answer:
         """A reply near `reply`, which answered the same request; kept as `write` keeps a repeat."""
-        near = await self._admitted(request, asker, lambda asked: self.engine.vary(asked, reply))
-        return await self._keep(request, near, asker, repeats=reply.generation)
+        before = await self.before(asker)
+        near = await self._admitted(request, asker, lambda asked: self.engine.vary(asked, reply), before)
+        return await self._keep(request, near, asker, repeats=reply.generation, since=before.since)
 
     async def may_summarize(self, asker: Asker) -> None:
         """Raises NotHere or TooOften where this person gets no summary now."""
@@ -170,13 +176,12 @@ class Answering:
         return await self._admission.blocked(place)
 
     async def _admitted(
-        self, request: Request, asker: Asker, write: Callable[[Request], Awaitable[Reply]]
+        self, request: Request, asker: Asker, write: Callable[[Request], Awaitable[Reply]], before: Wished
     ) -> Reply:
         known = request.task if request.task in self.engine.tasks else "unknown"
         with self.metrics.answering(known), on_behalf_of(asker.group):
-            here = await self.journal(wished, asker.person, asker.place.channel)
             # what is kept with the reply is the request as it was made
-            request = here.of(request)
+            request = before.of(request)
             if self._admission is None:
                 return await write(request)
             return await self._admission.write(request, asker.person, asker.place, write)
@@ -192,7 +197,9 @@ class Answering:
         repeats: str = "",
         since: tuple[object, ...] | None = None,
     ) -> Answer:
-        kept = reply.origin != "fixed" and await self.journal(
+        if reply.origin == "fixed":
+            return Answer(request, reply, kept=False)
+        kept = await self.journal(
             Journal.record,
             request,
             reply,
@@ -202,7 +209,9 @@ class Answering:
             holds=holds,
             repeats=repeats,
             since=since,
+            on_disk=False,  # while it is on its way to people
         )
+        self.journal.behind(Journal.to_disk)
         return Answer(request, reply, kept)
 
     async def attach(self, answer: Answer, message_ids: Sequence[int]) -> None:

@@ -25,7 +25,7 @@ from bot.sending import Parcel, packed
 from bot.splitting import split
 from bot.underway import Prompt, Shown, Underway, cancelled_with
 from bot.wording import language_of, say
-from engine import Request, forgettings
+from engine import Request, Wished
 
 TYPING = 60.0
 SOON = 0.25
@@ -38,13 +38,13 @@ TOLD = 1024
 @dataclass(frozen=True, slots=True)
 class Asking:
     """What a message asks for, by whom, whose words stand in it as well (people, and those whose words
-    stand in the requests of replies), what `forgettings` said before these were read, what to say of it."""
+    stand in the requests of replies), what the journal said before these were read, what to say of it."""
 
     request: Request
     who: Asker
     others: frozenset[str]
     holds: frozenset[str]
-    since: tuple[object, ...]
+    before: Wished
     notes: tuple[str, ...] = ()
 
 
@@ -67,11 +67,11 @@ class Chat:
         prompt = self._underway.begin(message.id, message.content)
         if prompt is None:
             return
-        locale = language_of(self._context.words(message, None), self._answering.settings.locale)
         try:
             with self._answering.work(), cancelled_with(prompt):
                 await self._converse(message, prompt)
         except Exception as error:  # noqa: BLE001  people get a sentence, the log the rest
+            locale = language_of(self._context.words(message, None), self._answering.settings.locale)
             text = self._answering.failure(error, locale, "chat")
             if not isinstance(error, discord.HTTPException):  # what cannot be sent cannot be excused either
                 with contextlib.suppress(discord.HTTPException):
@@ -176,7 +176,7 @@ class Chat:
                     await self._tell(message, prompt, say(asking, locale), locale)
                 return
             answer = await self._answering.write(
-                asking.request, asking.who, others=asking.others, holds=asking.holds, since=asking.since
+                asking.request, asking.who, others=asking.others, holds=asking.holds, before=asking.before
             )
         prompt.work = None  # what is being sent is sent
         await self._reply(message, prompt, answer, asking.notes)
@@ -186,7 +186,9 @@ class Chat:
 
         Raises FileTooLarge, FileNotText for what is attached.
         """
-        since = await self._answering.journal(forgettings)
+        guild_id = message.guild.id if message.guild is not None else None
+        who = asker(message.author, guild_id, message.channel.id)
+        before = await self._answering.before(who)
         attached = await texts_of(message.attachments)
         flowing = await self._is_flowing(message)
         earlier = await self._context.before(message, flowing=flowing)
@@ -199,20 +201,18 @@ class Chat:
         task = self._answering.engine.tasks["chat"]
         limit = task.main.max_length if task.main is not None else 1000
         if turns and not turns[-1].mine:
-            before = turns.pop().text
+            to = turns.pop().text
             room = max(0, limit - len(text) - 1)
             # what a reply is to is what it speaks about; in a channel of many people it may be anything
             if room and (message.reference is not None or message.guild is None):
-                text = f"{before[-room:]}\n{text}".strip()
+                text = f"{to[-room:]}\n{text}".strip()
         if not text:
             unread = message.guild is not None and not message.content and not message.attachments
             return "chat.cannot_read" if unread and not message.stickers else "chat.nothing_said"
         context, cut = bounded(turns, CONTEXT_TOKENS)
-        guild_id = message.guild.id if message.guild is not None else None
-        who = asker(message.author, guild_id, message.channel.id)
         notes = (say("chat.cut", locale, count=len(context)),) if cut or earlier.cut else ()
         request = Request("chat", text, locale=locale, context=context)
-        return Asking(request, who, earlier.people - {who.person}, earlier.replies, since, notes)
+        return Asking(request, who, earlier.people - {who.person}, earlier.replies, before, notes)
 
     def _may_tell(self, message: discord.Message) -> bool:
         """Once a channel where every message would be unreadable, always where somebody spoke to me."""
@@ -284,16 +284,19 @@ class Chat:
 async def typing(channel: discord.abc.Messageable) -> AsyncIterator[None]:
     """The typing sign while the block runs, if it does not end soon; the block neither waits for it nor
     fails with it."""
-    sign = asyncio.create_task(_type(channel))
+    loop = asyncio.get_running_loop()
+    signs: list[asyncio.Task[None]] = []
+    soon = loop.call_later(SOON, lambda: signs.append(loop.create_task(_type(channel))))
     try:
         yield
     finally:
-        sign.cancel()
-        await asyncio.gather(sign, return_exceptions=True)
+        soon.cancel()
+        for sign in signs:
+            sign.cancel()
+        await asyncio.gather(*signs, return_exceptions=True)
 
 
 async def _type(channel: discord.abc.Messageable) -> None:
-    await asyncio.sleep(SOON)
     with contextlib.suppress(discord.HTTPException, OSError):
         async with channel.typing():
             await asyncio.sleep(TYPING)

@@ -238,7 +238,7 @@ class EditedButton(
                 await interaction.edit_original_response(content=say(asking, str(interaction.locale)))
                 return
             answer = await answering.write(
-                asking.request, asking.who, others=asking.others, holds=asking.holds, since=asking.since
+                asking.request, asking.who, others=asking.others, holds=asking.holds, before=asking.before
             )
             await deliver(interaction, answering, answer, notes=asking.notes)
 

@@ -4,7 +4,7 @@ Knows: one server's decisions by its id, remembered after the first look; which 
 whether a message is heard at all. Does not know: how decisions are made (`bot.guild_page`) or stored.
 
     settings = await guilds.of(message.guild.id)              a GuildSettings; of None: the defaults
-    settings.is_home(*guilds.places(message.channel.id))      every message here is meant for Moyou
+    settings.is_home(*guilds.places(guild.id, channel.id))     every message here is meant for Moyou
     await guilds.hears(message)                               False: it stays silent here, now
 """
 
@@ -62,7 +62,7 @@ class Guilds:
 
     async def is_home(self, guild_id: int, channel_id: int) -> bool:
         """Whether Moyou answers every person in this channel (or thread of one), mentioned or not."""
-        return (await self.of(guild_id)).is_home(*self.places(channel_id))
+        return (await self.of(guild_id)).is_home(*self.places(guild_id, channel_id))
 
     async def report_channel(self, guild_id: int) -> int | None:
         """The channel where moderators read reports; None: they chose none."""
@@ -73,9 +73,12 @@ class Guilds:
         """The server was left."""
         self._known.pop(guild_id, None)
 
-    def places(self, channel_id: int) -> tuple[str, ...]:
+    def places(self, guild_id: int, channel_id: int) -> tuple[str, ...]:
         """A channel's id and, for a thread, that of the channel it hangs on."""
-        parent = getattr(self._client.get_channel(channel_id), "parent_id", None)
+        # asked of its server: the client would look through all it is in
+        guild = self._client.get_guild(guild_id)
+        channel = None if guild is None else guild.get_channel_or_thread(channel_id)
+        parent = getattr(channel, "parent_id", None)
         return (str(channel_id),) if parent is None else (str(channel_id), str(parent))
 
     def now(self) -> float:
@@ -86,7 +89,9 @@ class Guilds:
         if message.guild is None:
             return True
         settings = await self.of(message.guild.id)
-        return settings.may_speak(*self.places(message.channel.id)) and not settings.is_quiet(self._clock())
+        return settings.may_speak(
+            *self.places(message.guild.id, message.channel.id)
+        ) and not settings.is_quiet(self._clock())
 
 
 def _same_digest(before: GuildSettings, after: GuildSettings, now: float) -> bool:

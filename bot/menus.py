@@ -13,7 +13,7 @@ import discord
 from discord import app_commands
 from discord.utils import escape_markdown
 
-from bot.answering import Answering, guarded
+from bot.answering import Answering, asker_of, guarded
 from bot.attachments import texts_of
 from bot.context import UNKNOWN, masked
 from bot.feedback import explain, generation_in
@@ -22,7 +22,7 @@ from bot.reasons import ReportModal, report_words
 from bot.task_command import write
 from bot.translator import by_locale, words
 from bot.wording import language_of, say
-from engine import REPORT, Fact, Journal, Task, forgettings
+from engine import REPORT, Fact, Journal, Task
 
 
 def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
@@ -32,7 +32,7 @@ def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
         async with guarded(answering, interaction, f"menu {task.name}"):
             await interaction.response.defer(thinking=True, ephemeral=True)
             main = task.main
-            since = await answering.journal(forgettings)
+            before = await answering.before(asker_of(interaction))
             text, others, holds = await _text(interaction, answering, message)
             given = {main.name: text} if main is not None and text else {}
             await write(
@@ -43,7 +43,7 @@ def task_menu(task: Task, answering: Answering) -> app_commands.ContextMenu:
                 private=True,
                 others=others,
                 holds=holds,
-                since=since,
+                before=before,
                 quoted=False,
             )
 

@@ -24,7 +24,7 @@ from bot.summary import asked, summarize_channel, summarize_file
 from bot.threads import open_thread
 from bot.translator import by_locale, words
 from bot.wording import language, language_of, say
-from engine import Option, Request, Task
+from engine import Option, Request, Task, Wished
 
 LONG = 300
 """A main text that may have this many characters may also come through a window or as a file."""
@@ -172,13 +172,13 @@ async def write(
     private: bool,
     others: Collection[str] = (),
     holds: Collection[str] = (),
-    since: tuple[object, ...] | None = None,
+    before: Wished | None = None,
     quoted: bool = True,
 ) -> None:
     """Answers a deferred interaction with what the task writes for the options given, the text among them.
 
-    `others`: people whose words these are as well; `holds`: replies whose requests' words are; `since`:
-    `forgettings` before they were read. `quoted`: what was asked stands above the answer.
+    `others`: people whose words these are as well; `holds`: replies whose requests' words are; `before`:
+    what the journal said before they were read. `quoted`: what was asked stands above the answer.
     """
     locale = str(interaction.locale)
     main = task.main
@@ -198,7 +198,7 @@ async def write(
     )
     request = Request(task.name, text=kept, options=options, locale=language_of(typed, language(locale)))
     notes = (say("text.end_read", request.locale, count=len(kept)),) if len(kept) < len(text.strip()) else ()
-    answer = await answering.write(request, asker_of(interaction), others=others, holds=holds, since=since)
+    answer = await answering.write(request, asker_of(interaction), others=others, holds=holds, before=before)
     sent = await deliver(interaction, answering, answer, quoted=quoted, private=private, notes=notes)
     if task.thread and not private and answer.kept:
         await open_thread(interaction, answering, sent[-1], kept, request.locale)

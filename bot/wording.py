@@ -394,6 +394,8 @@ def language_of(text: str, otherwise: str = "en") -> str:
     text = whole_characters(text[:READ])
     if any("\u3400" <= c <= "\u9fff" or "\U00020000" <= c <= "\U000323af" for c in text):
         only_traditional = _changed(text, simplify(text))
+        if not only_traditional and language(otherwise) != "zh-TW":
+            return "zh-CN"
         only_simplified = _changed(text, in_characters_of(text, "zh-TW"))
         # halved: conversion takes 台 and 里 for simplified, which traditional texts have as well
         if only_traditional and only_traditional > only_simplified / 2:

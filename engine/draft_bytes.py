@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from engine.values import Draft
 
 _FINE = 10_000
 _ONE, _NONE = _FINE, -32_768
+_MISSING = _NONE / _FINE
 _COARSE = 100
 _MOST = 32_767
 
@@ -43,22 +45,26 @@ def numbers(
 ) -> tuple[bytes, bool]:
     """All numbers of the drafts, whose scores have these names, and some more; whether those that are exact
     have four bytes. Raises Unusual."""
-    logs = [-_whole(draft.log_probability, _COARSE) for draft in drafts]
-    if not all(0 <= value <= 2 * _MOST for value in logs):
+    logs = _wholes([-draft.log_probability for draft in drafts], _COARSE)
+    if min(logs) < 0 or max(logs) > 2 * _MOST:
         raise Unusual
-    columns = [
-        [_fine(draft.scores[name]) if name in draft.scores else _NONE for draft in drafts] for name in names
-    ]
-    columns.append([_fine(draft.score) for draft in drafts])
-    varied, changes = 0, b""
-    for place, column in enumerate(columns):
-        if any(value != _ONE for value in column):
-            varied |= 1 << place
-            changes += _changes(column)
+    exact_rows = [[*map(draft.scores.get, names, repeat(_MISSING)), draft.score] for draft in drafts]
+    rows = [_wholes(row, _FINE) for row in exact_rows]
+    varied, missing, changes = 0, 0, []
+    for place, column in enumerate(zip(*rows, strict=True)):
+        if column.count(_ONE) == len(column):
+            continue
+        if min(column) < _NONE or max(column) > _MOST:
+            raise Unusual
+        varied |= 1 << place
+        missing += column.count(_NONE)
+        changes.append(_changes(column))
+    if missing != len(drafts) * len(names) - sum(len(draft.scores) for draft in drafts):
+        raise Unusual  # a score has the value that says there is none
     best = drafts[chosen]
     more, digits = 0, [propensity, best.log_probability]
-    for place, (value, column) in enumerate(zip(_values(best, names), columns, strict=True)):
-        if value is not None and _bits(value) != _bits(column[chosen] / _FINE):
+    for place, (value, whole_value) in enumerate(zip(exact_rows[chosen], rows[chosen], strict=True)):
+        if whole_value != _NONE and _bits(value) != _bits(whole_value / _FINE):
             more |= 1 << place
             digits.append(value)
     size = _size(names)
@@ -72,7 +78,7 @@ def numbers(
             struct.pack(f"<{len(logs)}H", *logs),
             varied.to_bytes(size, "little"),
             more.to_bytes(size, "little"),
-            changes,
+            *changes,
             exact[first:],
         )
     )
@@ -129,22 +135,11 @@ def read_floats(data: bytes) -> tuple[float, ...]:
     return struct.unpack(f"<{len(data) // 4}f", data)
 
 
-def _whole(value: float, parts: int) -> int:
+def _wholes(values: Sequence[float], parts: int) -> list[int]:
     try:
-        return round(value * parts)
+        return [round(value * parts) for value in values]
     except (OverflowError, ValueError) as error:  # infinite or none
         raise Unusual from error
-
-
-def _fine(value: float) -> int:
-    whole = _whole(value, _FINE)
-    if abs(whole) > _MOST:
-        raise Unusual
-    return whole
-
-
-def _values(draft: Draft, names: Sequence[str]) -> list[float | None]:
-    return [*(draft.scores.get(name) for name in names), draft.score]
 
 
 def _bits(value: float) -> bytes:
@@ -156,6 +151,7 @@ def _size(names: Sequence[str]) -> int:
 
 
 def _changes(column: Sequence[int]) -> bytes:
+    """Where it is not as the one before, and what it is there."""
     bits, held, last = 0, [], _ONE
     for place, value in enumerate(column):
         if value != last:

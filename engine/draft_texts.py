@@ -5,9 +5,9 @@ One byte says how, then follows deflated text, the drafts apart by NUL:
     0  GBK, which gives a Han character two bytes                1  UTF-8
     2  GB18030, with the dictionary `facts/drafts-zh.txt`        3  UTF-8, with `facts/drafts-en.txt`
 
-Drafts are short, and what they share with each other is less than what they share with all that Moyou says: a
-dictionary takes a quarter off Chinese texts that it was not made from, near half off English ones. Where it
-takes nothing off the first two are written; before there were dictionaries they always were.
+Drafts are short, and what they share with each other is less than what they share with all that Moyou says:
+a dictionary takes a quarter off Chinese texts that it was not made from, near half off English ones. The
+first two were written before there were dictionaries; where one takes nothing off, it costs a byte or two.
 
 Knows: these four forms, both ways, and the two files (`facts.make_drafts` made them). Does not know: drafts'
 numbers, what else a reply has.
@@ -33,8 +33,8 @@ _ENCODING = {_GBK: "gbk", _UTF8: "utf-8", _GB18030_SHARED: "gb18030", _UTF8_SHAR
 _SHARED = {_GB18030_SHARED: CHINESE, _UTF8_SHARED: ENGLISH}
 _BETWEEN = "\0"
 _VERSE_END = "⏎"
-# Editions of GB18030 give these different bytes.
-_MOVED = re.compile("[\u1e3f\u9fb4-\u9fbb\ue000-\uf8ff\ufe10-\ufe19]")
+# Editions of GB18030 give some of these different bytes, and none to surrogates.
+_UNLIKE = re.compile("[\u1e3f\u9fb4-\u9fbb\ud800-\udfff\ue000-\uf8ff\ufe10-\ufe19]")
 
 
 def texts(found: Sequence[str]) -> bytes:
@@ -42,7 +42,7 @@ def texts(found: Sequence[str]) -> bytes:
     joined = _BETWEEN.join(found)
     if joined.count(_BETWEEN) != max(0, len(found) - 1) or (not joined and found):
         raise Unusual
-    return min((_pressed(joined, how) for how in _ways(joined)), key=len)
+    return _pressed(joined, _way(joined))
 
 
 def read_texts(data: bytes) -> list[str]:
@@ -73,16 +73,8 @@ def is_chinese(text: str) -> bool:
     return 2 * len(text.encode("ascii", "ignore")) < len(text)
 
 
-def _ways(joined: str) -> tuple[bytes, bytes]:
-    try:
-        joined.encode("gbk")
-        plain = _GBK
-    except UnicodeEncodeError:
-        plain = _UTF8
-    surrogate = plain == _UTF8 and any("\ud800" <= one <= "\udfff" for one in joined)
-    if surrogate or _MOVED.search(joined) or not is_chinese(joined):
-        return plain, _UTF8_SHARED
-    return plain, _GB18030_SHARED
+def _way(joined: str) -> bytes:
+    return _UTF8_SHARED if _UNLIKE.search(joined) or not is_chinese(joined) else _GB18030_SHARED
 
 
 def _pressed(joined: str, how: bytes) -> bytes:

@@ -14,21 +14,23 @@ somebody who holds the file and tries out ids. Erased bytes are overwritten (`se
 the write-ahead log is emptied).
 
 A call that has returned is committed and on disk (WAL, `synchronous=FULL`): neither SIGKILL nor a
-power cut takes it back. A Journal belongs to the thread that opened it; `JournalThread`
+power cut takes it back. `record` can be asked to wait for the commit alone, for somebody waits for the reply:
+`to_disk` or the next write brings it there. A Journal belongs to the thread that opened it; `JournalThread`
 (engine/journal_thread.py) gives it one of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
+import os
 import re
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -113,6 +115,7 @@ class Journal:
         holds: Collection[str] = (),
         repeats: str = "",
         since: tuple[object, ...] | None = None,
+        on_disk: bool = True,
     ) -> bool:
         """Keep a reply. False: nothing was kept, because this person asked for that.
 
@@ -123,13 +126,12 @@ class Journal:
         reply that is not here: nobody knows then whose they are. `repeats`: the reply whose request is given
         once more. Its words stay no longer than there, and nowhere once they are gone. `since`: what
         `forgettings` said before any of the words were read; who was forgotten since then may have said them,
-        and they go nowhere.
+        and they go nowhere. `on_disk` False: it returns once this is committed, which SIGKILL does not take
+        back; a power cut may until `to_disk`.
         """
         now = self._clock()
         if now - self._last_expiry >= EXPIRY_SECONDS:
             self.expire_words()
-        if not self.may_keep(person):
-            return False
         closed = self._closed_options.get(request.task, ())
         kept = without_copies(reply)
         row: dict[str, Any] = {
@@ -152,8 +154,10 @@ class Journal:
         }
         beside = Beside(*(row[name] for name in COLUMNS.split(", ")))
         row["body"] = packed(kept, beside)
-        with self._writing():
-            self._db.execute(_insertion("generations", row), row)
+        with self._writing(on_disk=on_disk):
+            lets = "NOT EXISTS (SELECT 1 FROM people WHERE people.person = :person AND keep = 0)"
+            if not self._write(_insertion("generations", row, lets), row):
+                return False
             expires = now + self._keep_seconds
             if repeats:
                 expires = min(expires, self._words_end(repeats))
@@ -162,16 +166,20 @@ class Journal:
             known = expires > now and all_there(self._db, holds, now)
             known = known and since in (None, forgettings_in(self._db))
             if known and all_let_keep(self._db, voices):
-                self._db.table("words").insert(
-                    {
-                        "generation": reply.generation,
-                        "request": _storable(without_danger(request).to_json()),
-                        "body": None if kept == reply else packed(reply, beside),
-                        "expires": expires,
-                    }
-                )
+                words = {
+                    "generation": reply.generation,
+                    "request": _storable(without_danger(request).to_json()),
+                    "body": None if kept == reply else packed(reply, beside),
+                    "expires": expires,
+                }
+                self._db.execute(_insertion("words", words), words)
                 note_voices(self._db, reply.generation, voices - {row["person"]})
         return True
+
+    def to_disk(self) -> None:
+        """Waits until everything committed so far is on the disk."""
+        with contextlib.suppress(FileNotFoundError), open(f"{self.path}-wal", "r+b") as log:
+            os.fsync(log.fileno())
 
     def attach(self, generation: str, message_id: int | str) -> bool:
         """Remember the message (or one of the messages) a reply was sent as. False: no such reply."""
@@ -429,8 +437,16 @@ class Journal:
         row["withdrawn"] = int(withdrawn)
         self._db.execute(_insertion("facts", row), row)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+    @contextlib.contextmanager
+    def _writing(self, *, on_disk: bool = True) -> Iterator[None]:
+        if not on_disk:
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self._writing():
+                    yield
+            finally:
+                self._db.execute("PRAGMA synchronous = FULL")
+            return
         # IMMEDIATE: a transaction that reads first and writes later fails at once, without waiting,
         # when another process wrote in between.
         self._db.execute("BEGIN IMMEDIATE")
@@ -453,8 +469,9 @@ class Journal:
             self._log_holds_erased = True
 
 
-def _insertion(view: str, row: Mapping[str, object]) -> str:
-    return f"INSERT INTO {view} ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
+def _insertion(view: str, row: Mapping[str, object], where: str = "1") -> str:
+    values = ", ".join(f":{name}" for name in row)
+    return f"INSERT INTO {view} ({', '.join(row)}) SELECT {values} WHERE {where}"
 
 
 def _json(values: Mapping[str, str]) -> str:

@@ -28,7 +28,7 @@ import json
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -138,10 +138,13 @@ def as_kept(reply: Reply) -> Reply:
 
 def head(reply: Reply, beside: Beside) -> str:
     """What is kept of a reply as JSON. Raises `draft_bytes.Unusual`."""
-    same = _same(reply, beside)
+    return _head_of(reply, _same(reply, beside), _names(reply))
+
+
+def _head_of(reply: Reply, same: Sequence[bool], names: Sequence[str]) -> str:
     values: dict[str, Any] = {
         "decoding": reply.decoding,
-        "names": _names(reply),
+        "names": names,
         "origins": "".join(draft.origin[0] for draft in reply.drafts),
     }
     for name, known in zip(_SAME, same, strict=False):
@@ -170,7 +173,7 @@ def _same(reply: Reply, beside: Beside) -> list[bool]:
 
 
 def _names(reply: Reply) -> list[str]:
-    return sorted({name for draft in reply.drafts for name in draft.scores})
+    return sorted(set().union(*(draft.scores for draft in reply.drafts)))
 
 
 def _packed(reply: Reply, beside: Beside) -> bytes:
@@ -180,14 +183,12 @@ def _packed(reply: Reply, beside: Beside) -> bytes:
         raise draft_bytes.Unusual
     if min(reply.seed, tenths) < 0 or tenths / 10 != reply.milliseconds:
         raise draft_bytes.Unusual
-    same = _same(reply, beside)
+    same, names = _same(reply, beside), _names(reply)
     press = _compressor().copy()
-    heading = press.compress(head(reply, beside).encode("utf-8", "surrogatepass")) + press.flush()
+    heading = press.compress(_head_of(reply, same, names).encode("utf-8", "surrogatepass")) + press.flush()
     if len(heading) > _LONGEST_HEAD:
         raise draft_bytes.Unusual
-    numbers, narrow = draft_bytes.numbers(
-        drafts, _names(reply), chosen, reply.propensity, (reply.seed, tenths)
-    )
+    numbers, narrow = draft_bytes.numbers(drafts, names, chosen, reply.propensity, (reply.seed, tenths))
     texts = draft_texts.texts(
         [draft.text for place, draft in enumerate(drafts) if place != chosen or not same[5]]
     )

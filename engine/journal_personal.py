@@ -75,11 +75,13 @@ def set_manner(journal: Journal, person: str, manner: Manner) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """What is known before a request is written: its person's manner, its channel's name and tastes."""
+    """What is known before a request is written: its person's manner, its channel's name and tastes; `since`:
+    what `forgettings` said then, for `Journal.record`."""
 
     manner: Manner
     channel: str
     leans: dict[str, tuple[float, ...]]
+    since: tuple[object, ...] | None = None
 
     def of(self, request: Request) -> Request:
         """The request as its person and its channel want it; what it says itself goes before."""
@@ -96,7 +98,8 @@ def wished(journal: Journal, person: str, channel: str) -> Wished:
     """For a person in a channel, both by their ids; `channel` "" for none."""
     key = journal._hash("channel", channel) if channel else ""
     rows = journal._db.execute("SELECT model, lean FROM tastes WHERE channel = ?", (key,)) if key else ()
-    return Wished(manner_of(journal, person), key, {model: tuple(json.loads(lean)) for model, lean in rows})
+    leans = {model: tuple(json.loads(lean)) for model, lean in rows}
+    return Wished(manner_of(journal, person), key, leans, forgettings(journal))
 
 
 @dataclass(frozen=True, slots=True)

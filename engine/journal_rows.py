@@ -148,7 +148,7 @@ def without_copies(reply: Reply) -> Reply:
     Extracts consist of people's words, so nothing of their text is left.
     """
     drafts = tuple(
-        dataclasses.replace(draft, text=own, own_text=own)
+        draft if draft.text == own == draft.own_text else dataclasses.replace(draft, text=own, own_text=own)
         for draft in reply.drafts
         for own in ["" if "extract" in (reply.origin, draft.origin) else draft.own_text]
     )

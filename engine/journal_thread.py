@@ -75,6 +75,18 @@ class JournalThread:
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, run)
 
+    def behind(self, method: Callable[[Journal], object]) -> None:
+        """Run `method` after the calls already made, before `close` ends. Nobody waits for it; a failure is
+        logged."""
+
+        def run() -> None:
+            try:
+                method(self._opened())
+            except Exception:
+                log.exception("what was to be done behind the journal's calls failed")
+
+        self._executor.submit(run)
+
     async def beside(
         self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:

@@ -36,6 +36,8 @@ those written for them, and all in channels where they asked: their words may st
 
 def voices_of(db: Database, generations: Collection[str]) -> set[str]:
     """Hashes of the people whose words stand in the kept requests of these replies, their own among them."""
+    if not generations:
+        return set()
     marks = ", ".join("?" * len(generations))
     rows = db.execute(
         f"SELECT person FROM voices WHERE generation IN ({marks}) "
@@ -48,6 +50,8 @@ def voices_of(db: Database, generations: Collection[str]) -> set[str]:
 def all_there(db: Database, generations: Collection[str], now: float) -> bool:
     """Whether the words of every one of these replies' requests are kept still: if not, nobody knows any more
     whose words stand in what was taken from them."""
+    if not generations:
+        return True
     marks = ", ".join("?" * len(set(generations)))
     sql = f"SELECT count(*) FROM words WHERE expires > ? AND generation IN ({marks})"
     return bool(db.execute(sql, (now, *set(generations))).fetchone()[0] == len(set(generations)))
@@ -70,6 +74,8 @@ def note_voices(db: Database, generation: str, people: Collection[str]) -> None:
 
 def all_let_keep(db: Database, people: Collection[str]) -> bool:
     """Whether none of these people (hashes) asked for nothing to be kept."""
+    if not people:
+        return True
     marks = ", ".join("?" * len(people))
     refusals = db.execute(f"SELECT 1 FROM people WHERE keep = 0 AND person IN ({marks}) LIMIT 1", [*people])
     return refusals.fetchone() is None

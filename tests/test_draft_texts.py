@@ -54,10 +54,12 @@ def test_what_was_written_before_there_were_dictionaries_is_read(kept: bytes, fo
         (["早上好，今天辛苦了。", "先喝口水，慢慢说。"], 2),
         (["早上好，先喝口水☕🐦", "慢慢说，我在听。"], 2),
         (["That sounds hard. Do you want to talk about it?", "I'm here."], 3),
-        (["龘靐齉爩麤灪籱厵爨癵驫鱻"], 0),
+        (["龘靐齉爩麤灪籱厵爨癵驫鱻"], 2),
+        (["早上好\ue000"], 3),
+        (["早上好\ud800"], 3),
     ],
 )
-def test_a_dictionary_is_taken_where_it_helps(found: list[str], code: int) -> None:
+def test_texts_are_deflated_with_the_dictionary_of_their_language(found: list[str], code: int) -> None:
     assert texts(found)[0] == code
 
 

@@ -36,6 +36,8 @@ class NoJournal:
     async def __call__(self, method: Callable[..., Any], *_: Any, **__: Any) -> Any:
         return Wished(Manner(), "", {}) if method is wished else method is Journal.record or None
 
+    def behind(self, _: Callable[..., Any]) -> None: ...
+
 
 class Channel:
     """Where messages come from, and what was sent there."""
