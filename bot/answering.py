@@ -117,10 +117,11 @@ class Answering:
         self.choices: GuildChoices = NothingChosen() if choices is None else choices
         self._closing = False
 
-    async def before(self, asker: Asker) -> Wished:
+    def before(self, asker: Asker) -> Awaitable[Wished]:
         """What the journal says before a request of somebody is made: how they and their channel want to be
-        written to, and who was forgotten up to now. To be asked before others' words are read for it."""
-        return await self.journal(wished, asker.person, asker.place.channel)
+        written to, and who was forgotten up to now. To be asked and awaited before others' words are read for
+        it."""
+        return self.journal(wished, asker.person, asker.place.channel)
 
     async def write(
         self,
@@ -211,7 +212,7 @@ class Answering:
             since=since,
             on_disk=False,  # while it is on its way to people
         )
-        self.journal.behind(Journal.to_disk)
+        self.journal.settle_soon()
         return Answer(request, reply, kept)
 
     async def attach(self, answer: Answer, message_ids: Sequence[int]) -> None:

@@ -188,7 +188,9 @@ class Chat:
         """
         guild_id = message.guild.id if message.guild is not None else None
         who = asker(message.author, guild_id, message.channel.id)
-        before = await self._answering.before(who)
+        asked = self._answering.before(who)
+        words = self._context.words(message, None)  # while the journal is read
+        before = await asked
         attached = await texts_of(message.attachments)
         flowing = await self._is_flowing(message)
         earlier = await self._context.before(message, flowing=flowing)
@@ -196,7 +198,7 @@ class Chat:
         # our own words are kept in simplified characters, so they do not tell how somebody writes
         said = [turn.text for turn in turns if not turn.mine] or [turn.text for turn in turns]
         otherwise = language_of(" ".join(said), self._answering.settings.locale)
-        locale = language_of(self._context.words(message, None) or attached, otherwise)
+        locale = language_of(words or attached, otherwise)
         text = f"{self._context.words(message, locale)}\n{attached}".strip()
         task = self._answering.engine.tasks["chat"]
         limit = task.main.max_length if task.main is not None else 1000

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 EXPIRY_SECONDS = 300.0
 """How often expired words are looked for when nobody asks for anything."""
 
+SETTLE_SECONDS = 0.1
+"""How long a reply's row may be committed and not on the disk: while it is sent, and others with it."""
+
 
 class JournalThread:
     """Opens `path` with the first call, with `open()`, or on entering `async with`.
@@ -53,12 +56,13 @@ class JournalThread:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._journal: Journal | None = None
         self._expiry: asyncio.Task[None] | None = None
+        self._settling: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def __call__(
+    def __call__(
         self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Run `method(journal, *args, **kwargs)` on the journal's thread.
+    ) -> asyncio.Future[T]:
+        """Run `method(journal, *args, **kwargs)` on the journal's thread, from now on, awaited or not.
 
         An iterator comes back with its rows already read. Raises ShuttingDown after `close`.
         """
@@ -73,19 +77,24 @@ class JournalThread:
                 return cast(T, iter(tuple(result)))
             return result
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+        return asyncio.get_running_loop().run_in_executor(self._executor, run)
 
-    def behind(self, method: Callable[[Journal], object]) -> None:
-        """Run `method` after the calls already made, before `close` ends. Nobody waits for it; a failure is
-        logged."""
+    def settle_soon(self) -> None:
+        """What is committed by now is on the disk within SETTLE_SECONDS, or when `close` ends; see
+        `Journal.record`."""
+        if self._settling is None and not self._closed:
+            self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
 
-        def run() -> None:
-            try:
-                method(self._opened())
-            except Exception:
-                log.exception("what was to be done behind the journal's calls failed")
+    def _settle(self) -> None:
+        self._settling = None
+        if not self._closed:
+            self._executor.submit(self._to_disk)
 
-        self._executor.submit(run)
+    def _to_disk(self) -> None:
+        try:
+            self._opened().to_disk()
+        except Exception:
+            log.exception("the journal could not be brought to the disk; the next write tries again")
 
     async def beside(
         self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
@@ -112,6 +121,8 @@ class JournalThread:
         self._closed = True
         if self._expiry is not None:
             self._expiry.cancel()
+        if self._settling is not None:
+            self._settling.cancel()  # closing brings everything to the disk
         await asyncio.get_running_loop().run_in_executor(self._executor, self._shut)
         self._executor.shutdown(wait=False)
 

@@ -36,7 +36,7 @@ class NoJournal:
     async def __call__(self, method: Callable[..., Any], *_: Any, **__: Any) -> Any:
         return Wished(Manner(), "", {}) if method is wished else method is Journal.record or None
 
-    def behind(self, _: Callable[..., Any]) -> None: ...
+    def settle_soon(self) -> None: ...
 
 
 class Channel:

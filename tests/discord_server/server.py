@@ -245,9 +245,10 @@ class DiscordServer(Routes):
     # REST
 
     async def _rest(self, request: web.Request) -> web.Response:
+        came = time.monotonic()
         path = "/" + request.match_info["path"]
         body, files = await _sent(request)
-        call = Call(request.method, path, dict(request.query), body, time.monotonic(), files=files)
+        call = Call(request.method, path, dict(request.query), body, came, files=files)
         self.calls.append(call)
         fault = next((each for each in self.faults if _is_for(each, call)), None)
         if fault is not None:
