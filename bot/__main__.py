@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 import click
 from aiohttp import web
 
-from bot import console
+from bot import console, event_loop
 from bot.check import address_of, make_engine, plan, port_problem, problems_of
 from bot.client import MoyouClient
 from bot.metrics import Metrics
@@ -50,7 +50,7 @@ def main(check: bool) -> None:
         found = [*problems, *problems_of(settings, port=False)]
         if found:
             raise found[0]
-        asyncio.run(serve(settings))
+        event_loop.run(serve(settings))
     except MoyouError as error:
         print(sentence_of(error, locale), file=sys.stderr)
         sys.exit(1)

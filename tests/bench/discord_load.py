@@ -25,6 +25,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from yarl import URL
 
+from bot import event_loop
 from bot.client import MoyouClient
 from bot.settings import Settings
 from engine import Engine, JournalThread, Reply, Request
@@ -206,7 +207,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.client:
         api, gateway, token, folder = options.client
-        asyncio.run(be_the_bot(api, gateway, token, Path(folder)))
+        event_loop.run(be_the_bot(api, gateway, token, Path(folder)))
         return 0
     return 0 if asyncio.run(measure(options.servers, options.conversations)) else 1
 
