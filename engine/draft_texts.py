@@ -25,6 +25,8 @@ from engine.draft_bytes import Unusual
 
 CHINESE, ENGLISH = "drafts-zh.txt", "drafts-en.txt"
 """The dictionaries. Never edited once released: what was kept with them could not be read."""
+MEMORY = 5
+"""Of deflate (zlib's memLevel): less is copied for each reply, and texts as short as these come out the same."""
 WINDOW = 32_768 - 262
 """Bytes of a dictionary that deflate reaches back over."""
 
@@ -87,8 +89,8 @@ def _pressed(joined: str, how: bytes) -> bytes:
 def _compressor(how: bytes) -> zlib._Compress:
     """To be copied: reading a dictionary takes longer than deflating a reply's texts."""
     if how in _SHARED:
-        return zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_dictionary(how))
-    return zlib.compressobj(9, zlib.DEFLATED, -15, 9)
+        return zlib.compressobj(9, zlib.DEFLATED, -15, MEMORY, zdict=_dictionary(how))
+    return zlib.compressobj(9, zlib.DEFLATED, -15, MEMORY)
 
 
 def _decompressor(how: bytes) -> zlib._Decompress:

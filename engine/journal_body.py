@@ -264,7 +264,7 @@ def _heads(form: bytes) -> bytes:
 @cache
 def _compressor() -> zlib._Compress:
     """Of heads, to be copied: reading the dictionary takes longer than deflating a head."""
-    return zlib.compressobj(9, zlib.DEFLATED, -15, 9, zdict=_heads(_THIRD))
+    return zlib.compressobj(9, zlib.DEFLATED, -13, draft_texts.MEMORY, zdict=_heads(_THIRD))
 
 
 def _narrow(kept: bytes) -> bool:

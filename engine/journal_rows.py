@@ -147,16 +147,20 @@ def without_copies(reply: Reply) -> Reply:
 
     Extracts consist of people's words, so nothing of their text is left.
     """
-    drafts = tuple(
-        draft if draft.text == own == draft.own_text else dataclasses.replace(draft, text=own, own_text=own)
-        for draft in reply.drafts
-        for own in ["" if "extract" in (reply.origin, draft.origin) else draft.own_text]
-    )
+    drafts = reply.drafts
+    if reply.origin == "extract" or any(
+        draft.text != draft.own_text or draft.origin == "extract" for draft in drafts
+    ):
+        drafts = tuple(
+            dataclasses.replace(draft, text=own, own_text=own)
+            for draft in drafts
+            for own in ["" if "extract" in (reply.origin, draft.origin) else draft.own_text]
+        )
     text = drafts[reply.chosen].text if drafts else ""
     if reply.origin == "fixed":  # a sentence of ours, with or without a draft
         text = reply.text
     if text == reply.text:
-        return dataclasses.replace(reply, drafts=drafts)
+        return reply if drafts is reply.drafts else dataclasses.replace(reply, drafts=drafts)
     form = reply.form
     if form is not None:  # its marks spell the text
         form = dataclasses.replace(form, lines=())
