@@ -26,7 +26,7 @@ from engine.draft_bytes import Unusual
 CHINESE, ENGLISH = "drafts-zh.txt", "drafts-en.txt"
 """The dictionaries. Never edited once released: what was kept with them could not be read."""
 MEMORY = 5
-"""Of deflate (zlib's memLevel): less to copy for each reply, and texts as short as these come out the same."""
+"""Of deflate (zlib's memLevel): less to copy for each reply; texts as short as these come out the same."""
 WINDOW = 32_768 - 262
 """Bytes of a dictionary that deflate reaches back over."""
 
