@@ -11,10 +11,13 @@ Does not know: what the methods do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import logging
+import queue
 import sqlite3
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
@@ -53,7 +56,8 @@ class JournalThread:
         self._keep_words_hours = keep_words_hours
         self._closed_options = closed_options
         self._expiry_seconds = expiry_seconds
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._journal: Journal | None = None
         self._expiry: asyncio.Task[None] | None = None
         self._settling: asyncio.TimerHandle | None = None
@@ -77,7 +81,7 @@ class JournalThread:
                 return cast(T, iter(tuple(result)))
             return result
 
-        return asyncio.get_running_loop().run_in_executor(self._executor, run)
+        return self._on_thread(run)
 
     def settle_soon(self) -> None:
         """What is committed by now is on the disk within SETTLE_SECONDS, or when `close` ends; see
@@ -88,7 +92,7 @@ class JournalThread:
     def _settle(self) -> None:
         self._settling = None
         if not self._closed:
-            self._executor.submit(self._to_disk)
+            self._calls.put(self._to_disk)
 
     def _to_disk(self) -> None:
         try:
@@ -123,8 +127,8 @@ class JournalThread:
             self._expiry.cancel()
         if self._settling is not None:
             self._settling.cancel()  # closing brings everything to the disk
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._shut)
-        self._executor.shutdown(wait=False)
+        await self._on_thread(self._shut)
+        self._calls.put(None)
 
     async def __aenter__(self) -> Self:
         try:
@@ -141,6 +145,30 @@ class JournalThread:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    def _on_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        # an executor's futures, locks and counters would be half of what a short call takes
+        if self._thread.ident is None:
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def call() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001  it is the caller's
+                told = functools.partial(_tell, future.set_exception, future, error)
+            else:
+                told = functools.partial(_tell, future.set_result, future, result)
+            with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
+                loop.call_soon_threadsafe(told)
+
+        self._calls.put(call)
+        return future
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
 
     def _opened(self) -> Journal:
         if self._journal is None:
@@ -160,6 +188,11 @@ class JournalThread:
                 await self(Journal.expire_words)
             except sqlite3.Error:
                 log.exception("expired words could not be erased; trying again in %g s", self._expiry_seconds)
+
+
+def _tell(how: Callable[[Any], None], future: asyncio.Future[Any], what: object) -> None:
+    if not future.done():  # its caller may be gone
+        how(what)
 
 
 def _nothing(journal: Journal) -> Any:
