@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import time
 import zlib
 from typing import Any
 
@@ -82,6 +83,8 @@ class Connection:
         self.ended = asyncio.Event()
         self.mute = False
         self.delay = 0.0
+        self.sent = 0.0
+        """When the last payload was given to the socket, as `time.monotonic` has it."""
 
     @property
     def is_compressed(self) -> bool:
@@ -96,9 +99,11 @@ class Connection:
             return
         try:
             if self._compressor is None:
+                self.sent = time.monotonic()
                 await self.socket.send_str(text)
             else:
                 data = self._compressor.compress(text.encode()) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+                self.sent = time.monotonic()
                 await self.socket.send_bytes(data)
         except ConnectionError:
             self.detach()
