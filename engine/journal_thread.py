@@ -154,6 +154,8 @@ class JournalThread:
         future: asyncio.Future[T] = loop.create_future()
 
         def call() -> None:
+            if future.cancelled():  # before its turn
+                return
             try:
                 result = work()
             except BaseException as error:  # noqa: BLE001  it is the caller's

@@ -429,3 +429,19 @@ def test_nothing_is_kept_of_a_person_who_refuses_but_they_can_take_back(journal:
     journal.set_keep("1", True)
     assert journal.may_keep("1")
     assert journal.react(replace(up, at=4))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_reply_on_its_way_is_committed_before_it_is_on_the_disk(journal: Journal, keep: bool) -> None:
+    levels: list[str] = []
+    journal._db.conn.set_trace_callback(lambda sql: levels.append(sql) if "synchronous" in sql else None)
+    journal.set_keep("1", keep)
+    assert journal.record(Request("chat"), reply("g1"), "1", HERE, on_disk=False) is keep
+    with Database(journal.path) as other:
+        assert other.execute("SELECT count(*) FROM replies").fetchone() == (int(keep),)
+    assert levels == ["PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"]
+    journal.record(Request("chat"), reply("g2"), "2", HERE)
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.record(Request("chat"), reply("g2"), "2", HERE, on_disk=False)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    journal.to_disk()

@@ -70,7 +70,8 @@ async def write_together(path: Path) -> None:
     async def one(journal: JournalThread, worker: int) -> None:
         for number in itertools.count():
             generation = f"g{worker}-{number}"
-            await journal(Journal.record, *made(generation), "1", Place("console"))
+            await journal(Journal.record, *made(generation), "1", Place("discord"), on_disk=False)
+            journal.settle_soon()
             acknowledge("reply", generation)
             await journal(Journal.react, fact(generation))
             acknowledge("fact", generation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from engine.errors import JournalUnreadable, ShuttingDown
 from engine.journal import Fact, Journal
-from engine.journal_thread import JournalThread
+from engine.journal_thread import SETTLE_SECONDS, JournalThread
 from engine.values import Request
 from tests.replies import HERE, WORDS, reply
 
@@ -89,3 +90,80 @@ async def test_what_reads_long_runs_beside_and_holds_nobody_up(tmp_path: Path) -
         assert await running == 0
     with pytest.raises(ShuttingDown):
         await journal.beside(Journal.counts)
+
+
+async def test_what_a_call_raises_reaches_its_caller_and_the_thread_goes_on(tmp_path: Path) -> None:
+    class Odd(BaseException):
+        pass
+
+    def fails(journal: Journal) -> None:
+        raise Odd
+
+    async with JournalThread(tmp_path / "j.db") as journal:
+        with pytest.raises(Odd):
+            await journal(fails)
+        assert (await journal(Journal.counts)).generations == 0
+
+
+async def test_a_call_that_is_cancelled_before_its_turn_is_not_made(tmp_path: Path) -> None:
+    going, held = threading.Event(), threading.Event()
+
+    def hold(journal: Journal) -> None:
+        going.set()
+        held.wait(20)
+
+    async with JournalThread(tmp_path / "j.db") as journal:
+        first = journal(hold)
+        await asyncio.to_thread(going.wait, 20)
+        second = journal(Journal.record, Request("chat"), reply("g1"), "1", HERE)
+        second.cancel()
+        held.set()
+        await first
+        assert (await journal(Journal.counts)).generations == 0
+
+
+async def test_what_was_committed_is_on_the_disk_soon_and_once_for_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+
+    def fsync(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    path = tmp_path / "j.db"
+    async with JournalThread(path) as journal:
+        journal.settle_soon()  # nothing yet, not even a log
+        for number in range(5):
+            await journal(Journal.record, Request("chat"), reply(f"g{number}"), "1", HERE, on_disk=False)
+            journal.settle_soon()
+        log = path.with_name("j.db-wal").stat().st_ino
+        for _ in range(500):
+            if synced:
+                break
+            await asyncio.sleep(0.02)
+        await journal(Journal.counts)
+        assert set(synced) == {log}
+        assert len(synced) <= 3
+        journal.settle_soon()
+    await asyncio.sleep(2 * SETTLE_SECONDS)  # closed by now: nothing more is done
+    journal.settle_soon()
+    assert len(synced) <= 3
+
+
+async def test_a_disk_that_fails_is_logged_and_does_not_end_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fsync(file: int) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    async with JournalThread(tmp_path / "j.db") as journal:
+        assert await journal(Journal.record, Request("chat"), reply("g1"), "1", HERE, on_disk=False)
+        journal.settle_soon()
+        for _ in range(500):
+            if caplog.records:
+                break
+            await asyncio.sleep(0.02)
+        assert "could not be brought to the disk" in caplog.text
+        assert (await journal(Journal.counts)).generations == 1
