@@ -28,8 +28,9 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from engine.observer import Observer
+from engine.precision import precision_of
 from engine.summary_bench import Measurement
-from engine.train import precision_of, read_config, train
+from engine.train import read_config, train
 from engine.weights import folder_of
 
 ROWS, LONG, LAYERS = 64, 35, 2  # of the example: its bptt and layers; its batch of 20 would be slower

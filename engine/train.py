@@ -34,6 +34,7 @@ from engine.facts.pingshui import UNKNOWN, reading
 from engine.feed import Feed
 from engine.model import ConditionalVAE, ModelConfig
 from engine.observer import EVERY, Observer
+from engine.precision import precision_of
 from engine.training_data import Data, load_data
 from engine.vocabulary import Vocabulary
 
@@ -138,21 +139,6 @@ def classes_of(vocabulary: Vocabulary) -> torch.Tensor:
         found.append([numbers.setdefault(name, len(numbers) + 1) if name else 0 for name in names])
     width = max(map(len, found))
     return torch.tensor([row + [0] * (width - len(row)) for row in found])
-
-
-def precision_of(name: str, device: torch.device) -> torch.dtype:
-    """The type products are computed in; weights, sums and losses stay float32. Raises BadOption."""
-    if name not in ("auto", "fp32", "bf16"):
-        raise BadOption(option="training.precision", reason="use auto, fp32 or bf16")
-    if name == "auto":
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _multiplies_bf16()
-        name = "bf16" if fast else "fp32"
-    return torch.bfloat16 if name == "bf16" else torch.float32
-
-
-def _multiplies_bf16() -> bool:
-    """Whether this processor has instructions for bfloat16 products (AVX512-BF16 or AMX)."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def start_from(model: ConditionalVAE, vocabulary: Vocabulary, source: Path) -> list[str]:

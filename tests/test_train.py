@@ -187,15 +187,6 @@ def test_starting_from_a_model_of_another_size_gets_a_sentence(tmp_path: Path) -
         train.train(other, data, tmp_path / "second", init=tmp_path / "first", device="cpu", quiet=True)
 
 
-def test_precision_is_chosen_by_name() -> None:
-    cpu = torch.device("cpu")
-    assert train.precision_of("fp32", cpu) == torch.float32
-    assert train.precision_of("bf16", cpu) == torch.bfloat16
-    assert train.precision_of("auto", cpu) in (torch.float32, torch.bfloat16)
-    with pytest.raises(BadOption, match="auto, fp32 or bf16"):
-        train.precision_of("fp8", cpu)
-
-
 def test_the_learning_rate_warms_up_and_falls_to_its_lowest() -> None:
     settings = train.TrainingConfig(learning_rate=0.1, warm_up=10, lowest_rate=0.05)
     rising = [train.rate_at(settings, step, 0.0) for step in range(12)]

@@ -31,7 +31,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.train import TrainingConfig, precision_of, rate_at
+from engine.precision import precision_of
+from engine.train import TrainingConfig, rate_at
 from tests.bench.ptb_measure import batch_of, figures, validation
 from tests.bench.ptb_model import END, WORDS, SentenceVae, Shape
 

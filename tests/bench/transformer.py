@@ -25,7 +25,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from engine import corpus
 from engine.corpus import Batch, CorpusConfig, Encoded
 from engine.feed import Feed
-from engine.train import TrainingConfig, precision_of, rate_at
+from engine.precision import precision_of
+from engine.train import TrainingConfig, rate_at
 from engine.training_data import Data
 from engine.vocabulary import PAD
 
