@@ -200,19 +200,21 @@ class Answering:
     ) -> Answer:
         if reply.origin == "fixed":
             return Answer(request, reply, kept=False)
-        kept = await self.journal(
-            Journal.record,
-            request,
-            reply,
-            asker.person,
-            asker.place,
-            others=others,
-            holds=holds,
-            repeats=repeats,
-            since=since,
-            on_disk=False,  # while it is on its way to people
-        )
-        self.journal.settle_soon()
+        try:
+            kept = await self.journal(
+                Journal.record,
+                request,
+                reply,
+                asker.person,
+                asker.place,
+                others=others,
+                holds=holds,
+                repeats=repeats,
+                since=since,
+                on_disk=False,  # while it is on its way to people
+            )
+        finally:
+            self.journal.settle_soon()
         return Answer(request, reply, kept)
 
     async def attach(self, answer: Answer, message_ids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ One byte says how, then follows deflated text, the drafts apart by NUL:
 
 Drafts are short, and what they share with each other is less than what they share with all that Moyou says:
 a dictionary takes a quarter off Chinese texts that it was not made from, near half off English ones. The
-first two were written before there were dictionaries; where one takes nothing off, it costs a byte or two.
+first two were written before there were dictionaries; where one takes nothing off, it costs a few bytes.
 
 Knows: these four forms, both ways, and the two files (`facts.make_drafts` made them). Does not know: drafts'
 numbers, what else a reply has.

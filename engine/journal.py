@@ -14,9 +14,9 @@ somebody who holds the file and tries out ids. Erased bytes are overwritten (`se
 the write-ahead log is emptied).
 
 A call that has returned is committed and on disk (WAL, `synchronous=FULL`): neither SIGKILL nor a
-power cut takes it back. `record` can be asked to wait for the commit alone, for somebody waits for the reply:
-`to_disk` or the next write brings it there. A Journal belongs to the thread that opened it; `JournalThread`
-(engine/journal_thread.py) gives it one of its own.
+power cut takes it back. `record` can be asked to wait for the commit alone, for somebody waits for the
+reply: `to_disk` brings it there, or the next write that does wait for the disk. A Journal belongs to the
+thread that opened it; `JournalThread` (engine/journal_thread.py) gives it one of its own.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ class Journal:
         self._db = opened(self.path)
         try:
             self._key = self._secret()
+            # where SQLite itself sees the file, which may be a link
+            self._log_file = f"{self._db.execute('PRAGMA database_list').fetchone()[2]}-wal"
             self._last_expiry = -math.inf
             self._log_holds_erased = False
             self.expire_words(math.inf if keep_words_hours <= 0 else None)
@@ -178,7 +180,7 @@ class Journal:
 
     def to_disk(self) -> None:
         """Waits until everything committed so far is on the disk."""
-        with contextlib.suppress(FileNotFoundError), open(f"{self.path}-wal", "r+b") as log:
+        with contextlib.suppress(FileNotFoundError), open(self._log_file, "r+b") as log:
             os.fsync(log.fileno())
 
     def attach(self, generation: str, message_id: int | str) -> bool:

@@ -61,7 +61,7 @@ class JournalThread:
         self._journal: Journal | None = None
         self._expiry: asyncio.Task[None] | None = None
         self._settling: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._closing: asyncio.Future[None] | None = None
 
     def __call__(
         self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
@@ -70,7 +70,7 @@ class JournalThread:
 
         An iterator comes back with its rows already read. Raises ShuttingDown after `close`.
         """
-        if self._closed:
+        if self._closing is not None:
             raise ShuttingDown()
         if self._expiry is None:
             self._expiry = asyncio.create_task(self._erase_now_and_then(), name="journal expiry")
@@ -84,28 +84,28 @@ class JournalThread:
         return self._on_thread(run)
 
     def settle_soon(self) -> None:
-        """What is committed by now is on the disk within SETTLE_SECONDS, or when `close` ends; see
-        `Journal.record`."""
-        if self._settling is None and not self._closed:
+        """Asks for what is committed by now to be brought to the disk after SETTLE_SECONDS, or by `close`;
+        see `Journal.record`."""
+        if self._settling is None and self._closing is None:
             self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
 
     def _settle(self) -> None:
         self._settling = None
-        if not self._closed:
+        if self._closing is None:
             self._calls.put(self._to_disk)
 
     def _to_disk(self) -> None:
         try:
             self._opened().to_disk()
         except Exception:
-            log.exception("the journal could not be brought to the disk; the next write tries again")
+            log.exception("what the journal holds may not be on the disk")
 
     async def beside(
         self, method: Callable[Concatenate[Journal, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `method` on another thread, with the file opened once more: for what reads so long that the
         journal's other calls should not wait for it. Raises ShuttingDown after `close`."""
-        if self._closed:
+        if self._closing is not None:
             raise ShuttingDown()
 
         def run() -> T:
@@ -119,16 +119,16 @@ class JournalThread:
         await self(_nothing)
 
     async def close(self) -> None:
-        """Finish the calls already made, then close the file. May be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._expiry is not None:
-            self._expiry.cancel()
-        if self._settling is not None:
-            self._settling.cancel()  # closing brings everything to the disk
-        await self._on_thread(self._shut)
-        self._calls.put(None)
+        """Finish the calls already made, then close the file. May be called twice; who is cancelled while it
+        ends leaves it to end by itself."""
+        if self._closing is None:
+            if self._expiry is not None:
+                self._expiry.cancel()
+            if self._settling is not None:
+                self._settling.cancel()
+            self._closing = self._on_thread(self._shut)
+            self._calls.put(None)
+        await asyncio.shield(self._closing)
 
     async def __aenter__(self) -> Self:
         try:
@@ -151,19 +151,23 @@ class JournalThread:
         if self._thread.ident is None:
             self._thread.start()
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        waiting: asyncio.Future[T] = loop.create_future()
+        future = waiting
 
         def call() -> None:
-            if future.cancelled():  # before its turn
+            nonlocal work, waiting
+            if waiting.cancelled():  # before its turn
                 return
             try:
-                result = work()
+                tell = functools.partial(_tell, waiting.set_result, waiting, work())
+            except StopIteration as error:  # which no future may hold
+                tell = functools.partial(_tell, waiting.set_exception, waiting, RuntimeError(repr(error)))
             except BaseException as error:  # noqa: BLE001  it is the caller's
-                told = functools.partial(_tell, future.set_exception, future, error)
-            else:
-                told = functools.partial(_tell, future.set_result, future, result)
+                tell = functools.partial(_tell, waiting.set_exception, waiting, error)
             with contextlib.suppress(RuntimeError):  # nobody waits any more: the loop is closed
-                loop.call_soon_threadsafe(told)
+                loop.call_soon_threadsafe(tell)
+            # an error holds this frame: the call's words would stay until the collector comes
+            del tell, work, waiting
 
         self._calls.put(call)
         return future
@@ -171,6 +175,7 @@ class JournalThread:
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
             call()
+            del call  # with the words it holds, while nothing else comes
 
     def _opened(self) -> Journal:
         if self._journal is None:
@@ -180,6 +185,7 @@ class JournalThread:
 
     def _shut(self) -> None:
         if self._journal is not None:
+            self._to_disk()  # another process may have the file open: then closing does not
             self._journal.close()
             self._journal = None
 

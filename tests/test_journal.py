@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -433,15 +434,37 @@ def test_nothing_is_kept_of_a_person_who_refuses_but_they_can_take_back(journal:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_reply_on_its_way_is_committed_before_it_is_on_the_disk(journal: Journal, keep: bool) -> None:
-    levels: list[str] = []
-    journal._db.conn.set_trace_callback(lambda sql: levels.append(sql) if "synchronous" in sql else None)
+    steps: list[str] = []
+    told = ("PRAGMA synchronous", "BEGIN", "COMMIT", "ROLLBACK")
+    journal._db.conn.set_trace_callback(lambda sql: steps.append(sql) if sql.startswith(told) else None)
     journal.set_keep("1", keep)
     assert journal.record(Request("chat"), reply("g1"), "1", HERE, on_disk=False) is keep
     with Database(journal.path) as other:
         assert other.execute("SELECT count(*) FROM replies").fetchone() == (int(keep),)
-    assert levels == ["PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"]
+    low, full = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
+    whole = [low, "BEGIN IMMEDIATE", "COMMIT", full]
+    assert steps[-4:] == whole
+    steps.clear()
     journal.record(Request("chat"), reply("g2"), "2", HERE)
     with pytest.raises(sqlite3.IntegrityError):
         journal.record(Request("chat"), reply("g2"), "2", HERE, on_disk=False)
+    assert steps == ["BEGIN IMMEDIATE", "COMMIT", low, "BEGIN IMMEDIATE", "ROLLBACK", full]
     assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_a_journal_behind_a_link_is_brought_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "j.db").symlink_to(tmp_path / "real" / "journal.db")
+    synced: list[int] = []
+    with Journal(tmp_path / "j.db") as journal:
+        journal.record(Request("chat"), reply("g1"), "1", HERE, on_disk=False)
+        monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+        journal.to_disk()
+        assert synced == [(tmp_path / "real" / "journal.db-wal").stat().st_ino]
+
+
+def test_a_journal_without_a_log_is_on_the_disk(journal: Journal) -> None:
+    journal._db.execute("PRAGMA journal_mode = DELETE")
     journal.to_disk()

@@ -117,13 +117,14 @@ class Bot:
 
 
 class Noting(RequestHandler):
-    """Notes when bytes come, which is before aiohttp has made a request of them."""
+    """Notes when a request's first bytes come, which is before aiohttp has made a request of them."""
 
     __slots__ = ()
     came: ClassVar[deque[float]] = deque(maxlen=64)
 
     def data_received(self, data: bytes) -> None:
-        self.came.append(time.monotonic())
+        if data.startswith(b"POST"):
+            self.came.append(time.monotonic())
         super().data_received(data)
 
 
@@ -139,7 +140,7 @@ async def own_share(server: DiscordServer, bot: Bot, people: int) -> tuple[list[
         before = sent(server)
         asked = time.monotonic()
         await server.write(payloads.user(f"p{number}"), f"{ME} {WORDS[number % len(WORDS)]}")
-        began = server.gateway.line.sent
+        began = server.gateway.line.sent["MESSAGE_CREATE"]
         await server.until(lambda before=before: sent(server) > before, 60)
         read = server.made("POST", MESSAGES)[-1].at
         came = max(time_of for time_of in Noting.came if time_of <= read)

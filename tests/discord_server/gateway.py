@@ -83,8 +83,8 @@ class Connection:
         self.ended = asyncio.Event()
         self.mute = False
         self.delay = 0.0
-        self.sent = 0.0
-        """When the last payload was given to the socket, as `time.monotonic` has it."""
+        self.sent: dict[str | None, float] = {}
+        """By event, when the last one was given to the socket, as `time.monotonic` has it."""
 
     @property
     def is_compressed(self) -> bool:
@@ -99,11 +99,11 @@ class Connection:
             return
         try:
             if self._compressor is None:
-                self.sent = time.monotonic()
+                self.sent[payload.get("t")] = time.monotonic()
                 await self.socket.send_str(text)
             else:
                 data = self._compressor.compress(text.encode()) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
-                self.sent = time.monotonic()
+                self.sent[payload.get("t")] = time.monotonic()
                 await self.socket.send_bytes(data)
         except ConnectionError:
             self.detach()
