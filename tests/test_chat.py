@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +279,29 @@ async def test_words_of_who_wants_nothing_kept_are_not_kept_in_a_reply_to_them(t
         assert "我的秘密" in w.engine.asked[2].text
         assert await w.journal(Journal.reply, "fake-0003") is not None
         assert await w.journal(Journal.request, "fake-0003") is None
+
+
+async def test_a_reply_waits_for_its_commit_alone_and_is_brought_to_the_disk_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    steps: list[str] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+
+    def watch(journal: Journal) -> None:
+        journal._db.conn.set_trace_callback(
+            lambda sql: steps.append(sql) if "synchronous" in sql or "INTO generations" in sql else None
+        )
+
+    async with world(tmp_path) as w:
+        await w.journal(watch)
+        await w.alice.send(w.channel, f"{w.me} 说说月亮")
+        assert len(w.sent()) == 1
+        for _ in range(500):
+            if synced:
+                break
+            await asyncio.sleep(0.01)
+        assert len(synced) == 1
+        assert steps[0] == "PRAGMA synchronous = NORMAL"
+        assert steps[-1] == "PRAGMA synchronous = FULL"
+        assert any("INTO generations" in step for step in steps[1:-1])
