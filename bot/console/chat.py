@@ -86,8 +86,10 @@ def shortened(view: View) -> View:
 
 
 async def _shown(console: Console, visitor: Visitor, turns: Sequence[Turn]) -> list[ShownTurn]:
-    views = iter(await views_of(console, visitor, [r for turn in turns for r in turn.replies], TASK))
-    return [ShownTurn(turn.said, [next(views) for _ in turn.replies]) for turn in turns]
+    # as they are now: while the journal is read another request of this visitor may add to them
+    held = [(turn.said, tuple(turn.replies)) for turn in turns]
+    views = iter(await views_of(console, visitor, [reply for _, replies in held for reply in replies], TASK))
+    return [ShownTurn(said, [next(views) for _ in replies]) for said, replies in held]
 
 
 def routes() -> list[web.RouteDef]:

@@ -21,7 +21,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp.test_utils import TestServer
 
-from bot import console
+from bot import console, event_loop
 from bot.settings import Settings
 from engine import Engine, JournalThread
 
@@ -100,7 +100,7 @@ def main() -> int:
     parser.add_argument("--flight", type=int, default=32)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report = asyncio.run(measure(options.models, options.flight, Path(folder)))
+        report = event_loop.run(measure(options.models, options.flight, Path(folder)))
     print(json.dumps(report))
     return 0 if report["ok"] else 1
 
