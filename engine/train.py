@@ -302,6 +302,9 @@ def train(
     elif init is not None:
         fresh = start_from(model, data.vocabulary, init)
         log.info("starting from %s; new: %s", init.name, ", ".join(fresh) or "nothing")
+    else:
+        # A hundred steps would go to learning which tokens are common.
+        model.bias.data.copy_(torch.from_numpy(data.log_frequencies()))
     precision = precision_of(settings.precision, where)
     if world.size > 1:  # dropout of each process's own
         torch.manual_seed(settings.seed + 7919 * world.rank + 1_000_003 * progress.step)

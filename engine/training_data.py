@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 MOST_PROTOTYPED = 100_000
 """Examples of our own voice among which prototypes are looked for."""
+MOST_COUNTED = 50_000
+"""Examples by which a vocabulary's frequencies are told."""
 FEW = 64
 """Examples that stand in for a validation part where none could be held out."""
 
@@ -53,6 +55,17 @@ class Data:
         return zlib.crc32(
             repr((len(self.train), self.vocabulary.tokens)).encode(), int(self.train.lengths.sum())
         )
+
+    def log_frequencies(self) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        """The logarithm of how often each token stands in targets, less the mean: (V,)."""
+        chosen = slice(None, None, max(1, len(self.train) // MOST_COUNTED))
+        tokens = np.concatenate([example.target for example in self.train[chosen]])
+        weights = np.repeat(self.weights[chosen], self.train.lengths[chosen])
+        counts = np.bincount(tokens, weights, len(self.vocabulary))
+        # What never stood there is a tenth of what stood there once: rarer, not impossible.
+        logs: np.ndarray[tuple[int], np.dtype[np.float32]] = np.log(counts + 0.1).astype(np.float32)
+        logs -= logs.mean()
+        return logs
 
 
 class Seen:

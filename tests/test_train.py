@@ -30,6 +30,27 @@ def test_training_ends_with_a_checkpoint_that_loads(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "lines.npy").exists()
 
 
+def test_what_is_common_is_likelier_before_anything_is_learnt(tmp_path: Path) -> None:
+    run = config(tmp_path, "talk", steps=1)
+    run.training.learning_rate = 0.0
+    run.corpus.weights = {"talk-tiny": 3.0}
+    files = [tiny.write_talk(tmp_path), tmp_path / "aside.txt"]
+    files[1].write_text("一行一行又一行。\n", "utf-8")
+    data = train.load_data(files, run.corpus)
+    train.train(run, files, tmp_path / "out", device="cpu", quiet=True)
+    bias = torch.load(tmp_path / "out" / "state.pt", weights_only=True)["model"]["bias"]
+    counted = torch.zeros(len(data.vocabulary))
+    for number, example in enumerate(data.train):
+        for token in example.target.tolist():
+            counted[token] += float(data.weights[number])
+    assert len(counted.unique()) > 4
+    order = counted.argsort(descending=True)
+    assert (bias[order].diff() <= 0).all()
+    most, seldom = counted.argmax(), bias[counted == 1.0][0]
+    assert float(bias[most] - seldom) == pytest.approx(float(counted[most].log()), abs=0.1)
+    assert bias[counted == 0].max() < seldom
+
+
 def test_a_run_cut_in_the_middle_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     data = [tiny.write_verses(tmp_path)]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -175,6 +196,7 @@ def test_a_run_can_start_from_a_checkpoint_and_learn_new_tokens(tmp_path: Path) 
     for token in ("<qijue>", *old.vocabulary.characters[:3]):
         here, there = new.vocabulary.tokens.index(token), old.vocabulary.tokens.index(token)
         assert torch.equal(new.model.embed.weight[here], old.model.embed.weight[there])
+        assert new.model.bias[here] == old.model.bias[there]
     assert torch.equal(new.model.query.weight, old.model.query.weight)
 
 
