@@ -1,7 +1,8 @@
 """The peer of our models: a GPT-2-shaped transformer, trained on the batches that ours is trained on.
 
 Knows: GPT-2's block (Radford et al. 2019: pre-norm, GELU, learned positions, tied embeddings, residual
-projections scaled down by depth), its usual recipe (AdamW, β2 0.95, warm-up, cosine).
+projections scaled down by depth), its usual recipe (AdamW, β2 0.95, warm-up, cosine). Not GPT-2's
+is an output bias, begun at the tokens' frequencies as ours is.
 Does not know: how texts are read, what it is compared with.
 
 The condition stands before the text, as a prompt does; only the text's tokens are learnt and counted.
@@ -78,6 +79,7 @@ class Transformer(nn.Module):
         self.places = nn.Embedding(shape.longest, shape.width)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.last = nn.LayerNorm(shape.width)
+        self.bias = nn.Parameter(torch.zeros(shape.vocabulary))  # GPT-2 has none; ours has one
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
                 deep = name.endswith(("joined.weight", "narrow.weight"))
@@ -92,7 +94,7 @@ class Transformer(nn.Module):
         for block in self.blocks:
             x = block(x)
         real = wanted != PAD
-        logits = functional.linear(self.last(x[real]), self.tokens.weight)
+        logits = functional.linear(self.last(x[real]), self.tokens.weight, self.bias)
         return functional.cross_entropy(logits.float(), wanted[real], reduction="none")
 
 
@@ -105,8 +107,10 @@ def sized(vocabulary: int, parameters: int, longest: int) -> Shape:
     ]
 
     def distance(shape: Shape) -> float:
-        held = shape.width * (vocabulary + longest + 2) + shape.layers * (
-            12 * shape.width**2 + 13 * shape.width
+        held = (
+            shape.width * (vocabulary + longest + 2)
+            + vocabulary
+            + shape.layers * (12 * shape.width**2 + 13 * shape.width)
         )
         return abs(held - parameters)
 
@@ -152,6 +156,7 @@ def fit(
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     model = Transformer(shape).to(device)
+    model.bias.data.copy_(torch.from_numpy(data.log_frequencies()))  # as ours begins
     flat = [p for p in model.parameters() if p.dim() < 2]
     groups = [
         {"params": [p for p in model.parameters() if p.dim() >= 2], "weight_decay": 0.1},
