@@ -9,21 +9,16 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 from aiohttp import FormData
 
 from bot import console, wording_console
-from bot.console import state
-from bot.console.chat import _shown
-from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, TURNS_KEPT, Conversations, Turn
+from bot.console.conversation import CONVERSATIONS_KEPT, TURNS_AS_CONTEXT, TURNS_KEPT, Conversations
 from bot.console.verse import sheet_of
 from engine import BadSetting, Journal, QueueFull, Request, english_forms
 from tests.console_fakes import TALK_HASH, ConsoleEngine, Served, Visitor, broken_check, served, visiting
 from tests.fakes import POEM
-from tests.replies import reply
 
 
 @pytest.fixture
@@ -60,18 +55,6 @@ async def test_a_conversation_carries_its_context_and_stands_after_a_reload(
     assert "你好!" not in visitor.page
     await visitor.post("/chat", {"text": "Hello there"})
     assert place.engine.asked[-1] == Request("chat", "Hello there", {}, "en")
-
-
-async def test_a_conversation_may_grow_while_its_page_is_made() -> None:
-    turn = Turn("你好", [reply("g1")])
-
-    async def journal(*_: object) -> dict[str, object]:
-        turn.replies.append(reply("g2"))  # as another request of this visitor does meanwhile
-        return {}
-
-    visitor = cast("state.Visitor", SimpleNamespace(person="1", locale="zh-CN"))
-    (shown,) = await _shown(cast("state.Console", SimpleNamespace(journal=journal)), visitor, [turn])
-    assert [view.reply.generation for view in shown.views] == ["g1"]
 
 
 async def test_conversations_are_each_visitors_own(place: Served, visitor: Visitor) -> None:
