@@ -101,9 +101,14 @@ async def test_what_a_call_raises_reaches_its_caller_and_the_thread_goes_on(tmp_
     def fails(journal: Journal) -> None:
         raise Odd
 
+    def stops(journal: Journal) -> None:
+        raise StopIteration
+
     async with JournalThread(tmp_path / "j.db") as journal:
         with pytest.raises(Odd):
             await journal(fails)
+        with pytest.raises(RuntimeError, match="StopIteration"):  # a future may not hold one
+            await journal(stops)
         assert (await journal(Journal.counts)).generations == 0
 
 
