@@ -417,7 +417,7 @@ def in_characters_of(text: str, locale: str) -> str:
 
 def load() -> None:
     """Loads the converters' dictionaries, which takes some tenths of a second: not on an event loop."""
-    language_of("汉")
+    language_of("汉", "zh-TW")  # who reads traditional characters is told by both
 
 
 def _changed(before: str, after: str) -> int:
