@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 EXPIRY_SECONDS = 300.0
 """How often expired words are looked for when nobody asks for anything."""
 
-SETTLE_SECONDS = 0.1
+SETTLE_SECONDS = 0.02
 """How long a reply's row may be committed and not on the disk: while it is sent, and others with it."""
 
 
