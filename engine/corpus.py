@@ -8,6 +8,7 @@ Does not know: encodings and separators (`engine.reading` does), the model, the 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import random
 import re
 import zlib
@@ -484,10 +485,11 @@ def buckets(
     # Batch normalisation needs two rows: a last single one joins the batch before it.
     if len(order) == 1:
         order = np.repeat(order, 2)
-    pool = size * 64
-    for start in range(0, len(order), pool):
-        part = order[start : start + pool]
-        order[start : start + pool] = part[np.argsort(lengths[part], kind="stable")]
+    # Pools of about one size: a last one of a few rows would be a batch of all lengths.
+    pools = max(1, round(len(order) / (size * 64)))
+    for start, stop in itertools.pairwise(np.linspace(0, len(order), pools + 1).astype(int)):
+        part = order[start:stop]
+        order[start:stop] = part[np.argsort(lengths[part], kind="stable")]
     starts = np.arange(0, len(order), size)
     bounds = np.stack([starts, np.minimum(starts + size, len(order))], axis=1)
     if len(bounds) > 1 and bounds[-1, 1] - bounds[-1, 0] == 1:

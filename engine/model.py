@@ -29,7 +29,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine import recurrence
 from engine.copying import CopyGate
+from engine.dropout import Dropout
+from engine.recurrence import Bidirectional, Words
+from engine.sampled_softmax import Sample
 from engine.vocabulary import END, LINE, PAD, UNKNOWN
 
 
@@ -70,7 +74,8 @@ class Encoded(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What the decoder says at each step: features (B, Y, E) and attention (B, Y, X), which sums to 1."""
+    """What the decoder says at each step: features (B, Y, E) and attention (B, Y, X), which sums to 1; or of
+    N real tokens alone, row by row, (N, E) and (N, X)."""
 
     features: Tensor
     attention: Tensor
@@ -102,27 +107,6 @@ class Loss(NamedTuple):
     kl: Tensor
     bag_of_words: Tensor
     tokens: int
-
-
-class Bidirectional(nn.Module):
-    """A bidirectional LSTM whose output does not depend on how far a row is padded."""
-
-    def __init__(self, inputs: int, hidden: int) -> None:
-        super().__init__()
-        self.forwards = nn.LSTM(inputs, hidden, batch_first=True)
-        self.backwards = nn.LSTM(inputs, hidden, batch_first=True)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, T, I), lengths (B,) ≥ 1 → outputs (B, T, 2H) and both final states joined (B, 2H)."""
-        positions = torch.arange(x.shape[1], device=x.device).expand(x.shape[0], -1)
-        # Each row is reversed within its own length, so padding always comes last.
-        index = torch.where(positions < lengths[:, None], lengths[:, None] - 1 - positions, positions)
-        ahead, _ = self.forwards(x)
-        back, _ = self.backwards(x.gather(1, index[..., None].expand(-1, -1, x.shape[2])))
-        last = (lengths - 1)[:, None, None].expand(-1, 1, ahead.shape[2])
-        final = torch.cat([ahead.gather(1, last), back.gather(1, last)], dim=2).squeeze(1)
-        back = back.gather(1, index[..., None].expand(-1, -1, back.shape[2]))
-        return torch.cat([ahead, back], dim=2), final
 
 
 class BatchMean(nn.Module):
@@ -159,7 +143,7 @@ class ConditionalVAE(nn.Module):
         self.key = nn.Linear(c, e)
         self.combine = nn.Linear(h + c + z, e)
         self.bias = nn.Parameter(torch.zeros(config.vocabulary))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         if config.lexical:
             self.lexical = nn.Linear(e, e, bias=False)
             nn.init.zeros_(self.lexical.weight)
@@ -175,14 +159,30 @@ class ConditionalVAE(nn.Module):
             self.posterior_encoder = Bidirectional(e, config.posterior_hidden)
             self.posterior = nn.Linear(2 * config.posterior_hidden + c, 2 * z)
             self.normalise = nn.BatchNorm1d(z, affine=False)
-            self.bag = nn.Sequential(
-                nn.Linear(z + c, h), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(h, e)
-            )
+            self.bag = nn.Sequential(nn.Linear(z + c, h), nn.Tanh(), Dropout(config.dropout), nn.Linear(h, e))
 
     def vectors(self, ids: Tensor) -> Tensor:
         """ids (...) → (..., E)."""
         own: Tensor = self.embed(ids)
         return own if self.classes is None else own + self.shared(self.classes[ids]).sum(dim=-2)
+
+    def words(self, *ids: Tensor) -> list[Words]:
+        """Each of ids (B, T) as a layer reads them.
+
+        Dropout takes the same parts of a token wherever it stands in a batch (after Gal & Ghahramani 2016),
+        so that a layer multiplies a token once for all its places.
+        """
+        if not self.training:
+            return [Words(self.vectors(rows)) for rows in ids]
+        found = [torch.unique(rows, return_inverse=True) for rows in ids]
+        # One look-up, for going back each would fill a gradient as large as the table.
+        vectors = self.vectors(torch.cat([seen for seen, _ in found]))
+        types = vectors.split_with_sizes([len(seen) for seen, _ in found])
+        words = [Words(self.dropout(own), at) for own, (_, at) in zip(types, found, strict=True)]
+        packed = vectors.device.type == "cpu" and vectors.requires_grad
+        if packed and not torch.is_autocast_enabled("cpu"):
+            return words
+        return [Words(rows.vectors()) for rows in words]
 
     def table(self) -> Tensor:
         """The vectors of all tokens: (V, E)."""
@@ -194,28 +194,39 @@ class ConditionalVAE(nn.Module):
         state = {k: v for k, v in self.state_dict().items() if k not in ("classes", "shared.weight")}
         return {**state, "embed.weight": self.table().detach()}
 
-    def encode(self, condition: Tensor, lengths: Tensor, meaning: Tensor | None = None) -> Encoded:
-        """condition (B, X) ids with at least one token a row, lengths (B,), meaning (B, M) unit vectors.
+    def shown(self, condition: Tensor) -> Tensor:
+        """Of a condition's tokens (B, X) those that are read: in training some are not."""
+        if not (self.training and self.config.condition_dropout):
+            return condition
+        keep = torch.rand(condition.shape, device=condition.device) >= self.config.condition_dropout
+        return torch.where(keep | (condition <= LINE), condition, UNKNOWN)
+
+    def encode(
+        self, condition: Tensor, lengths: Tensor, meaning: Tensor | None = None, words: Words | None = None
+    ) -> Encoded:
+        """condition (B, X) ids with at least one token a row, lengths (B,), meaning (B, M) unit vectors,
+        `words` the condition's where they were looked up.
 
         What the condition means, by vectors learnt from far more words than any of its pairs, is added to
         its summary: an asking in words that were never read finds the replies of those that were.
         """
-        read = condition
-        if self.training and self.config.condition_dropout:
-            keep = torch.rand(read.shape, device=read.device) >= self.config.condition_dropout
-            read = torch.where(keep | (read <= LINE), read, UNKNOWN)
-        words = self.dropout(self.vectors(read))
+        if words is None:
+            (words,) = self.words(self.shown(condition))
         memory, summary = self.condition(words, lengths)
         if self.config.meaning:
             known = summary.new_zeros(len(summary), self.config.meaning) if meaning is None else meaning
             summary = summary + self.meaning(self.dropout(known * self.config.meaning**0.5))
         mask = torch.arange(condition.shape[1], device=condition.device) < lengths[:, None]
         # What is not read may still be copied, so that the gate learns from words it does not know.
-        return Encoded(memory, self.key(memory), mask, summary, condition, words)
+        return Encoded(memory, self.key(memory), mask, summary, condition, words.vectors())
 
-    def infer(self, encoded: Encoded, target: Tensor, lengths: Tensor) -> Posterior:
-        """target (B, Y) ids without <begin>; lengths (B,)."""
-        _, final = self.posterior_encoder(self.dropout(self.vectors(target)), lengths)
+    def infer(
+        self, encoded: Encoded, target: Tensor, lengths: Tensor, words: Words | None = None
+    ) -> Posterior:
+        """target (B, Y) ids without <begin>; lengths (B,); `words` the target's where they were looked up."""
+        if words is None:
+            (words,) = self.words(target)
+        _, final = self.posterior_encoder(words, lengths)
         # In float32 whatever the precision around: the KL is a difference of near equals.
         moments = self.posterior(torch.cat([final, encoded.summary], dim=1)).float()
         mean, log_variance = moments.chunk(2, dim=1)
@@ -230,27 +241,51 @@ class ConditionalVAE(nn.Module):
 
     def decode(self, encoded: Encoded, z: Tensor, inputs: Tensor) -> Steps:
         """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin>."""
-        extra = torch.cat([encoded.summary, z], dim=1)[:, None].expand(-1, inputs.shape[1], -1)
-        hidden, cell = self.first_state(encoded, z)
-        x = torch.cat([self.dropout(self.vectors(inputs)), extra], dim=2)
-        out, _ = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
+        (words,) = self.words(inputs)
+        lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+        out = self._recur(encoded, z, words, lengths).view(*inputs.shape, -1)
         return self.attend(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
 
-    def attend(self, encoded: Encoded, z: Tensor, hidden: Tensor) -> Steps:
-        """hidden (B, Y, H), z (B, Y, Z); dot-product attention (Luong et al. 2015).
+    def _recur(
+        self, encoded: Encoded, z: Tensor, words: Words, lengths: Tensor, real: Tensor | None = None
+    ) -> Tensor:
+        """The decoder's state after each token of rows: (B·Y, H), or, with `real` (B, Y), which of them stand
+        within the `lengths` (B,), those alone: (N, H)."""
+        known = torch.cat([encoded.summary, z], dim=1)
+        hidden, cell = self.first_state(encoded, z)
+        if words.ids is not None:  # of full rows all tokens are real
+            packing = recurrence.pack(lengths, words.ids.shape[1])
+            state = (hidden, cell)
+            return recurrence.read(self.decoder, words.types, words.ids, packing, rows=known, state=state)
+        x = torch.cat([words.types, known[:, None].expand(-1, words.types.shape[1], -1)], dim=2)
+        out: Tensor = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))[0]
+        return out.flatten(0, 1) if real is None else out[real]
+
+    def attend(self, encoded: Encoded, z: Tensor, hidden: Tensor, real: Tensor | None = None) -> Steps:
+        """hidden (B, Y, H), z (B, Y, Z); dot-product attention (Luong et al. 2015). With `real` (B, Y), which
+        of them are no padding, theirs alone: hidden (N, H), z (N, Z).
 
         With `lexical`, the embeddings attended to have a way to the output that does not pass the
         decoder's state, so that rare words keep their translations (Nguyen & Chiang 2018, "Improving
         Lexical Choice in Neural Machine Translation").
         """
         hidden = self.dropout(hidden)
-        scores = self.query(hidden) @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
+        asked = self.query(hidden)
+        if real is not None:
+            places = real.flatten().nonzero().squeeze(1)
+            asked = asked.new_zeros(real.numel(), asked.shape[1]).index_copy(0, places, asked)
+            asked = asked.view(*real.shape, -1)
+        scores = asked @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
         attention = scores.masked_fill(~encoded.mask[:, None], -1e9).softmax(dim=2)
-        context = self.dropout(attention) @ encoded.memory
-        features: Tensor = torch.tanh(self.combine(torch.cat([hidden, context, z], dim=2)))
+        found = [self.dropout(attention) @ encoded.memory, attention]
         if self.config.lexical:
-            features = features + self.lexical(torch.tanh(attention @ encoded.words))
-        return Steps(functional.dropout(features, self.config.dropout, self.training), attention)
+            found.append(attention @ encoded.words)
+        if real is not None:
+            found = [part.flatten(0, 1).index_select(0, places) for part in found]
+        features: Tensor = torch.tanh(self.combine(torch.cat([hidden, found[0], z], dim=-1)))
+        if self.config.lexical:
+            features = features + self.lexical(torch.tanh(found[2]))
+        return Steps(self.dropout(features), found[1])
 
     def logits(self, features: Tensor) -> Tensor:
         """features (..., E) → (..., V); embeddings are tied. By the vocabulary alone: no copying."""
@@ -264,18 +299,21 @@ class ConditionalVAE(nn.Module):
         source = encoded.tokens[:, None].expand(*steps.attention.shape)
         return self.copy_gate.of_vocabulary(log_p, *steps, source)
 
-    def negative_log_likelihood(self, steps: Steps, encoded: Encoded, target: Tensor) -> Tensor:
+    def negative_log_likelihood(
+        self, steps: Steps, encoded: Encoded, target: Tensor, sample: Sample | None = None
+    ) -> Tensor:
         """-log p of each of the N tokens of `target` (B, Y) that are not padding, row by row: (N,).
 
-        In training p by the vocabulary may be the sampled softmax's estimate.
+        With a `sample` of those tokens p by the vocabulary is the sampled softmax's estimate.
         """
         real = target != PAD
-        features, wanted = steps.features[real], target[real]
-        loss = self._cross_entropy(features, wanted)
+        wanted = target[real]
+        features, attention = (part if part.dim() == 2 else part[real] for part in steps)
+        loss = self._cross_entropy(features, wanted, sample)
         if not self.config.copy:
             return loss
-        source = encoded.tokens[:, None].expand(*steps.attention.shape)[real]
-        return -self.copy_gate.of_targets(-loss, features, steps.attention[real], source, wanted)
+        source = encoded.tokens[real.nonzero()[:, 0]]
+        return -self.copy_gate.of_targets(-loss, features, attention, source, wanted)
 
     def forward(
         self,
@@ -298,11 +336,14 @@ class ConditionalVAE(nn.Module):
             keep = torch.rand(inputs.shape, device=inputs.device) >= config.word_dropout
             keep[:, 0] = True
             inputs = torch.where(keep, inputs, UNKNOWN)
-        encoded = self.encode(condition, condition_lengths, meaning)
+        told = [self.shown(condition), inputs, *([target] if config.latent else [])]
+        told_words, input_words, *target_words = self.words(*told)
+        encoded = self.encode(condition, condition_lengths, meaning, told_words)
         tokens = int(lengths.sum())
         real = target != PAD
+        sample = self.sample(target[real])
         if config.latent:
-            posterior = self.infer(encoded, target, lengths)
+            posterior = self.infer(encoded, target, lengths, *target_words)
             z = posterior.sample() if noise is None else posterior.at(noise)
             if self.training and config.latent_dropout:
                 z = z * (torch.rand(len(z), 1, device=z.device) >= config.latent_dropout)
@@ -312,13 +353,18 @@ class ConditionalVAE(nn.Module):
             if config.free_bits:
                 penalty = self.average(by_dimension).clamp_min(config.free_bits).sum() * len(target)
             bag_features = self.bag(torch.cat([z, encoded.summary], dim=1))
-            bag_log = self.logits(bag_features).float().log_softmax(dim=1)
-            bag = -(bag_log.gather(1, target) * real).sum()
+            bag_log = (sample or self).logits(bag_features).float().log_softmax(dim=1)
+            wanted = target
+            if sample is not None:
+                wanted = torch.zeros_like(target).masked_scatter(real, sample.places)
+            bag = -(bag_log.gather(1, wanted) * real).sum()
             ends = self._line_ends(bag_features, target)
         else:
             z = torch.zeros(len(target), 0, device=target.device)
             kl = penalty = bag = ends = torch.zeros((), device=target.device)
-        reconstruction = self.negative_log_likelihood(self.decode(encoded, z, inputs), encoded, target).sum()
+        hidden = self._recur(encoded, z, input_words, lengths, real)
+        steps = self.attend(encoded, z[real.nonzero()[:, 0]], hidden, real)
+        reconstruction = self.negative_log_likelihood(steps, encoded, target, sample).sum()
         auxiliary = config.bag_of_words * bag + config.line_ends * ends
         objective = (reconstruction + beta * penalty + auxiliary) / tokens
         return Loss(objective, reconstruction.detach(), kl.detach(), bag.detach(), tokens)
@@ -336,18 +382,24 @@ class ConditionalVAE(nn.Module):
         log_p = scores[row].gather(1, (rhymes - 1).clamp_min(0)).masked_fill(rhymes == 0, -math.inf)
         return -log_p[(rhymes > 0).any(dim=1)].logsumexp(dim=1).sum()
 
-    def _cross_entropy(self, features: Tensor, target: Tensor) -> Tensor:
-        """For each of N tokens (N,). Sampled: targets of the batch exactly, the rest of the partition
-        function by uniform negatives weighted to be unbiased (Jean et al. 2015)."""
+    def _cross_entropy(self, features: Tensor, target: Tensor, sample: Sample | None = None) -> Tensor:
+        """For each of N tokens (N,), by the whole vocabulary or by a sample of it that holds them."""
+        if sample is not None:
+            return sample.cross_entropy(features)
+        # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
+        size = len(target) if self.training else 128
+        pieces = zip(torch.split(features, max(1, size)), torch.split(target, max(1, size)), strict=True)
+        return torch.cat(
+            [functional.cross_entropy(self.logits(f).float(), ids, reduction="none") for f, ids in pieces]
+        )
+
+    def sample(self, target: Tensor) -> Sample | None:
+        """Of target (N,): its own tokens and `sampled_softmax` others, weighted so that the partition
+        function is estimated without bias (Jean et al. 2015). None where nothing is sampled."""
         negatives = self.config.sampled_softmax
         if not (self.training and negatives):
-            # In pieces whose logits stay in the cache; a whole batch of them would be read from memory twice.
-            size = len(target) if self.training else 128
-            pieces = zip(torch.split(features, max(1, size)), torch.split(target, max(1, size)), strict=True)
-            return torch.cat(
-                [functional.cross_entropy(self.logits(f).float(), ids, reduction="none") for f, ids in pieces]
-            )
-        seen, local = torch.unique(target, return_inverse=True)
+            return None
+        seen, places = torch.unique(target, return_inverse=True)
         rest = torch.ones(self.config.vocabulary, dtype=torch.bool, device=target.device)
         rest[seen] = False
         others = rest.nonzero().squeeze(1)
@@ -356,5 +408,4 @@ class ConditionalVAE(nn.Module):
         correction = torch.zeros(len(candidates), device=target.device)
         if len(chosen):
             correction[len(seen) :] = torch.log(torch.tensor(len(others) / len(chosen)))
-        logits = functional.linear(features, self.vectors(candidates), self.bias[candidates] + correction)
-        return functional.cross_entropy(logits.float(), local, reduction="none")
+        return Sample(self.vectors(candidates), self.bias[candidates] + correction, places)

@@ -37,6 +37,7 @@ ROWS, LONG, LAYERS = 64, 35, 2  # of the example: its bptt and layers; its batch
 _STEPS, _QUICK_STEPS, _WARM, _LOOKED_AT = 40, 16, 4, 4
 _ASKINGS = 8  # of each entry of the book
 _PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
+_INTO = "aten::addmm_"  # a product that is added to what is there: the profiler does not count it
 _RECURRENT = {"aten::mkldnn_rnn_layer": 1, "aten::mkldnn_rnn_layer_backward": 2}
 """Layers of an LSTM, and how often each of their products is made."""
 
@@ -96,37 +97,65 @@ def _sized(words: int, parameters: int) -> int:
 
 
 class _Watch(Observer):
-    """The time of every step, and what the profiler says of some of them."""
+    """The time of every step and its target tokens."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.spent: list[float] = []
+        self.tokens: list[int] = []
         self.parameters = self.words = 0
-        self.profiler: profile | None = None
-        self._due = 0
+        self._last = 0.0
 
     def started(self, model: Any, *_: Any) -> None:
         self.parameters = sum(weight.numel() for weight in model.parameters())
         self.words = model.config.vocabulary
-        self.times.append(time.thread_time())
+        model.register_forward_hook(self._ran)
+        self._last = time.thread_time()
+
+    def _ran(self, model: Any, _: Any, loss: Any) -> None:
+        if model.training:
+            self.tokens.append(loss.tokens)
 
     def stepped(self) -> None:
-        self.times.append(time.thread_time())
-        if len(self.times) == self._due:
-            assert self.profiler is not None  # noqa: S101  it was begun when that was decided
-            self.profiler.stop()
+        self.spent.append(time.thread_time() - self._last)
+        self.between()
+        self._last = time.thread_time()
 
-    def look(self) -> None:
-        """At the next steps, with the profiler."""
-        self.profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True)
-        self.profiler.start()
-        self._due = len(self.times) + _LOOKED_AT
+    def between(self) -> None:
+        """What is done between two steps, whose time is not the training's."""
+
+    def rate(self) -> float:
+        """Target tokens a second, once the first steps have warmed the allocator and its like up."""
+        return sum(self.tokens[_WARM:]) / sum(self.spent[_WARM:])
+
+
+class _Beside(_Watch):
+    """A step of the example after each of ours: a processor's speed changes from one minute to the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.example: Example | None = None
+        self.theirs: list[float] = []
+
+    def between(self) -> None:
+        if self.example is None:
+            self.example = Example(self.words, self.parameters)
+            self.example.step()
+        began = time.thread_time()
+        self.example.step()
+        self.theirs.append(time.thread_time() - began)
 
 
 class _Looking(_Watch):
-    def stepped(self) -> None:
-        super().stepped()
-        if len(self.times) == 1 + _WARM:
-            self.look()
+    """What the profiler says of some of the steps."""
+
+    profiler: profile | None = None
+
+    def between(self) -> None:
+        if len(self.spent) == _WARM:
+            self.profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True, with_flops=True)
+            self.profiler.start()
+        elif self.profiler is not None and len(self.spent) == _WARM + _LOOKED_AT:
+            self.profiler.stop()
 
 
 def rows_of_the_book(file: Path) -> None:
@@ -140,27 +169,28 @@ def rows_of_the_book(file: Path) -> None:
                 out.write(json.dumps({"turns": [asking, reply]}, ensure_ascii=False) + "\n")
 
 
-def ours(model: str, steps: int, watch: _Watch) -> float:
-    """Tokens a second of `train` with the configuration of a shipped model, which it goes on from."""
+def ours(model: str, steps: int, watch: _Watch) -> None:
+    """Steps of `train` with the configuration of a shipped model, which it goes on from."""
     config = read_config(model, ["corpus.prototypes=0.0", "corpus.validation=64"])
     config.training = dataclasses.replace(config.training, steps=steps, epochs=99, validate_every=10 * steps)
     with tempfile.TemporaryDirectory(prefix="moyou-bench-") as folder:
         file = Path(folder) / "book.jsonl"
         rows_of_the_book(file)
         out = Path(folder) / "run"
-        figures = train(
-            config, [file], out, device="cpu", init=folder_of(model), quiet=True, observers=[watch]
-        )
-    return float(figures["tokens"]) / (watch.times[-1] - watch.times[0])
+        train(config, [file], out, device="cpu", init=folder_of(model), quiet=True, observers=[watch])
 
 
-def matrix_part(watch: _Watch) -> tuple[float, float]:
+def matrix_part(watch: _Looking) -> tuple[float, float]:
     """Operations and seconds of the products of the steps that were looked at."""
     assert watch.profiler is not None  # noqa: S101  asked of one that looked
     operations = spent = 0.0
     for event in watch.profiler.key_averages(group_by_input_shape=True):
         if event.key in _PRODUCTS:
             operations += event.flops
+            spent += event.self_cpu_time_total
+        elif event.key == _INTO:
+            (rows, wide), (_, out) = event.input_shapes[1:3]
+            operations += 2 * rows * wide * out * event.count
             spent += event.self_cpu_time_total
         elif event.key in _RECURRENT:
             (long, rows, wide), inputs, recurrent = event.input_shapes[:3]
@@ -192,15 +222,9 @@ def _precision() -> torch.dtype:
 def training(model: str, quick: bool, repeats: int) -> Iterator[Measurement]:
     """Both rows: tokens a second beside the example's, and the share of the peak in products."""
     torch.set_num_threads(1)
-    watch = _Watch()
-    rate = ours(model, _QUICK_STEPS if quick else _STEPS, watch)
-    example = Example(watch.words, watch.parameters)
-    spent = []
-    for _ in range(1 + repeats):
-        began = time.thread_time()
-        example.step()
-        spent.append(time.thread_time() - began)
-    theirs = ROWS * LONG / statistics.median(spent[1:])
+    watch = _Beside()
+    ours(model, _QUICK_STEPS if quick else _STEPS, watch)
+    rate, theirs = watch.rate(), ROWS * LONG / statistics.median(watch.theirs[_WARM:])
     yield Measurement(
         "training",
         rate,
@@ -211,7 +235,7 @@ def training(model: str, quick: bool, repeats: int) -> Iterator[Measurement]:
         ok=rate >= 2 * theirs,
     )
     looking = _Looking()
-    ours(model, _WARM + _LOOKED_AT + 1, looking)
+    ours(model, _WARM + _LOOKED_AT, looking)
     operations, seconds = matrix_part(looking)
     most = gemm_peak(_precision(), repeats)
     done = operations / seconds

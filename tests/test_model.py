@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.model import Bidirectional, ConditionalVAE, ModelConfig, Posterior
+from engine.model import ConditionalVAE, ModelConfig, Posterior
+from engine.recurrence import Bidirectional, Words
 
 SIZES = ModelConfig(vocabulary=40, embedding=16, hidden=20, latent=6, condition_hidden=8, posterior_hidden=8)
 
@@ -34,11 +35,57 @@ def model(**changes: object) -> ConditionalVAE:
 
 def test_the_encoder_does_not_see_padding() -> None:
     encoder = Bidirectional(3, 4)
-    x = torch.randn(2, 6, 3)
-    short, final = encoder(x[:, :4], torch.tensor([4, 2]))
-    padded, padded_final = encoder(x, torch.tensor([4, 2]))
-    assert torch.allclose(final, padded_final, atol=1e-6)
-    assert torch.allclose(short[1, :2], padded[1, :2], atol=1e-6)
+    types, ids = torch.randn(9, 3), torch.randint(0, 9, (2, 6))
+    for short_words, words in (
+        (Words(types, ids[:, :4]), Words(types, ids)),
+        (Words(types[ids[:, :4]]), Words(types[ids])),
+    ):
+        short, final = encoder(short_words, torch.tensor([4, 2]))
+        padded, padded_final = encoder(words, torch.tensor([4, 2]))
+        assert torch.allclose(final, padded_final, atol=1e-6)
+        assert torch.allclose(short[1, :2], padded[1, :2], atol=1e-6)
+
+
+@pytest.mark.parametrize("lexical", [False, True])
+def test_training_computes_what_torch_computes_without_its_needless_products(lexical: bool) -> None:
+    """The way of training (`recurrence`, real tokens alone) and the one of evaluation: loss and gradients."""
+    still = {"dropout": 0.0, "word_dropout": 0.0, "gamma": 0.0, "copy": True, "lexical": lexical}
+    found = []
+    for training in (True, False):
+        net = model(**still).train(training)
+        if lexical:
+            torch.nn.init.normal_(net.lexical.weight, generator=torch.Generator().manual_seed(1))
+        given = {**batch(), "condition_lengths": torch.tensor([4, 1, 3, 2, 4])}
+        loss = net(**given, noise=torch.ones(5, 6))
+        loss.objective.backward()
+        gradients = {name: weight.grad for name, weight in net.named_parameters()}
+        found.append((loss.objective.detach(), gradients))
+    (one, by_one), (other, by_other) = found
+    assert torch.allclose(one, other, rtol=1e-5)
+    for name, gradient in by_one.items():
+        expected = by_other[name]
+        assert (gradient is None) == (expected is None), name
+        if gradient is not None and expected is not None:
+            assert torch.allclose(gradient, expected, atol=1e-6), name
+
+
+def test_without_gradients_or_in_bfloat16_training_reads_by_torch() -> None:
+    net, ids = model().train(), batch()["target"]
+    assert net.words(ids)[0].ids is not None
+    with torch.no_grad():
+        assert net.words(ids)[0].ids is None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net.words(ids)[0].ids is None
+        assert net(**batch()).objective.isfinite()
+
+
+def test_dropout_takes_the_same_parts_of_a_token_wherever_it_stands() -> None:
+    net = model(dropout=0.5).train()
+    (words,) = net.words(torch.tensor([[7, 8, 7], [9, 7, 8]]))
+    x = words.vectors()
+    assert torch.equal(x[0, 0], x[0, 2])
+    assert torch.equal(x[0, 1], x[1, 2])
+    assert 0 < int((x[0, 0] == 0).sum()) < SIZES.embedding
 
 
 def test_kl_is_the_gaussian_one() -> None:
@@ -90,7 +137,7 @@ def test_sampled_softmax_with_every_negative_is_the_full_softmax() -> None:
     sampled = model(sampled_softmax=40, dropout=0.0, word_dropout=0.0).train()
     features, target = torch.randn(9, 16), torch.randint(0, 40, (9,))
     full = torch.nn.functional.cross_entropy(sampled.logits(features), target, reduction="none")
-    assert torch.allclose(sampled._cross_entropy(features, target), full, atol=1e-4)
+    assert torch.allclose(sampled._cross_entropy(features, target, sampled.sample(target)), full, atol=1e-4)
 
 
 def test_a_few_steps_lower_the_loss_and_the_twin_without_z_has_none() -> None:

@@ -45,6 +45,13 @@ def test_its_output_is_a_distribution() -> None:
 def test_products_are_counted_with_those_inside_an_lstm() -> None:
     events = [
         SimpleNamespace(key="aten::mm", flops=10, self_cpu_time_total=2e6, count=1, input_shapes=[]),
+        SimpleNamespace(
+            key="aten::addmm_",
+            flops=0,
+            self_cpu_time_total=1e6,
+            count=4,
+            input_shapes=[[3, 5], [3, 7], [7, 5], [], []],
+        ),
         SimpleNamespace(key="aten::copy_", flops=5, self_cpu_time_total=7e6, count=1, input_shapes=[]),
         SimpleNamespace(
             key="aten::mkldnn_rnn_layer_backward",
@@ -56,5 +63,5 @@ def test_products_are_counted_with_those_inside_an_lstm() -> None:
     ]
     watch = SimpleNamespace(profiler=SimpleNamespace(key_averages=lambda group_by_input_shape: events))
     operations, seconds = speed_training.matrix_part(cast(Any, watch))
-    assert operations == 10 + 3 * 2 * 2 * 5 * 2 * 12 * (4 + 3)
-    assert seconds == 3.0
+    assert operations == 10 + 4 * 2 * 3 * 7 * 5 + 3 * 2 * 2 * 5 * 2 * 12 * (4 + 3)
+    assert seconds == 4.0
