@@ -485,9 +485,11 @@ def buckets(
     # Batch normalisation needs two rows: a last single one joins the batch before it.
     if len(order) == 1:
         order = np.repeat(order, 2)
-    # Pools of about one size: a last one of a few rows would be a batch of all lengths.
-    pools = max(1, round(len(order) / (size * 64)))
-    for start, stop in itertools.pairwise(np.linspace(0, len(order), pools + 1).astype(int)):
+    # Pools of about one size, of whole batches: a small last one, or a batch of two, would have all lengths.
+    batches = -(-len(order) // size)
+    pools = max(1, round(batches / 64))
+    edges = np.minimum(np.linspace(0, batches, pools + 1).astype(int) * size, len(order))
+    for start, stop in itertools.pairwise(edges):
         part = order[start:stop]
         order[start:stop] = part[np.argsort(lengths[part], kind="stable")]
     starts = np.arange(0, len(order), size)

@@ -169,20 +169,18 @@ class ConditionalVAE(nn.Module):
     def words(self, *ids: Tensor) -> list[Words]:
         """Each of ids (B, T) as a layer reads them.
 
-        Dropout takes the same parts of a token wherever it stands in a batch (after Gal & Ghahramani 2016),
-        so that a layer multiplies a token once for all its places.
+        Where a layer multiplies a token once for all its places in one of `ids` (`recurrence`), dropout takes
+        the same parts of it at all of them (after Gal & Ghahramani 2016).
         """
-        if not self.training:
-            return [Words(self.vectors(rows)) for rows in ids]
+        table = self.embed.weight
+        learns = self.training and torch.is_grad_enabled() and table.requires_grad
+        if not learns or table.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return [Words(self.dropout(self.vectors(rows))) for rows in ids]
         found = [torch.unique(rows, return_inverse=True) for rows in ids]
         # One look-up, for going back each would fill a gradient as large as the table.
         vectors = self.vectors(torch.cat([seen for seen, _ in found]))
         types = vectors.split_with_sizes([len(seen) for seen, _ in found])
-        words = [Words(self.dropout(own), at) for own, (_, at) in zip(types, found, strict=True)]
-        packed = vectors.device.type == "cpu" and vectors.requires_grad
-        if packed and not torch.is_autocast_enabled("cpu"):
-            return words
-        return [Words(rows.vectors()) for rows in words]
+        return [Words(self.dropout(own), at) for own, (_, at) in zip(types, found, strict=True)]
 
     def table(self) -> Tensor:
         """The vectors of all tokens: (V, E)."""
@@ -243,23 +241,26 @@ class ConditionalVAE(nn.Module):
         """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin>."""
         (words,) = self.words(inputs)
         lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
-        out = self._recur(encoded, z, words, lengths).view(*inputs.shape, -1)
+        out = self._recur(encoded, z, words, lengths)
         return self.attend(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
 
     def _recur(
         self, encoded: Encoded, z: Tensor, words: Words, lengths: Tensor, real: Tensor | None = None
     ) -> Tensor:
-        """The decoder's state after each token of rows: (B·Y, H), or, with `real` (B, Y), which of them stand
-        within the `lengths` (B,), those alone: (N, H)."""
+        """The decoder's state after each token of rows: (B, Y, H), or, with `real` (B, Y), which of them
+        stand within the `lengths` (B,), those alone: (N, H)."""
         known = torch.cat([encoded.summary, z], dim=1)
         hidden, cell = self.first_state(encoded, z)
-        if words.ids is not None:  # of full rows all tokens are real
+        if words.ids is not None:
             packing = recurrence.pack(lengths, words.ids.shape[1])
             state = (hidden, cell)
-            return recurrence.read(self.decoder, words.types, words.ids, packing, rows=known, state=state)
+            out: Tensor = recurrence.read(
+                self.decoder, words.types, words.ids, packing, rows=known, state=state
+            )
+            return out.view(*words.ids.shape, -1) if real is None else out  # of full rows all are real
         x = torch.cat([words.types, known[:, None].expand(-1, words.types.shape[1], -1)], dim=2)
-        out: Tensor = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))[0]
-        return out.flatten(0, 1) if real is None else out[real]
+        out, _ = self.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
+        return out if real is None else out[real]
 
     def attend(self, encoded: Encoded, z: Tensor, hidden: Tensor, real: Tensor | None = None) -> Steps:
         """hidden (B, Y, H), z (B, Y, Z); dot-product attention (Luong et al. 2015). With `real` (B, Y), which
@@ -327,7 +328,8 @@ class ConditionalVAE(nn.Module):
         beta: float = 1.0,
         noise: Tensor | None = None,
     ) -> Loss:
-        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target; meaning (B, M).
+        """condition (B, X); inputs and target (B, Y), shifted by one; lengths (B,) of target, beyond which,
+        and only there, it is padded; meaning (B, M).
 
         `noise` (B, Z) is what z is drawn with; None draws it here.
         """
@@ -362,8 +364,11 @@ class ConditionalVAE(nn.Module):
         else:
             z = torch.zeros(len(target), 0, device=target.device)
             kl = penalty = bag = ends = torch.zeros((), device=target.device)
-        hidden = self._recur(encoded, z, input_words, lengths, real)
-        steps = self.attend(encoded, z[real.nonzero()[:, 0]], hidden, real)
+        if self.training:
+            hidden = self._recur(encoded, z, input_words, lengths, real)
+            steps = self.attend(encoded, z.index_select(0, real.nonzero()[:, 0]), hidden, real)
+        else:
+            steps = self.decode(encoded, z, inputs)
         reconstruction = self.negative_log_likelihood(steps, encoded, target, sample).sum()
         auxiliary = config.bag_of_words * bag + config.line_ends * ends
         objective = (reconstruction + beta * penalty + auxiliary) / tokens

@@ -1,7 +1,7 @@
 """LSTMs as training reads them: on a processor without the products that need not be made.
 
 Knows: rows of tokens of different lengths, a layer's weights, what a step needs going back.
-Does not know: embeddings, what rows mean. Where nothing is learnt, in bfloat16 and on a GPU, torch reads.
+Does not know: embeddings, what rows mean. Outside training, in bfloat16 and on a GPU, torch reads.
 
 Of a layer's products a training step asks for three things more than it must, and this one leaves them out:
 

@@ -140,6 +140,43 @@ def test_sampled_softmax_with_every_negative_is_the_full_softmax() -> None:
     assert torch.allclose(sampled._cross_entropy(features, target, sampled.sample(target)), full, atol=1e-4)
 
 
+def test_all_negatives_give_the_loss_and_gradients_of_the_whole_vocabulary() -> None:
+    """Of the bag of words as well, which is told by the same sample."""
+    found = []
+    for negatives in (0, 40):
+        net = model(sampled_softmax=negatives, dropout=0.0, word_dropout=0.0).train()
+        loss = net(**batch(), noise=torch.ones(5, 6))
+        loss.objective.backward()
+        found.append((loss, {name: weight.grad for name, weight in net.named_parameters()}))
+    (one, by_one), (other, by_other) = found
+    assert torch.allclose(one.bag_of_words, other.bag_of_words, rtol=1e-5)
+    assert torch.allclose(one.objective.detach(), other.objective.detach(), rtol=1e-5)
+    for name, gradient in by_one.items():
+        expected = by_other[name]
+        assert gradient is not None
+        assert expected is not None
+        # looked up, padding learns no vector
+        skip = 1 if name == "embed.weight" else 0
+        assert torch.allclose(gradient[skip:], expected[skip:], atol=1e-6), name
+
+
+def test_scoring_computes_with_the_lstms_own_output() -> None:
+    """Bit for bit: replays choose between drafts by these numbers, and a product of joined rows rounds
+    otherwise."""
+    net = model(vocabulary=300, embedding=64, hidden=512, latent=6).eval()
+    given = batch(8, 9)
+    with torch.no_grad():
+        encoded, z = net.encode(given["condition"], given["condition_lengths"]), torch.randn(8, 6)
+        known = torch.cat([encoded.summary, z], dim=1)[:, None].expand(-1, 9, -1)
+        hidden, cell = net.first_state(encoded, z)
+        x = torch.cat([net.vectors(given["inputs"]), known], dim=2)
+        out, _ = net.decoder(x, (hidden[None].contiguous(), cell[None].contiguous()))
+        expected = net.attend(encoded, z[:, None].expand(-1, 9, -1), out)
+        found = net.decode(encoded, z, given["inputs"])
+    assert torch.equal(found.features, expected.features)
+    assert torch.equal(found.attention, expected.attention)
+
+
 def test_a_few_steps_lower_the_loss_and_the_twin_without_z_has_none() -> None:
     for latent in (6, 0):
         net = model(latent=latent, dropout=0.0, word_dropout=0.0).train()

@@ -42,6 +42,40 @@ def test_its_output_is_a_distribution() -> None:
     assert torch.allclose(found.exp().sum(dim=1), torch.ones(6), atol=1e-5)
 
 
+class Counted(torch.nn.Module):
+    """A model whose loss has as many tokens as it is given."""
+
+    config = SimpleNamespace(vocabulary=50)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(60_000))
+
+    def forward(self, tokens: int) -> Any:
+        return SimpleNamespace(tokens=tokens)
+
+
+def test_tokens_of_training_steps_are_counted_without_what_is_between_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(speed_training.time, "thread_time", lambda: float(next(clock)))
+    watch, model = speed_training._Beside(), Counted()
+    watch.started(model)
+    for step in range(6):
+        model.train()
+        model(100 + step)
+        model.eval()
+        model(7)
+        watch.stepped()
+    assert watch.tokens == [100, 101, 102, 103, 104, 105]
+    assert watch.spent == [10.0] * 6  # each looks at the clock once more, and the example between them twice
+    assert watch.theirs == [10.0] * 6
+    assert watch.rate() == (104 + 105) / 20
+    assert watch.words == 50
+    assert watch.parameters == 60_000
+
+
 def test_products_are_counted_with_those_inside_an_lstm() -> None:
     events = [
         SimpleNamespace(key="aten::mm", flops=10, self_cpu_time_total=2e6, count=1, input_shapes=[]),
