@@ -29,6 +29,7 @@ from engine import checkpoint, corpus, passages, prepared
 from engine.condition_meaning import meant_by
 from engine.corpus import CorpusConfig, Encoded, Meant
 from engine.distributed import ALONE, World, device_of
+from engine.epoch import buckets
 from engine.errors import BadFile, BadOption
 from engine.facts.pingshui import UNKNOWN, reading
 from engine.feed import Feed
@@ -377,9 +378,7 @@ def train(
     figures: dict[str, float] = {}
     done = False
     while not done and progress.epoch < settings.epochs:
-        order = corpus.buckets(
-            data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights
-        )
+        order = buckets(data.train, settings.batch, settings.seed * 1000 + progress.epoch, data.weights)
         every = min(settings.validate_every, max(len(order), SHORT_EPOCH))
         fed = feed.epoch(order, progress.batch, progress.step, settings.loaders)
         for number, (batch, rows, tokens) in enumerate(fed, progress.batch):

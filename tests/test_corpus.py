@@ -7,8 +7,6 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine import corpus
 from engine.corpus import CorpusConfig, Example
@@ -142,43 +140,6 @@ def test_targets_that_are_empty_or_too_long_are_left_out() -> None:
     vocabulary = build(["字"], CONFIG.tags, min_count=1)
     for target in ("", "字" * (CONFIG.longest + 1)):
         assert corpus.encode(Example(("chat",), (), target), vocabulary, CONFIG, set()) is None
-
-
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=200), st.integers(2, 32), st.integers())
-def test_an_epoch_holds_every_example_once_and_depends_on_the_seed_alone(
-    lengths: list[int], size: int, seed: int
-) -> None:
-    import numpy as np
-
-    empty = np.array([0])
-    data = [corpus.Encoded(empty, (), np.zeros(n, dtype=np.int32), False, True) for n in lengths]
-    batches = corpus.buckets(data, size, seed)
-    expected = list(range(len(lengths))) if len(lengths) > 1 else [0, 0]
-    assert sorted(i for batch in batches for i in batch) == expected
-    assert list(batches) == list(corpus.buckets(data, size, seed))
-    assert all(1 < len(batch) <= size + 1 for batch in batches)
-
-
-@pytest.mark.parametrize("more", [8, 64 * 4 * 3 // 2 + 5])
-def test_no_batch_joins_two_pools_and_none_is_of_all_lengths(more: int) -> None:
-    import numpy as np
-
-    empty, count = np.array([0]), 64 * 4 + more
-    data = [
-        corpus.Encoded(empty, (), np.zeros(1 + n * 30 // count, dtype=np.int32), False, True)
-        for n in range(count)
-    ]
-    for batch in corpus.buckets(data, 4, 1):
-        lengths = [len(data[i].target) for i in batch]
-        assert max(lengths) - min(lengths) <= 3
-
-
-def test_weights_repeat_examples() -> None:
-    import numpy as np
-
-    data = [corpus.Encoded(np.array([0]), (), np.zeros(3, dtype=np.int32), False, True)] * 2
-    flat = [i for batch in corpus.buckets(data, 4, 1, [3.0, 0.0]) for i in batch]
-    assert flat == [0, 0, 0]
 
 
 def test_an_owners_files_speak_with_the_voice_that_is_asked_for(tmp_path: Path) -> None:

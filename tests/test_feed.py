@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from engine import corpus, train
+from engine import train
+from engine.epoch import buckets
 from engine.feed import Fed, Feed
 from tests import tiny
 
@@ -23,7 +24,7 @@ def same(a: Fed, b: Fed) -> bool:
 
 @pytest.mark.parametrize("loaders", [0, 1])
 def test_an_epoch_cut_in_the_middle_goes_on_with_the_same_batches(feed: Feed, loaders: int) -> None:
-    order = corpus.buckets(feed.data, 8, 1)
+    order = buckets(feed.data, 8, 1)
     whole = list(feed.epoch(order, 0, 10))
     rest = list(feed.epoch(order, 2, 12, loaders))
     assert len(whole) == len(order) > 3
@@ -33,12 +34,12 @@ def test_an_epoch_cut_in_the_middle_goes_on_with_the_same_batches(feed: Feed, lo
 
 
 def test_an_epoch_at_its_end_gives_nothing(feed: Feed) -> None:
-    order = corpus.buckets(feed.data, 8, 1)
+    order = buckets(feed.data, 8, 1)
     assert list(feed.epoch(order, len(order), 5, 1)) == []
 
 
 def test_loaders_leave_the_runs_own_random_numbers_alone(feed: Feed) -> None:
-    order = corpus.buckets(feed.data, 8, 1)
+    order = buckets(feed.data, 8, 1)
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)

@@ -25,6 +25,7 @@ from typing import Any
 
 from engine import corpus, held_out, prepared
 from engine.distributed import device_of
+from engine.epoch import Epoch, buckets
 from engine.evaluate import evaluate
 from engine.model import ConditionalVAE, ModelConfig
 from engine.train import RunConfig, read_config, train
@@ -60,9 +61,9 @@ def rows_of(data: Data, config: RunConfig, steps: int) -> list[list[int]]:
     return [data.train[index].target.tolist() for index in found]
 
 
-def _order(data: Data, config: RunConfig, epoch: int) -> corpus.Epoch:
+def _order(data: Data, config: RunConfig, epoch: int) -> Epoch:
     settings = config.training
-    return corpus.buckets(data.train, settings.batch, settings.seed * 1000 + epoch, data.weights)
+    return buckets(data.train, settings.batch, settings.seed * 1000 + epoch, data.weights)
 
 
 def kept_aside(written: Path, out: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine import corpus
 from engine.corpus import Batch, CorpusConfig, Encoded
+from engine.epoch import buckets
 from engine.feed import Feed
 from engine.precision import precision_of
 from engine.train import TrainingConfig, rate_at
@@ -189,7 +190,7 @@ def fit(
     while step < settings.steps:
         while step >= first + len(order):
             first, epoch = first + len(order), epoch + 1
-            order = corpus.buckets(data.train, settings.batch, settings.seed * 1000 + epoch, data.weights)
+            order = buckets(data.train, settings.batch, settings.seed * 1000 + epoch, data.weights)
         for fed in feed.epoch(order, step - first, step, settings.loaders):
             for group in optimizer.param_groups:
                 group["lr"] = rate_at(schedule, step, step / settings.steps)
