@@ -34,7 +34,7 @@ from engine.train import read_config, train
 from engine.weights import folder_of
 
 ROWS, LONG, LAYERS = 64, 35, 2  # of the example: its bptt and layers; its batch of 20 would be slower
-_STEPS, _QUICK_STEPS, _WARM, _LOOKED_AT = 40, 16, 4, 4
+_STEPS, _QUICK_STEPS, _WARM, _LOOKED_AT = 40, 10, 4, 4
 _ASKINGS = 8  # of each entry of the book
 _PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
 _INTO = "aten::addmm_"  # a product that is added to what is there: the profiler does not count it
