@@ -241,10 +241,10 @@ class ConditionalVAE(nn.Module):
         """Teacher forcing. z (B, Z), inputs (B, Y) ids beginning with <begin>."""
         (words,) = self.words(inputs)
         lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
-        out = self._recur(encoded, z, words, lengths)
+        out = self._states(encoded, z, words, lengths)
         return self.attend(encoded, z[:, None].expand(-1, inputs.shape[1], -1), out)
 
-    def _recur(
+    def _states(
         self, encoded: Encoded, z: Tensor, words: Words, lengths: Tensor, real: Tensor | None = None
     ) -> Tensor:
         """The decoder's state after each token of rows: (B, Y, H), or, with `real` (B, Y), which of them
@@ -278,15 +278,15 @@ class ConditionalVAE(nn.Module):
             asked = asked.view(*real.shape, -1)
         scores = asked @ encoded.keys.transpose(1, 2) * self.config.embedding**-0.5
         attention = scores.masked_fill(~encoded.mask[:, None], -1e9).softmax(dim=2)
-        found = [self.dropout(attention) @ encoded.memory, attention]
-        if self.config.lexical:
-            found.append(attention @ encoded.words)
+        context = self.dropout(attention) @ encoded.memory
+        words = attention @ encoded.words if self.config.lexical else None
         if real is not None:
-            found = [part.flatten(0, 1).index_select(0, places) for part in found]
-        features: Tensor = torch.tanh(self.combine(torch.cat([hidden, found[0], z], dim=-1)))
-        if self.config.lexical:
-            features = features + self.lexical(torch.tanh(found[2]))
-        return Steps(self.dropout(features), found[1])
+            context, attention = (part.flatten(0, 1).index_select(0, places) for part in (context, attention))
+            words = None if words is None else words.flatten(0, 1).index_select(0, places)
+        features: Tensor = torch.tanh(self.combine(torch.cat([hidden, context, z], dim=-1)))
+        if words is not None:
+            features = features + self.lexical(torch.tanh(words))
+        return Steps(self.dropout(features), attention)
 
     def logits(self, features: Tensor) -> Tensor:
         """features (..., E) → (..., V); embeddings are tied. By the vocabulary alone: no copying."""
@@ -365,7 +365,7 @@ class ConditionalVAE(nn.Module):
             z = torch.zeros(len(target), 0, device=target.device)
             kl = penalty = bag = ends = torch.zeros((), device=target.device)
         if self.training:
-            hidden = self._recur(encoded, z, input_words, lengths, real)
+            hidden = self._states(encoded, z, input_words, lengths, real)
             steps = self.attend(encoded, z.index_select(0, real.nonzero()[:, 0]), hidden, real)
         else:
             steps = self.decode(encoded, z, inputs)
